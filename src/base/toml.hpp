@@ -30,6 +30,7 @@ class TomlDocument;
 // One table of a document, or an absent one. Cheap to copy; valid as long as the document.
 class TomlTable {
  public:
+  TomlTable() = default;  // absent
   bool present() const { return node_ != nullptr; }
   bool has(std::string_view key) const;           // does not count as asked for
   std::vector<std::string> keys() const;          // in file order; does not count as asked for
@@ -58,6 +59,7 @@ class TomlTable {
  private:
   friend class TomlDocument;
   TomlTable(TomlDocument* document, const TomlValue* node) : document_(document), node_(node) {}
+  const TomlValue* value(std::string_view key, int type) const;
   TomlDocument* document_ = nullptr;
   const TomlValue* node_ = nullptr;
 };
@@ -81,6 +83,7 @@ class TomlDocument {
 
   std::string origin_;
   std::unique_ptr<TomlValue> root_;
+  std::map<const TomlValue*, std::vector<std::string>> known_;  // the keys asked for, by table
   std::vector<std::pair<TextPosition, Error>> mistakes_;
 };
 
