@@ -18,6 +18,14 @@ inline constexpr std::size_t kRenderedBytesMax = 64u << 20;      // what a templ
 inline constexpr std::size_t kTemplateStepsMax = 10'000'000;     // loop turns and calls of a render
 inline constexpr std::size_t kTemplateDepthMax = 200;            // nesting of a template
 inline constexpr std::size_t kRegexMatchSteps = 1'000'000;       // PCRE2 match limit
+inline constexpr std::size_t kRegexBytesMax = 64u << 10;         // one pattern
+inline constexpr std::size_t kRegexDepthMax = 200;               // groups within groups
+inline constexpr std::size_t kSchemaStepsMax = 50'000'000;       // schemas applied to one value
+inline constexpr std::size_t kSchemaDepthMax = 1'500;            // schemas within schemas, at run time
+inline constexpr std::size_t kSchemaNodesMax = 200'000;          // schemas of one compiled schema
+inline constexpr std::size_t kNumberExponentMax = 100'000;       // decimal digits of exact arithmetic
+inline constexpr std::size_t kGrammarRulesMax = 5'000;           // rules of one grammar
+inline constexpr std::size_t kGrammarRepeatMax = 1'000;          // bounded repetition of one rule
 
 // HTTP
 inline constexpr std::size_t kHeaderBytesMax = 64u << 10;
