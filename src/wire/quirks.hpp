@@ -1,0 +1,46 @@
+#pragma once
+// Where servers that speak "OpenAI Chat Completions" differ from it: data, one row a provider.
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace sighter::wire {
+
+// The member that carries the model's thoughts in an assistant message.
+enum class ReasoningField { kReasoningContent, kReasoning, kReasoningDetails };
+// How the request asks for thinking.
+enum class ReasoningAsk {
+  kEffort,        // "reasoning_effort": "low"
+  kObject,        // "reasoning": {"effort": "low", "max_tokens": 2000} (OpenRouter)
+  kThinkingType,  // "thinking": {"type": "enabled" | "disabled"} (DeepSeek, Z.ai)
+  kNone,          // it cannot
+};
+
+struct Quirks {
+  std::string_view provider;           // "openai"
+  std::string_view host;               // part of the base URL by which it is recognised
+  bool max_completion_tokens = false;  // false: "max_tokens"
+  bool developer_role = false;         // false: developer messages become system messages
+  bool stream_options = true;          // false: "stream_options" is refused by the server
+  bool strict_schema = true;           // response_format json_schema is enforced
+  bool json_object = true;             // response_format json_object exists
+  bool parallel_tool_calls = true;     // the parameter exists
+  bool tool_choice_required = true;    // "required" exists; false: it is "any"
+  bool seed = true;
+  bool logit_bias = true;
+  bool top_k = false;  // the parameters exist, beyond the dialect as documented
+  bool min_p = false;
+  bool cache_control = false;       // marks on content parts are understood
+  bool done_marker = true;          // streams end with [DONE]; false: a finish reason suffices
+  std::uint8_t tool_id_length = 0;  // ids of tool calls have this many letters and digits; 0: any
+  ReasoningField reasoning_field = ReasoningField::kReasoningContent;
+  ReasoningAsk reasoning_ask = ReasoningAsk::kEffort;
+};
+
+// All rows; the first is OpenAI itself, the second any server that is not known.
+std::span<const Quirks> quirks_table();
+// The row of that provider name, else of the host in `base_url`, else the row of unknown servers.
+const Quirks& quirks_of(std::string_view provider, std::string_view base_url = {});
+
+}  // namespace sighter::wire
