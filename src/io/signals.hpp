@@ -1,0 +1,30 @@
+#pragma once
+// SIGINT and SIGTERM as tokens: the first asks to stop nicely, the second to stop at once.
+
+#include <memory>
+
+#include "io/cancel.hpp"
+
+namespace sighter::io {
+
+class Core;
+
+class StopSignals {
+ public:
+  // From here on the two signals no longer end the process by themselves. One a process.
+  explicit StopSignals(Core& core);
+  ~StopSignals();
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+
+  CancelToken nicely() const;   // cancelled by the first signal
+  CancelToken at_once() const;  // cancelled by the second
+  // The last signal that came, 0 for none: 128 + it is the usual exit code. Any thread.
+  int last_signal() const;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace sighter::io
