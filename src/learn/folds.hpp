@@ -30,9 +30,10 @@ Result<std::vector<Prediction>> out_of_fold(std::span<const Example> examples,
                                             std::stop_token stop = {},
                                             const Progress& progress = {});
 
-// `count` examples drawn at random, each label's share kept as closely as `count` allows (the first
-// draws give every label one, in random order, where there are enough). Ascending indices. The same
-// draw serves other bodies, so that all lines of a learning curve stand on the same labels.
+// `count` examples drawn at random so that each label has its share of them, within one (systematic
+// sampling over the examples in order of label). Ascending indices; all of them when there are no
+// more than `count`. The same draw serves other bodies, so that all lines of a learning curve stand
+// on the same labels.
 std::vector<std::uint32_t> draw(std::span<const Example> examples, std::size_t count,
                                 std::uint64_t seed);
 
