@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.hpp"
@@ -44,8 +45,8 @@ class Inflight {
  public:
   using Slot = std::uint32_t;
 
-  // Makes this process's file in `folder` (created if needed). A slot takes 512 bytes of disk when
-  // it is first used.
+  // Makes this process's file in `folder` (created if needed), 512 bytes a slot. One process may
+  // open several.
   static Result<std::unique_ptr<Inflight>> open(const std::filesystem::path& folder,
                                                 std::uint32_t slots = 16'384);
   virtual ~Inflight() = default;  // removes the file when every slot is free

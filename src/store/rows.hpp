@@ -42,7 +42,8 @@ struct Tokens {
   auto operator<=>(const Tokens&) const = default;
 };
 
-// One application of a variant to an input. The first physical request of the call is in this row.
+// One application of a variant to an input. The first physical request of the call is in this row;
+// latency, tokens and cost are those of all its own physical requests, not of calls that it made.
 struct CallRow {
   Id id;
   Id parent;  // nil: nobody called it

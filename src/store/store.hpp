@@ -1,7 +1,7 @@
 #pragma once
 // The rows of a project or of a user, behind one interface: nothing here says which database keeps
-// them. Every method may be called from any thread; all but append() and flush-free look-ups in the
-// queue may block on the disk, so call them from a pool, not from a core.
+// them. Every method may be called from any thread; all but append() and writer() may wait for the
+// disk, so call them from a pool, not from a core.
 //
 // Writing: one writer thread commits groups. append() never waits; commit() waits until the rows are
 // on the disk. What is queued is already visible to call(), show(), find_output(), scores() and
@@ -130,7 +130,8 @@ struct WriterState {
   std::size_t queued_rows = 0;
   std::int64_t committed_rows = 0;
   std::int64_t commits = 0;
-  std::optional<Error> trouble;  // the last commit failed with this
+  std::int64_t refused_rows = 0;  // told to `done`: rows that contradict the store or each other
+  std::optional<Error> trouble;   // the last commit failed with this: not fit to take more rows
 };
 
 class Store {
@@ -194,6 +195,8 @@ class Store {
   virtual Status backup(const std::filesystem::path& target) = 0;
   // What is wrong with the file, one finding a line; empty when nothing is.
   virtual Result<std::vector<std::string>> check() = 0;
+  // The same for a file that open() refuses.
+  static Result<std::vector<std::string>> check_file(const std::filesystem::path& path);
   virtual Result<StoreSize> size() = 0;
 };
 

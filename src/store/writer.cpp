@@ -1,0 +1,162 @@
+#include "store/writer.hpp"
+
+#include <future>
+
+namespace sighter::store {
+
+Writer::Writer(std::unique_ptr<Connection> connection, const Options& options)
+    : options_(options), connection_(std::move(connection)), rows_(*connection_), queue_(options) {
+  thread_ = std::thread([this] { loop(); });
+}
+
+Writer::~Writer() { (void)close(); }
+
+Status Writer::close() {
+  const bool first = !std::exchange(closed_, true);
+  if (!first) return {};
+  queue_.close();
+  thread_.join();
+  if (lost_rows_ == 0) return {};
+  const Error why = trouble_.value_or(Error{});
+  return fail(why.kind, fmt::format("{} rows could not be stored: {}", lost_rows_, why.what),
+              why.hint);
+}
+
+WriterState Writer::state() const {
+  WriterState state;
+  state.queued_rows = queue_.rows();
+  state.committed_rows = committed_rows_;
+  state.commits = commits_;
+  state.refused_rows = refused_rows_;
+  const std::lock_guard lock(mutex_);
+  state.trouble = trouble_;
+  return state;
+}
+
+Status Writer::run(std::function<Status(Connection&)> task) {
+  auto promise = std::make_shared<std::promise<Status>>();
+  std::future<Status> future = promise->get_future();
+  Item item;
+  item.task = [promise, work = std::move(task)](Connection& connection) {
+    promise->set_value(work(connection));
+  };
+  if (queue_.push(std::move(item), false) != Queue::Pushed::kYes) {
+    return fail(Kind::kUnavailable, "the store is closed");
+  }
+  return future.get();
+}
+
+void Writer::loop() {
+  while (true) {
+    std::vector<Item> items = queue_.take();
+    if (items.empty()) return;
+    if (items.front().task) {
+      items.front().task(*connection_);
+    } else {
+      write_group(std::move(items));
+    }
+  }
+}
+
+Status Writer::transaction(const std::vector<Item>& items, Outcomes& outcomes) {
+  outcomes.clear();
+  Status s;
+  {
+    Result<Statement> begin = connection_->prepare("BEGIN IMMEDIATE");
+    s = begin ? begin->run() : Status(std::unexpected(begin.error()));
+  }
+  for (const Item& item : items) {
+    if (!s) break;
+    Result<Receipt> receipt = item.batch ? rows_.write(*item.batch) : Result<Receipt>(Receipt{});
+    const bool refused = !receipt && (receipt.error().kind == Kind::kNotFound ||
+                                      receipt.error().kind == Kind::kInvalid);
+    // A conflict of a feedback's key is told before anything is written; one that the database
+    // reports may come in the middle of a batch.
+    if (!receipt && !refused) s = std::unexpected(receipt.error());
+    outcomes.push_back(std::move(receipt));
+  }
+  if (s) {
+    Result<Statement> commit = connection_->prepare("COMMIT");
+    s = commit ? commit->run() : Status(std::unexpected(commit.error()));
+  }
+  if (s) {
+    rows_.committed();
+    return s;
+  }
+  rows_.rolled_back();
+  if (connection_->in_transaction()) (void)connection_->run("ROLLBACK");
+  return s;
+}
+
+void Writer::one_by_one(const std::vector<Item>& items, Outcomes& outcomes) {
+  Outcomes all;
+  for (const Item& item : items) {
+    const Status s = transaction({item}, outcomes);
+    all.push_back(s ? std::move(outcomes.front()) : Result<Receipt>(std::unexpected(s.error())));
+  }
+  outcomes = std::move(all);
+}
+
+void Writer::write_group(std::vector<Item> items) {
+  Outcomes outcomes;
+  const Status s = transaction(items, outcomes);
+  if (!s && !Connection::may_succeed_later(s.error()) && items.size() > 1) {
+    // One batch spoils the group: find it, and keep the others.
+    one_by_one(items, outcomes);
+  } else if (!s) {
+    outcomes.assign(items.size(), std::unexpected(s.error()));
+  }
+  settle(std::move(items), std::move(outcomes));
+}
+
+void Writer::note(const Outcomes& outcomes, std::size_t rows) {
+  std::optional<Error> trouble;
+  for (const Result<Receipt>& outcome : outcomes) {
+    if (!outcome && Connection::may_succeed_later(outcome.error())) trouble = outcome.error();
+  }
+  committed_rows_ += static_cast<std::int64_t>(rows);
+  ++commits_;
+  const std::lock_guard lock(mutex_);
+  trouble_ = trouble;
+}
+
+void Writer::settle(std::vector<Item> items, Outcomes outcomes) {
+  std::size_t rows = 0;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (outcomes[i]) rows += items[i].rows;
+  }
+  note(outcomes, rows);
+  std::vector<Item> again;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const bool later = !outcomes[i] && Connection::may_succeed_later(outcomes[i].error());
+    if (later && items[i].durability == Durability::kRelaxed) {
+      again.push_back(std::move(items[i]));
+      continue;
+    }
+    if (!outcomes[i] && !later) refused_rows_ += static_cast<std::int64_t>(items[i].rows);
+    queue_.forget(items[i]);
+    if (items[i].done) items[i].done(std::move(outcomes[i]));
+  }
+  if (again.empty()) return;
+  queue_.put_back(std::move(again), options_.retry_interval);
+  if (queue_.is_closed()) return give_up();
+  const Error why = trouble_.value_or(Error{});
+  for (Item& item : queue_.take_waited_for()) abandon(item, why);
+}
+
+void Writer::abandon(Item& item, const Error& why) {
+  queue_.forget(item);
+  if (item.task) item.task(*connection_);
+  if (item.done) item.done(std::unexpected(why));
+}
+
+// The last try failed and nobody can wait any longer.
+void Writer::give_up() {
+  const Error why = trouble_.value_or(Error{});
+  for (Item& item : queue_.drain()) {
+    lost_rows_ += static_cast<std::int64_t>(item.rows);
+    abandon(item, why);
+  }
+}
+
+}  // namespace sighter::store
