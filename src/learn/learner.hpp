@@ -38,7 +38,7 @@ struct LearnerOptions {
   LearnerKind learner = LearnerKind::kLinear;
   FeatureKind features = FeatureKind::kLexical;  // majority ignores it
   std::uint64_t seed = 1;   // same examples, options and seed: the same model, byte for byte
-  int neighbours = 0;       // nearest: how many vote, 1 to 1,000; 0 = 20
+  int neighbours = 0;       // nearest: how many vote, 1 to 1,000; 0 = 40
   int epochs = 0;           // linear: passes over the examples, 1 to 1,000; 0 = by their number
   bool calibrate = true;    // false: T = 1, which saves the fits that find T
 };

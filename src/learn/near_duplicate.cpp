@@ -53,21 +53,18 @@ bool alike(const Shingles& a, const Shingles& b) {
   if (!enough(both_max)) return false;
   std::size_t both = 0;
   for (std::size_t i = 0, j = 0; i < a.size() && j < b.size();) {
-    if (a[i] == b[j]) {
-      ++both;
-      ++i;
-      ++j;
-    } else if (a[i] < b[j]) {
-      ++i;
-    } else {
-      ++j;
-    }
+    const std::uint32_t x = a[i], y = b[j];
+    both += x == y ? 1 : 0;
+    i += x <= y ? 1 : 0;
+    j += y <= x ? 1 : 0;
+    if (!enough(both + std::min(a.size() - i, b.size() - j))) return false;
   }
   return enough(both);
 }
 
-// Renames shingles so that the rare ones come first; a prefix then says most about a text.
-void rare_first(std::vector<Shingles>& sets) {
+// Renames shingles so that the rare ones come first; a prefix then says most about a text. How many
+// there are.
+std::size_t rare_first(std::vector<Shingles>& sets) {
   std::unordered_map<std::uint32_t, std::uint32_t> seen_in;
   for (const Shingles& set : sets) {
     for (const std::uint32_t shingle : set) ++seen_in[shingle];
@@ -81,6 +78,7 @@ void rare_first(std::vector<Shingles>& sets) {
     for (std::uint32_t& shingle : set) shingle = seen_in[shingle];
     std::sort(set.begin(), set.end());
   }
+  return order.size();
 }
 
 // Two sets that are alike share one of their first size - ceil(0.8 size) + 1 members.
@@ -115,20 +113,23 @@ std::vector<std::uint32_t> near_duplicate_groups(std::span<const std::string_vie
     sets.push_back(std::move(set));
     text_of.push_back(i);
   }
-  rare_first(sets);
+  const std::size_t shingles = rare_first(sets);
   std::vector<std::uint32_t> by_size(sets.size());
   for (std::uint32_t i = 0; i < by_size.size(); ++i) by_size[i] = i;
   std::stable_sort(by_size.begin(), by_size.end(),
                    [&](auto a, auto b) { return sets[a].size() < sets[b].size(); });
-  std::unordered_map<std::uint32_t, std::vector<std::uint32_t>> with;  // sets by prefix member
+  std::vector<std::vector<std::uint32_t>> with(shingles);  // sets by member of their prefix
+  std::vector<std::uint32_t> met(sets.size(), UINT32_MAX);  // last set that was compared with it
   for (const std::uint32_t i : by_size) {
     if (sets[i].empty()) continue;
     const std::size_t prefix = prefix_of(sets[i]);
     for (std::size_t p = 0; p < prefix; ++p) {
       std::vector<std::uint32_t>& others = with[sets[i][p]];
       for (const std::uint32_t j : others) {
-        if (groups.same(text_of[i], text_of[j])) continue;
-        if (alike(sets[i], sets[j])) groups.join(text_of[i], text_of[j]);
+        if (met[j] == i) continue;
+        met[j] = i;
+        if (groups.same(text_of[i], text_of[j]) || !alike(sets[i], sets[j])) continue;
+        groups.join(text_of[i], text_of[j]);
       }
       others.push_back(i);
     }

@@ -16,11 +16,13 @@
 namespace sighter::learn {
 namespace {
 
-constexpr std::uint32_t kNeighbours = 20;
+constexpr std::uint32_t kNeighbours = 40;
 // A vote counts similarity^kSharpness: one close example outweighs many distant ones.
-constexpr float kSharpness = 4;
-// The prior counts as much as this share of one vote of full similarity.
-constexpr float kPriorVote = 0.01f;
+constexpr float kSharpness = 3;
+// All labels together, by their shares, have this part of the votes that were given; calibration is
+// better for it.
+constexpr float kPriorVotes = 0.1f;
+constexpr float kNoVotes = 1e-9f;  // keeps the logarithm finite where nobody voted
 // T is found on at most this many examples, each asked without its own group.
 constexpr std::size_t kCalibrationMax = 1000;
 constexpr float kUnknown = -std::numeric_limits<float>::infinity();
@@ -51,14 +53,16 @@ class NearestScorer final : public Scorer {
   }
 
   void vote(std::span<const Neighbour> neighbours, std::span<float> logits) const {
-    for (std::size_t k = 0; k < logits.size(); ++k) logits[k] = kPriorVote * prior_[k];
+    std::fill(logits.begin(), logits.end(), 0.0f);
+    float all = kNoVotes;
     for (const Neighbour& neighbour : neighbours) {
-      const float similarity = std::max(0.0f, neighbour.similarity);
-      logits[static_cast<std::size_t>(labels_[neighbour.index])] +=
-          std::pow(similarity, kSharpness);
+      const float vote = std::pow(std::max(0.0f, neighbour.similarity), kSharpness);
+      logits[static_cast<std::size_t>(labels_[neighbour.index])] += vote;
+      all += vote;
     }
     for (std::size_t k = 0; k < logits.size(); ++k) {
-      logits[k] = prior_[k] > 0 ? std::log(logits[k]) : kUnknown;
+      const float prior = kPriorVotes * all * prior_[k];
+      logits[k] = prior > 0 ? std::log(logits[k] + prior) : kUnknown;
     }
   }
 
