@@ -21,7 +21,9 @@ bool says_full(int system_code) {
 }  // namespace
 
 Error sqlite_error(sqlite3* db, int code, std::string_view path) {
-  const int system_code = db != nullptr ? sqlite3_system_errno(db) : 0;
+  // SQLite keeps the system's error for most failures, but not for that of a COMMIT.
+  const int kept = db != nullptr ? sqlite3_system_errno(db) : 0;
+  const int system_code = kept == 0 && says_full(errno) ? errno : kept;
   const int primary = code & 0xff;
   const bool io = primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN;
   if (primary == SQLITE_FULL || (io && says_full(system_code))) {
@@ -127,6 +129,7 @@ Statement& Statement::id_or_null(const Id& id) { return id.is_nil() ? null() : b
 
 Result<bool> Statement::step() {
   column_ = 0;
+  errno = 0;
   const int code = failed_ != 0 ? failed_ : sqlite3_step(statement_);
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) return false;
@@ -247,6 +250,7 @@ Result<Statement> Connection::prepare(std::string_view sql) {
 }
 
 Status Connection::run(const char* script) {
+  errno = 0;
   const int code = sqlite3_exec(db_, script, nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) return std::unexpected(sqlite_error(db_, code, path_));
   return {};
