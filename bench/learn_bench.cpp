@@ -1,7 +1,8 @@
 // The learners on labelled sets: accuracy, calibration, seconds to fit, microseconds a prediction,
 // size of the model.
 //
-//   learn_bench FOLDER [SET...]     FOLDER/SET/{train,test}.jsonl, rows {"input": {"text"}, "expect"}
+//   learn_bench FOLDER [SET...]     FOLDER/SET/{train,test}.jsonl, rows {"input": {"text"},
+//   "expect"}
 //
 // One thread. "seconds" is fit() and the predictions of the whole test file; the time a prediction
 // takes is the mean over that file. "score" of near-duplicate-free rows leaves out test rows that
@@ -118,11 +119,13 @@ Status bench_learner(const std::string& name, const Set& set, const std::vector<
   const auto n = static_cast<double>(predictions.size());
   const auto threshold = choose_threshold(confidence, correct, 0.02);
   if (!threshold) return std::unexpected(threshold.error());
-  fmt::print("{:<10} {:<9} {:>7.2f} {:>9.2f} {:>6.3f} {:>6.2f} {:>9.1f} {:>8.2f} {:>8.2f} {:>8.1f} {:>9.0f}\n",
-             name, to_string(kind), 100 * right / n, 100 * right_alone / std::max(alone, 1.0),
-             calibration_error(confidence, correct), model->info().temperature,
-             100 * threshold->coverage, fit_seconds, fit_seconds + predict_seconds,
-             1e6 * predict_seconds / n, static_cast<double>(model->info().file_bytes) / 1e3);
+  fmt::print(
+      "{:<10} {:<9} {:>7.2f} {:>9.2f} {:>6.3f} {:>6.2f} {:>9.1f} {:>8.2f} {:>8.2f} {:>8.1f} "
+      "{:>9.0f}\n",
+      name, to_string(kind), 100 * right / n, 100 * right_alone / std::max(alone, 1.0),
+      calibration_error(confidence, correct), model->info().temperature, 100 * threshold->coverage,
+      fit_seconds, fit_seconds + predict_seconds, 1e6 * predict_seconds / n,
+      static_cast<double>(model->info().file_bytes) / 1e3);
   return {};
 }
 
@@ -150,9 +153,9 @@ int main(int count, char** arguments) {
   }
   std::vector<std::string> names(arguments + 2, arguments + count);
   if (names.empty()) names = {"banking77", "clinc150", "hwu64", "sms", "headlines"};
-  fmt::print("{:<10} {:<9} {:>7} {:>9} {:>6} {:>6} {:>9} {:>8} {:>8} {:>8} {:>9}\n", "set", "learner",
-             "score %", "no twin %", "ECE", "T", "cover 2%", "fit s", "seconds", "us each",
-             "file kB");
+  fmt::print("{:<10} {:<9} {:>7} {:>9} {:>6} {:>6} {:>9} {:>8} {:>8} {:>8} {:>9}\n", "set",
+             "learner", "score %", "no twin %", "ECE", "T", "cover 2%", "fit s", "seconds",
+             "us each", "file kB");
   for (const std::string& name : names) {
     if (const Status went = bench_set(arguments[1], name); !went) {
       fmt::print(stderr, "{}: {}\n", name, went.error().message());

@@ -3,7 +3,8 @@
 
 namespace sighter::learn {
 
-// The value that Student's t with `freedom` degrees exceeds in size with probability 1 - confidence.
+// The value that Student's t with `freedom` degrees exceeds in size with probability 1 -
+// confidence.
 double student_t_two_sided(double confidence, int freedom);
 
 }  // namespace sighter::learn

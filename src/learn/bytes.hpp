@@ -36,7 +36,8 @@ class ByteWriter {
 };
 
 // Reads what ByteWriter wrote. After the first fault (the end, or a number out of range) `ok()` is
-// false and every read gives zero or nothing, so that a caller may check once at the end of a block.
+// false and every read gives zero or nothing, so that a caller may check once at the end of a
+// block.
 class ByteReader {
  public:
   explicit ByteReader(std::string_view bytes) : left_(bytes) {}

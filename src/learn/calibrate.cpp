@@ -84,8 +84,8 @@ std::vector<ReliabilityBin> reliability(std::span<const double> confidence,
   return out;
 }
 
-double calibration_error(std::span<const double> confidence,
-                         std::span<const std::uint8_t> correct, int bins) {
+double calibration_error(std::span<const double> confidence, std::span<const std::uint8_t> correct,
+                         int bins) {
   if (confidence.empty()) return 0;
   double gaps = 0;
   for (const ReliabilityBin& bin : reliability(confidence, correct, bins)) {

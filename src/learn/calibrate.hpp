@@ -13,7 +13,7 @@ namespace sighter::learn {
 struct Logits {
   std::span<const float> values;  // n x classes
   std::size_t classes = 0;
-  std::span<const int> labels;    // n, in [0, classes)
+  std::span<const int> labels;  // n, in [0, classes)
 };
 
 // Mean of -ln softmax(z / temperature)[label] over the examples whose label has a finite logit; 0
@@ -37,7 +37,7 @@ std::vector<ReliabilityBin> reliability(std::span<const double> confidence,
                                         std::span<const std::uint8_t> correct, int bins = 15);
 // Expected calibration error: mean gap between confidence and accuracy over the bins, weighted by
 // count (Naeini et al., AAAI 2015). 0 for no predictions.
-double calibration_error(std::span<const double> confidence,
-                         std::span<const std::uint8_t> correct, int bins = 15);
+double calibration_error(std::span<const double> confidence, std::span<const std::uint8_t> correct,
+                         int bins = 15);
 
 }  // namespace sighter::learn

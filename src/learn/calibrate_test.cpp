@@ -99,7 +99,9 @@ TEST(CalibrationError, IsSmallWhenConfidenceIsTheTruth) {
   EXPECT_LT(calibration_error(confidence, correct), 0.02);
 }
 
-TEST(CalibrationError, OfNothingIsZero) { EXPECT_EQ(calibration_error({}, {}), 0); }
+TEST(CalibrationError, OfNothingIsZero) {
+  EXPECT_EQ(calibration_error({}, {}), 0);
+}
 
 TEST(Reliability, PutsOneInTheLastBin) {
   const std::vector<double> confidence = {1.0, 0.0};

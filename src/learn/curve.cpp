@@ -52,8 +52,7 @@ Status train_and_test(std::span<const Example> examples, std::span<const std::st
 }
 
 Status fold_and_test(std::span<const Example> examples, std::span<const std::string> labels,
-                     const LearnerOptions& options, int folds, std::stop_token stop,
-                     Draws& draws) {
+                     const LearnerOptions& options, int folds, std::stop_token stop, Draws& draws) {
   const auto predictions = out_of_fold(examples, labels, options, folds, stop);
   if (!predictions) return std::unexpected(predictions.error());
   std::size_t right = 0;
@@ -74,8 +73,8 @@ CurvePoint conclude(std::size_t asked, Draws draws, double confidence) {
   point.labels = asked;
   point.learned = true;
   point.trained = draws.trained;
-  point.tested = static_cast<std::size_t>(
-      std::count(draws.tested.begin(), draws.tested.end(), true));
+  point.tested =
+      static_cast<std::size_t>(std::count(draws.tested.begin(), draws.tested.end(), true));
   const auto repeats = static_cast<double>(draws.accuracies.size());
   for (const double accuracy : draws.accuracies) point.accuracy += accuracy / repeats;
   double spread = 0;
@@ -107,7 +106,10 @@ std::vector<std::uint32_t> draw(std::span<const Example> examples, std::size_t c
   random.shuffle(order);
   // Labels in order of first appearance after the shuffle: neighbours by chance, not by number.
   int labels = 0;
-  for (const Example& example : examples) labels = std::max(labels, example.label + 1);
+  for (const Example& example : examples) {
+    CHECK(example.label >= 0);
+    labels = std::max(labels, example.label + 1);
+  }
   std::vector<std::uint32_t> rank(static_cast<std::size_t>(labels), UINT32_MAX);
   std::uint32_t next = 0;
   for (const std::uint32_t i : order) {
@@ -139,8 +141,8 @@ Result<std::vector<CurvePoint>> learning_curve(std::span<const Example> examples
   if (labels.empty()) return fail(Kind::kInvalid, "no labels to choose from");
   for (const Example& example : examples) {
     if (example.label < 0 || static_cast<std::size_t>(example.label) >= labels.size()) {
-      return fail(Kind::kInvalid, fmt::format("an example bears label {} of {}", example.label,
-                                              labels.size()));
+      return fail(Kind::kInvalid,
+                  fmt::format("an example bears label {} of {}", example.label, labels.size()));
     }
   }
   const std::vector<std::uint32_t> group = groups_of(examples);
@@ -160,6 +162,7 @@ Result<std::vector<CurvePoint>> learning_curve(std::span<const Example> examples
     draws.tested.assign(examples.size(), false);
     for (int repeat = 0; repeat < curve.repeats; ++repeat) {
       LearnerOptions own = options;
+      own.calibrate = false;  // hardly ever changes which label comes first, and costs most
       own.seed = Random(curve.seed + static_cast<std::uint64_t>(repeat)).next();
       const Status went =
           all ? fold_and_test(examples, labels, own, curve.folds, stop, draws)

@@ -9,7 +9,9 @@ namespace {
 
 enum class Class : std::uint8_t { kSpace, kLetter, kApostrophe, kAlone };
 
-bool between(char32_t c, char32_t low, char32_t high) { return c >= low && c <= high; }
+bool between(char32_t c, char32_t low, char32_t high) {
+  return c >= low && c <= high;
+}
 
 char32_t fold(char32_t c) {
   if (c < 0x80) return between(c, 'A', 'Z') ? c + 32 : c;

@@ -1,7 +1,7 @@
 #pragma once
-// Text as counted n-grams: words, pairs of neighbouring words, pairs with one word between, and 3 or
-// 4 neighbouring characters of a word with its edges marked. Each is named by a 32-bit hash; among
-// 100,000 of them about one pair collides.
+// Text as counted n-grams: words, pairs of neighbouring words, pairs with one word between, and 3
+// or 4 neighbouring characters of a word with its edges marked. Each is named by a 32-bit hash;
+// among 100,000 of them about one pair collides.
 //
 // Tokens: runs of letters, digits, combining marks and inner apostrophes; every other visible
 // character by itself; every character of scripts written without spaces (Han, Kana, Thai, Lao,
@@ -49,7 +49,8 @@ class GramCounter {
   void grow();
   Tokens tokens_;
   std::vector<Gram> grams_;
-  std::vector<std::uint32_t> slots_;  // open addressing into grams_, by hash; 0 = free, else index + 1
+  std::vector<std::uint32_t>
+      slots_;  // open addressing into grams_, by hash; 0 = free, else index + 1
 };
 
 }  // namespace sighter::learn

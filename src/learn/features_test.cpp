@@ -31,8 +31,7 @@ TEST(Tokenise, SplitsWordsAndPunctuation) {
 }
 
 TEST(Tokenise, KeepsInnerApostrophes) {
-  EXPECT_THAT(words_of("don't 'quote' Don’t"),
-              ElementsAre("don't", "'", "quote", "'", "don't"));
+  EXPECT_THAT(words_of("don't 'quote' Don’t"), ElementsAre("don't", "'", "quote", "'", "don't"));
 }
 
 TEST(Tokenise, FoldsCase) {
@@ -44,12 +43,18 @@ TEST(Tokenise, TakesSpacelessScriptsCharacterByCharacter) {
   EXPECT_THAT(words_of("东京abc"), ElementsAre("东", "京", "abc"));
 }
 
-TEST(Tokenise, TakesEmojiAlone) { EXPECT_THAT(words_of("ok🙂🙂"), ElementsAre("ok", "🙂", "🙂")); }
+TEST(Tokenise, TakesEmojiAlone) {
+  EXPECT_THAT(words_of("ok🙂🙂"), ElementsAre("ok", "🙂", "🙂"));
+}
 
-TEST(Tokenise, FindsNothingInSpaces) { EXPECT_THAT(words_of(" \t\n\u00a0\u3000"), IsEmpty()); }
+TEST(Tokenise, FindsNothingInSpaces) {
+  EXPECT_THAT(words_of(" \t\n\u00a0\u3000"), IsEmpty());
+}
 
 TEST(Tokenise, ReadsIllFormedBytesAsReplacements) {
-  EXPECT_THAT(words_of("a\xff" "b"), ElementsAre("a", "\ufffd", "b"));
+  EXPECT_THAT(words_of("a\xff"
+                       "b"),
+              ElementsAre("a", "\ufffd", "b"));
 }
 
 TEST(Tokenise, TakesNulAsASpace) {

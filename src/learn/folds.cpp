@@ -77,8 +77,8 @@ std::vector<int> assign_folds(std::span<const Example> examples,
   CHECK(group.size() == examples.size());
   if (examples.empty()) return {};
   const std::size_t group_count = *std::max_element(group.begin(), group.end()) + std::size_t{1};
-  const auto folds = std::clamp<std::size_t>(static_cast<std::size_t>(std::max(k, 1)), 1,
-                                             group_count);
+  const auto folds =
+      std::clamp<std::size_t>(static_cast<std::size_t>(std::max(k, 1)), 1, group_count);
   int labels = 0;
   std::vector<std::vector<std::uint32_t>> members(group_count);
   for (std::uint32_t i = 0; i < examples.size(); ++i) {
@@ -148,8 +148,11 @@ Result<std::vector<Prediction>> out_of_fold(std::span<const Example> examples,
   const int folds = fold.empty() ? 1 : *std::max_element(fold.begin(), fold.end()) + 1;
   for (int held = 0; held < folds; ++held) {
     std::vector<Example> others;
+    std::vector<std::uint32_t> place;  // of each of them in `examples`
     for (std::size_t i = 0; i < examples.size(); ++i) {
-      if (fold[i] != held) others.push_back(examples[i]);
+      if (fold[i] == held) continue;
+      others.push_back(examples[i]);
+      place.push_back(static_cast<std::uint32_t>(i));
     }
     const auto model = fit(others, labels, options, stop, [&](double share) {
       if (progress) progress((held + share) / folds);
@@ -159,6 +162,7 @@ Result<std::vector<Prediction>> out_of_fold(std::span<const Example> examples,
       if (fold[i] != held) continue;
       auto prediction = model->predict(examples[i].text, examples[i].vector);
       if (!prediction) return std::unexpected(prediction.error());
+      for (Neighbour& neighbour : prediction->neighbours) neighbour.index = place[neighbour.index];
       out[i] = std::move(*prediction);
     }
   }

@@ -22,7 +22,8 @@ std::vector<std::uint32_t> groups_of(std::span<const Example> examples);
 std::vector<int> assign_folds(std::span<const Example> examples,
                               std::span<const std::uint32_t> group, int k, std::uint64_t seed);
 
-// Prediction i comes from a model fitted to the folds that hold nothing of example i's group.
+// Prediction i comes from a model fitted to the folds that hold nothing of example i's group; its
+// neighbours are indices into `examples`.
 // kInvalid when all examples form one group, or as fit() says. `k` at least 2.
 Result<std::vector<Prediction>> out_of_fold(std::span<const Example> examples,
                                             std::span<const std::string> labels,
@@ -41,8 +42,8 @@ struct CurveOptions {
   std::vector<std::size_t> sizes = {0, 10, 50};  // numbers of labels; kAll may be among them
   int repeats = 5;                               // draws for each size
   std::uint64_t seed = 1;
-  std::size_t tests_max = 2000;                  // of the rest, tested a draw; at random
-  int folds = 5;                                 // for kAll
+  std::size_t tests_max = 2000;  // of the rest, tested a draw; at random
+  int folds = 5;                 // for kAll
   double confidence = 0.95;
   static constexpr std::size_t kAll = SIZE_MAX;
 };
@@ -60,7 +61,8 @@ struct CurvePoint {
 
 // Accuracy on examples never trained on, by number of labels trained on. For a size n: draw n,
 // fit, test on the rest without the groups of those drawn. kAll, and any n of which less than a
-// tenth would be left to test, is k-fold out-of-fold over everything.
+// tenth would be left to test, is k-fold out-of-fold over everything. Temperatures are not looked
+// for: they hardly ever change which label comes first.
 // Interval: mean +- t sqrt(s^2 / repeats + p (1 - p) / tested): the spread of draws, and that the
 // tested examples are themselves a sample.
 Result<std::vector<CurvePoint>> learning_curve(std::span<const Example> examples,

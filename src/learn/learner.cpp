@@ -70,8 +70,8 @@ Status check(std::span<const Example> examples, std::span<const std::string> lab
                 fmt::format("{} neighbours and {} epochs", options.neighbours, options.epochs),
                 "both are 0 (let the learner choose) to 1,000");
   }
-  const bool embedded = options.features == FeatureKind::kEmbedding &&
-                        options.learner != LearnerKind::kMajority;
+  const bool embedded =
+      options.features == FeatureKind::kEmbedding && options.learner != LearnerKind::kMajority;
   const std::size_t dimensions = examples[0].vector.size();
   if (embedded && dimensions > kDimensionsMax) {
     return fail(Kind::kTooLarge, fmt::format("embeddings of {} dimensions", dimensions),
@@ -130,9 +130,12 @@ bool labels_differ(std::span<const std::string> labels) {
 
 std::string_view to_string(LearnerKind kind) {
   switch (kind) {
-    case LearnerKind::kMajority: return "majority";
-    case LearnerKind::kNearest: return "nearest";
-    case LearnerKind::kLinear: return "linear";
+    case LearnerKind::kMajority:
+      return "majority";
+    case LearnerKind::kNearest:
+      return "nearest";
+    case LearnerKind::kLinear:
+      return "linear";
   }
   return "";
 }
@@ -154,7 +157,9 @@ Result<FeatureKind> features_from(std::string_view word) {
 
 Model::Model(std::shared_ptr<const Body> body) : body_(std::move(body)) {}
 
-const ModelInfo& Model::info() const { return body_->info; }
+const ModelInfo& Model::info() const {
+  return body_->info;
+}
 
 std::string Model::describe() const {
   const ModelInfo& info = body_->info;
@@ -164,10 +169,10 @@ std::string Model::describe() const {
                ? std::string(" on lexical features")
                : fmt::format(" on embeddings of {} dimensions", info.dimensions);
   }
-  const std::string seen = info.labels_seen == info.labels.size()
-                               ? thousands(info.labels.size())
-                               : fmt::format("{} of {}", thousands(info.labels_seen),
-                                             thousands(info.labels.size()));
+  const std::string seen =
+      info.labels_seen == info.labels.size()
+          ? thousands(info.labels.size())
+          : fmt::format("{} of {}", thousands(info.labels_seen), thousands(info.labels.size()));
   out += fmt::format(": {} label{}, {} example{}", seen, info.labels.size() == 1 ? "" : "s",
                      thousands(info.examples), info.examples == 1 ? "" : "s");
   if (info.learner != LearnerKind::kMajority) out += fmt::format(", T = {:.2f}", info.temperature);
@@ -207,8 +212,7 @@ Result<Model> fit(std::span<const Example> examples, std::span<const std::string
 
   if (options.learner != LearnerKind::kMajority) {
     const Task task{examples, labels.size(), options, stop, progress};
-    Fitted fitted =
-        options.learner == LearnerKind::kLinear ? fit_linear(task) : fit_nearest(task);
+    Fitted fitted = options.learner == LearnerKind::kLinear ? fit_linear(task) : fit_nearest(task);
     if (!fitted.scorer) return fail(Kind::kCancelled, "fitting was stopped");
     body->scorer = std::move(fitted.scorer);
     info.temperature = fitted.temperature;

@@ -29,18 +29,18 @@ namespace sighter::learn {
 enum class LearnerKind : std::uint8_t { kMajority = 0, kNearest = 1, kLinear = 2 };
 enum class FeatureKind : std::uint8_t { kLexical = 0, kEmbedding = 1 };
 
-std::string_view to_string(LearnerKind kind);    // "majority" | "nearest" | "linear"
-std::string_view to_string(FeatureKind kind);    // "lexical" | "embedding"
+std::string_view to_string(LearnerKind kind);             // "majority" | "nearest" | "linear"
+std::string_view to_string(FeatureKind kind);             // "lexical" | "embedding"
 Result<LearnerKind> learner_from(std::string_view word);  // kInvalid with "did you mean"
 Result<FeatureKind> features_from(std::string_view word);
 
 struct LearnerOptions {
   LearnerKind learner = LearnerKind::kLinear;
   FeatureKind features = FeatureKind::kLexical;  // majority ignores it
-  std::uint64_t seed = 1;   // same examples, options and seed: the same model, byte for byte
-  int neighbours = 0;       // nearest: how many vote, 1 to 1,000; 0 = 40
-  int epochs = 0;           // linear: passes over the examples, 1 to 1,000; 0 = by their number
-  bool calibrate = true;    // false: T = 1, which saves the fits that find T
+  std::uint64_t seed = 1;  // same examples, options and seed: the same model, byte for byte
+  int neighbours = 0;      // nearest: how many vote, 1 to 1,000; 0 = 40
+  int epochs = 0;          // linear: passes over the examples, 1 to 1,000; 0 = by their number
+  bool calibrate = true;   // false: T = 1, which saves the fits that find T
 };
 
 struct Neighbour {
@@ -49,10 +49,10 @@ struct Neighbour {
 };
 
 struct Prediction {
-  int label = 0;                     // the most probable; the lower index on a tie
-  double confidence = 0;             // its probability
-  std::vector<float> probabilities;  // one a label, sum 1, each above 0
-  std::vector<Neighbour> neighbours; // nearest only: those that voted, most similar first
+  int label = 0;                      // the most probable; the lower index on a tie
+  double confidence = 0;              // its probability
+  std::vector<float> probabilities;   // one a label, sum 1, each above 0
+  std::vector<Neighbour> neighbours;  // nearest only: those that voted, most similar first
 };
 
 // What a model is, for people and for `--json`.
@@ -60,12 +60,12 @@ struct ModelInfo {
   LearnerKind learner = LearnerKind::kMajority;
   FeatureKind features = FeatureKind::kLexical;
   std::vector<std::string> labels;
-  std::size_t examples = 0;      // it was fitted to
-  std::size_t labels_seen = 0;   // labels that at least one example bears
-  std::size_t feature_count = 0; // n-grams known, or dimensions of a vector; 0 for majority
-  std::size_t dimensions = 0;    // of the embedding it expects; 0 = none
+  std::size_t examples = 0;       // it was fitted to
+  std::size_t labels_seen = 0;    // labels that at least one example bears
+  std::size_t feature_count = 0;  // n-grams known, or dimensions of a vector; 0 for majority
+  std::size_t dimensions = 0;     // of the embedding it expects; 0 = none
   double temperature = 1;
-  std::size_t file_bytes = 0;    // what save() returns
+  std::size_t file_bytes = 0;  // what save() returns
 };
 
 // Called now and then with the share done, in [0, 1], on the caller's thread.
@@ -97,7 +97,8 @@ class Model {
 // Fits a model. One thread, the caller's; seconds for 10,000 examples.
 // kInvalid: no examples (a learner has nothing at zero labels; folds.hpp says what a curve reports
 // there), no labels or one named twice, a label index out of range, vectors missing, of different
-// lengths or not finite. kCancelled once `stop` is requested; checked every few milliseconds.
+// lengths or not finite. kCancelled once `stop` is requested; checked every few milliseconds but
+// while texts are read, which takes 10 microseconds each.
 Result<Model> fit(std::span<const Example> examples, std::span<const std::string> labels,
                   const LearnerOptions& options, std::stop_token stop = {},
                   const Progress& progress = {});

@@ -24,8 +24,7 @@ LearnerOptions options_of(LearnerKind learner, FeatureKind features = FeatureKin
 
 const std::vector<LearnerOptions> kAll = {
     options_of(LearnerKind::kMajority), options_of(LearnerKind::kNearest),
-    options_of(LearnerKind::kLinear),
-    options_of(LearnerKind::kNearest, FeatureKind::kEmbedding),
+    options_of(LearnerKind::kLinear), options_of(LearnerKind::kNearest, FeatureKind::kEmbedding),
     options_of(LearnerKind::kLinear, FeatureKind::kEmbedding)};
 
 Model must_fit(const std::vector<Example>& examples, const std::vector<std::string>& labels,
@@ -178,8 +177,9 @@ double error_of_calibration(const Model& model, const std::vector<Example>& test
 
 TEST(Linear, IsCalibratedOnTextsItHasNotSeen) {
   const auto tests = made_up(3000, 4, 0.3, 12);
-  EXPECT_LT(error_of_calibration(must_fit(made_up(300, 4, 0.3, 11), label_names(4), kAll[2]), tests),
-            0.03);
+  EXPECT_LT(
+      error_of_calibration(must_fit(made_up(300, 4, 0.3, 11), label_names(4), kAll[2]), tests),
+      0.03);
   EXPECT_LT(
       error_of_calibration(must_fit(made_up(2500, 4, 0.3, 11), label_names(4), kAll[2]), tests),
       0.03);

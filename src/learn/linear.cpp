@@ -25,6 +25,8 @@ constexpr std::size_t kRareFrom = 1000;
 constexpr std::size_t kFoldedMax = 2000;
 constexpr int kEpochs = 10;
 constexpr int kEmbeddingEpochs = 30;
+// No file may hold larger ones: sums of them stay finite.
+constexpr float kWeightMax = 1e30f;
 constexpr std::uint32_t kNone = UINT32_MAX;
 constexpr float kUnknown = -std::numeric_limits<float>::infinity();
 
@@ -125,8 +127,7 @@ std::unique_ptr<LinearScorer> LinearScorer::from(const LogisticWeights& model,
   };
   std::sort(order.begin(), order.end(), [&](auto a, auto b) { return key(a) < key(b); });
   for (const std::uint32_t i : order) {
-    scorer->append(key(i), {&model.weights[i * model.stride], model.classes.size()},
-                   model.classes);
+    scorer->append(key(i), {&model.weights[i * model.stride], model.classes.size()}, model.classes);
   }
   scorer->index();
   return scorer;
@@ -215,7 +216,7 @@ bool LinearScorer::read_row(ByteReader& in, WeightRow& row) {
   for (std::uint32_t i = row.begin; i < row.end; ++i) {
     if (bias_[classes_[i]] == kUnknown) return false;
   }
-  return std::isfinite(row.scale) && std::fabs(row.scale) < 1e30f;
+  return std::fabs(row.scale) < kWeightMax;
 }
 
 std::unique_ptr<LinearScorer> LinearScorer::read(ByteReader& in, FeatureKind features,
@@ -226,7 +227,7 @@ std::unique_ptr<LinearScorer> LinearScorer::read(ByteReader& in, FeatureKind fea
   for (std::size_t k = 0; k < counts.size(); ++k) {
     if (counts[k] == 0) continue;
     scorer->bias_[k] = in.f32();
-    if (!std::isfinite(scorer->bias_[k])) return nullptr;
+    if (!(std::fabs(scorer->bias_[k]) < kWeightMax)) return nullptr;
   }
   const std::uint32_t rows = in.u32();
   if (!in.ok() || rows > in.left()) return nullptr;
@@ -279,17 +280,15 @@ double find_temperature(const Task& task, const SparseRows& rows, std::span<cons
     for (std::uint32_t i = 0; i < n; ++i) {
       if (fold[i] != held) chosen.push_back(i);
     }
-    const LogisticWeights weights =
-        fit_logistic(rows, labels, chosen,
-                     options_for(task, chosen.size(), share * held / fits, share / fits));
+    const LogisticWeights weights = fit_logistic(
+        rows, labels, chosen, options_for(task, chosen.size(), share * held / fits, share / fits));
     if (weights.stopped) return 1;
     const auto scorer = LinearScorer::from(weights, rows, task.labels);
     for (std::uint32_t i = 0; i < n; ++i) {
       if (fold[i] != held) continue;
       logits.resize(logits.size() + task.labels);
       const Example& example = task.examples[i];
-      scorer->score(example.text, example.vector,
-                    std::span(logits).last(task.labels), nullptr);
+      scorer->score(example.text, example.vector, std::span(logits).last(task.labels), nullptr);
       truth.push_back(labels[i]);
     }
   }

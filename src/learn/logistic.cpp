@@ -11,7 +11,8 @@ namespace {
 
 // Weights in memory while fitting, 256 MB; rarer columns are left out until the rest fits.
 constexpr std::size_t kWeightsMax = std::size_t{64} << 20;
-// A class whose probability is this close to the truth teaches nothing; skipping it halves the time.
+// A class whose probability is this close to the truth teaches nothing; skipping it halves the
+// time.
 constexpr float kErrorMin = 0.001f;
 constexpr float kBiasRate = 0.1f;  // of the rate of the weights: biases see every row
 constexpr std::uint32_t kLeftOut = UINT32_MAX;
@@ -173,8 +174,7 @@ LogisticWeights fit_logistic(const SparseRows& rows, std::span<const int> labels
   LogisticWeights model;
   for (const std::uint32_t row : chosen) model.classes.push_back(labels[row]);
   std::sort(model.classes.begin(), model.classes.end());
-  model.classes.erase(std::unique(model.classes.begin(), model.classes.end()),
-                      model.classes.end());
+  model.classes.erase(std::unique(model.classes.begin(), model.classes.end()), model.classes.end());
   model.stride = (model.classes.size() + 7) / 8 * 8;
 
   std::vector<std::uint32_t> place;

@@ -31,9 +31,9 @@ struct LogisticWeights {
 
 // Minimises the cross entropy of softmax(bias + sum of x_c W_c) over the rows named in `chosen`
 // (at least one), whose labels are labels[row]. One step a row, rate / sqrt(sum of squared
-// gradients of the column) (Duchi, Hazan and Singer, JMLR 2011). Lexical rows are scaled to length 1,
-// columns left out included, so that unfamiliar text gives small logits; embedding rows are centred
-// and scaled for the search, and the weights are given for rows as they are.
+// gradients of the column) (Duchi, Hazan and Singer, JMLR 2011). Lexical rows are scaled to length
+// 1, columns left out included, so that unfamiliar text gives small logits; embedding rows are
+// centred and scaled for the search, and the weights are given for rows as they are.
 LogisticWeights fit_logistic(const SparseRows& rows, std::span<const int> labels,
                              std::span<const std::uint32_t> chosen, const LogisticOptions& options);
 

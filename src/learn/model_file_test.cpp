@@ -22,7 +22,9 @@ std::string file_of(LearnerKind learner, FeatureKind features) {
   return fit(made_up(40, 5, 0.5, 1), label_names(20), options)->save();
 }
 
-std::string some_file() { return file_of(LearnerKind::kLinear, FeatureKind::kLexical); }
+std::string some_file() {
+  return file_of(LearnerKind::kLinear, FeatureKind::kLexical);
+}
 
 TEST(ModelFile, RefusesWhatIsNoModel) {
   EXPECT_THAT(Model::load("").error().what, HasSubstr("not a model file"));
@@ -37,7 +39,9 @@ TEST(ModelFile, RefusesEveryPrefix) {
   EXPECT_THAT(Model::load(file.substr(0, file.size() - 1)).error().what, HasSubstr("bytes where"));
 }
 
-TEST(ModelFile, RefusesTrailingBytes) { EXPECT_FALSE(Model::load(some_file() + "x")); }
+TEST(ModelFile, RefusesTrailingBytes) {
+  EXPECT_FALSE(Model::load(some_file() + "x"));
+}
 
 TEST(ModelFile, RefusesAnyFlippedBit) {
   std::string file = some_file();
@@ -67,26 +71,33 @@ TEST(ModelFile, StartsWithTheSameBytesOnEveryMachine) {
 TEST(ModelFile, SurvivesContentThatMakesNoSense) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(1500);
   Random random(7);
-  const std::vector<std::string> files = {
-      file_of(LearnerKind::kMajority, FeatureKind::kLexical),
-      file_of(LearnerKind::kNearest, FeatureKind::kLexical),
-      file_of(LearnerKind::kLinear, FeatureKind::kLexical),
-      file_of(LearnerKind::kNearest, FeatureKind::kEmbedding),
-      file_of(LearnerKind::kLinear, FeatureKind::kEmbedding)};
+  const std::vector<std::string> files = {file_of(LearnerKind::kMajority, FeatureKind::kLexical),
+                                          file_of(LearnerKind::kNearest, FeatureKind::kLexical),
+                                          file_of(LearnerKind::kLinear, FeatureKind::kLexical),
+                                          file_of(LearnerKind::kNearest, FeatureKind::kEmbedding),
+                                          file_of(LearnerKind::kLinear, FeatureKind::kEmbedding)};
   const std::vector<float> vector(16, 0.5f);
   int loaded = 0, refused = 0;
   for (int i = 0; i < 20'000 && std::chrono::steady_clock::now() < end; ++i) {
     std::string payload(*unseal(files[static_cast<std::size_t>(i) % files.size()]));
     for (std::uint64_t edits = 1 + random.below(4); edits > 0; --edits) {
       // Often near the front, where the numbers that steer the reader stand.
-      const std::size_t reach = random.below(2) == 0 ? std::min<std::size_t>(300, payload.size())
-                                                     : payload.size();
+      const std::size_t reach =
+          random.below(2) == 0 ? std::min<std::size_t>(300, payload.size()) : payload.size();
       const std::size_t at = random.below(reach);
       switch (random.below(4)) {
-        case 0: payload[at] = static_cast<char>(random.next()); break;
-        case 1: payload[at] = static_cast<char>(random.below(2) == 0 ? 0xff : 0); break;
-        case 2: payload.erase(at, 1 + random.below(4)); break;
-        default: payload.insert(at, 1, static_cast<char>(random.next())); break;
+        case 0:
+          payload[at] = static_cast<char>(random.next());
+          break;
+        case 1:
+          payload[at] = static_cast<char>(random.below(2) == 0 ? 0xff : 0);
+          break;
+        case 2:
+          payload.erase(at, 1 + random.below(4));
+          break;
+        default:
+          payload.insert(at, 1, static_cast<char>(random.next()));
+          break;
       }
       if (payload.empty()) payload = "x";
     }

@@ -83,8 +83,8 @@ std::size_t rare_first(std::vector<Shingles>& sets) {
 
 // Two sets that are alike share one of their first size - ceil(0.8 size) + 1 members.
 std::size_t prefix_of(const Shingles& set) {
-  const auto needed = static_cast<std::size_t>(
-      std::ceil(kTwinShare * static_cast<double>(set.size()) - 1e-9));
+  const auto needed =
+      static_cast<std::size_t>(std::ceil(kTwinShare * static_cast<double>(set.size()) - 1e-9));
   return set.size() - needed + 1;
 }
 
@@ -118,7 +118,7 @@ std::vector<std::uint32_t> near_duplicate_groups(std::span<const std::string_vie
   for (std::uint32_t i = 0; i < by_size.size(); ++i) by_size[i] = i;
   std::stable_sort(by_size.begin(), by_size.end(),
                    [&](auto a, auto b) { return sets[a].size() < sets[b].size(); });
-  std::vector<std::vector<std::uint32_t>> with(shingles);  // sets by member of their prefix
+  std::vector<std::vector<std::uint32_t>> with(shingles);   // sets by member of their prefix
   std::vector<std::uint32_t> met(sets.size(), UINT32_MAX);  // last set that was compared with it
   for (const std::uint32_t i : by_size) {
     if (sets[i].empty()) continue;

@@ -121,9 +121,9 @@ double find_temperature(const Task& task, const NearestScorer& scorer) {
   std::vector<int> truth;
   for (std::size_t i = 0; i < order.size() && !task.stopped(); ++i) {
     const Example& example = task.examples[order[i]];
-    const auto neighbours =
-        scorer.near(example.text, example.vector,
-                    [&](std::uint32_t other) { return group[other] == group[order[i]]; });
+    const auto neighbours = scorer.near(example.text, example.vector, [&](std::uint32_t other) {
+      return group[other] == group[order[i]];
+    });
     logits.resize(logits.size() + task.labels);
     scorer.vote(neighbours, std::span(logits).last(task.labels));
     truth.push_back(example.label);

@@ -21,8 +21,8 @@ class Scorer {
  public:
   virtual ~Scorer() = default;
   // `vector` has the right length and is finite. `neighbours` may be null.
-  virtual void score(std::string_view text, std::span<const float> vector,
-                     std::span<float> logits, std::vector<Neighbour>* neighbours) const = 0;
+  virtual void score(std::string_view text, std::span<const float> vector, std::span<float> logits,
+                     std::vector<Neighbour>* neighbours) const = 0;
   virtual std::size_t feature_count() const = 0;
   virtual std::size_t dimensions() const = 0;  // of the vectors; 0 = none
   virtual void write(ByteWriter& out) const = 0;

@@ -43,8 +43,8 @@ LexicalIndex::LexicalIndex(std::span<const std::string_view> texts)
   GramCounter counter;
   for (const std::string_view text : texts) {
     for (const Gram& gram : counter.count(text)) {
-      const auto [at, fresh] = state.feature_of.try_emplace(
-          gram.hash, static_cast<std::uint32_t>(seen_in.size()));
+      const auto [at, fresh] =
+          state.feature_of.try_emplace(gram.hash, static_cast<std::uint32_t>(seen_in.size()));
       if (fresh) seen_in.push_back(0);
       ++seen_in[at->second];
       cells.push_back({at->second, gram.count});
@@ -69,8 +69,7 @@ LexicalIndex::LexicalIndex(std::span<const std::string_view> texts)
     for (std::size_t i = row[document]; i < row[document + 1]; ++i) {
       const std::size_t at = next[cells[i].feature]++;
       state.documents[at] = document;
-      state.values[at] =
-          inverse * value_of({0, cells[i].count}, state.weight[cells[i].feature]);
+      state.values[at] = inverse * value_of({0, cells[i].count}, state.weight[cells[i].feature]);
     }
   }
 }
@@ -79,8 +78,12 @@ LexicalIndex::LexicalIndex(LexicalIndex&&) noexcept = default;
 LexicalIndex& LexicalIndex::operator=(LexicalIndex&&) noexcept = default;
 LexicalIndex::~LexicalIndex() = default;
 
-std::size_t LexicalIndex::size() const { return state_->texts; }
-std::size_t LexicalIndex::feature_count() const { return state_->weight.size(); }
+std::size_t LexicalIndex::size() const {
+  return state_->texts;
+}
+std::size_t LexicalIndex::feature_count() const {
+  return state_->weight.size();
+}
 
 std::vector<Neighbour> LexicalIndex::top_k(std::string_view text, std::size_t k,
                                            const Exclude& exclude) const {

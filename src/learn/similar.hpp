@@ -28,7 +28,8 @@ bool near_duplicate(std::string_view a, std::string_view b);
 // Chaudhuri, Ganti and Kaushik, ICDE 2006).
 std::vector<std::uint32_t> near_duplicate_groups(std::span<const std::string_view> texts);
 
-// Cosine between tf-idf vectors of the n-grams of features.hpp, through an inverted index. Immutable; any thread. Copies the texts' features, not the texts.
+// Cosine between tf-idf vectors of the n-grams of features.hpp, through an inverted index.
+// Immutable; any thread. Copies the texts' features, not the texts.
 class LexicalIndex {
  public:
   explicit LexicalIndex(std::span<const std::string_view> texts);
@@ -58,8 +59,8 @@ struct QuantisedVectors {
 // Cosine between embeddings. Immutable; any thread. A search reads all of them.
 class VectorIndex {
  public:
-  // kInvalid: no vectors, lengths that differ, length 0 or above 65,536, a value not finite. A vector of
-  // zeros has similarity 0 to all.
+  // kInvalid: no vectors, lengths that differ, length 0 or above 65,536, a value not finite. A
+  // vector of zeros has similarity 0 to all.
   static Result<VectorIndex> build(std::span<const std::span<const float>> vectors);
   VectorIndex(VectorIndex&&) noexcept;
   VectorIndex& operator=(VectorIndex&&) noexcept;

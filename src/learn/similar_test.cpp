@@ -25,10 +25,9 @@ std::vector<std::uint32_t> indices(const std::vector<Neighbour>& neighbours) {
   return out;
 }
 
-const std::vector<std::string> kTexts = {"my card was declined at the shop",
-                                         "how do I change my password",
-                                         "the card machine declined my card",
-                                         "where is my parcel", ""};
+const std::vector<std::string> kTexts = {
+    "my card was declined at the shop", "how do I change my password",
+    "the card machine declined my card", "where is my parcel", ""};
 
 TEST(LexicalIndex, PutsTheMostSimilarFirst) {
   const LexicalIndex index(views(kTexts));
@@ -98,37 +97,38 @@ TEST_P(NearDuplicate, IsSymmetricAndAsExpected) {
 
 INSTANTIATE_TEST_SUITE_P(
     Cases, NearDuplicate,
-    ::testing::Values(
-        Twins{"Where is my card?", "where is  my card", true}, Twins{"", "", true},
-        Twins{"", "a", false}, Twins{"", " \n", true}, Twins{"???", "!!!", false},
-        Twins{"??", "??", true}, Twins{"ÜBER GRÖSSE", "über grösse", true},
-        Twins{"How long do EU transfers actually take? I bought something online",
-              "How long do EU transfers take? I bought something online", true},
-        Twins{"Where is my card?", "Where is my parcel?", false},
-        Twins{"what is 3+4", "what is 5+2", false}, Twins{"yes", "no", false},
-        Twins{"カードが届きません", "カードが届きません。", true},
-        Twins{"カードが届きません", "パスワードを忘れました", false},
-        Twins{"don’t charge me twice", "don't charge me twice", true}));
+    ::testing::Values(Twins{"Where is my card?", "where is  my card", true}, Twins{"", "", true},
+                      Twins{"", "a", false}, Twins{"", " \n", true}, Twins{"???", "!!!", false},
+                      Twins{"??", "??", true}, Twins{"ÜBER GRÖSSE", "über grösse", true},
+                      Twins{"How long do EU transfers actually take? I bought something online",
+                            "How long do EU transfers take? I bought something online", true},
+                      Twins{"Where is my card?", "Where is my parcel?", false},
+                      Twins{"what is 3+4", "what is 5+2", false}, Twins{"yes", "no", false},
+                      Twins{"カードが届きません", "カードが届きません。", true},
+                      Twins{"カードが届きません", "パスワードを忘れました", false},
+                      Twins{"don’t charge me twice", "don't charge me twice", true}));
 
 TEST(NearDuplicateGroups, AgreesWithComparingAllPairs) {
-  // Variants of 60 texts with a word replaced now and then.
+  // Variants of 24 texts with a word replaced now and then.
   Random random(4);
   std::vector<std::string> texts;
-  for (int i = 0; i < 300; ++i) {
+  for (int i = 0; i < 120; ++i) {
     std::string text;
     for (int w = 0; w < 9; ++w) {
-      const bool other = random.uniform() < 0.1;
-      text += word_of(other ? random.below(50) : 1000 + 9 * static_cast<std::uint64_t>(i % 60) +
-                                                     static_cast<std::uint64_t>(w)) + " ";
+      const bool other = random.uniform() < 0.06;
+      text += word_of(other ? random.below(50)
+                            : 1000 + 9 * static_cast<std::uint64_t>(i % 24) +
+                                  static_cast<std::uint64_t>(w)) +
+              " ";
     }
     texts.push_back(text);
   }
-  std::vector<std::uint32_t> expected(300);  // by closing over pairs until nothing changes
-  for (std::uint32_t i = 0; i < 300; ++i) expected[i] = i;
+  std::vector<std::uint32_t> expected(120);  // by closing over pairs until nothing changes
+  for (std::uint32_t i = 0; i < 120; ++i) expected[i] = i;
   for (bool changed = true; changed;) {
     changed = false;
-    for (std::size_t i = 0; i < 300; ++i) {
-      for (std::size_t j = 0; j < 300; ++j) {
+    for (std::size_t i = 0; i < 120; ++i) {
+      for (std::size_t j = 0; j < 120; ++j) {
         if (expected[j] >= expected[i] || !near_duplicate(texts[i], texts[j])) continue;
         expected[i] = expected[j];
         changed = true;
@@ -137,13 +137,13 @@ TEST(NearDuplicateGroups, AgreesWithComparingAllPairs) {
   }
   const auto found = near_duplicate_groups(views(texts));
   std::size_t joined = 0;
-  for (std::size_t i = 0; i < 300; ++i) {
+  for (std::size_t i = 0; i < 120; ++i) {
     for (std::size_t j = 0; j < i; ++j) {
       ASSERT_EQ(found[i] == found[j], expected[i] == expected[j]) << texts[i] << "|" << texts[j];
       joined += found[i] == found[j];
     }
   }
-  EXPECT_GT(joined, 50u);  // the case is not empty
+  EXPECT_GT(joined, 30u);  // the case is not empty
 }
 
 TEST(NearDuplicateGroups, NumbersByFirstAppearance) {

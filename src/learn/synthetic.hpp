@@ -36,9 +36,9 @@ inline std::vector<Example> made_up(std::size_t count, int labels, double signal
     example.label = static_cast<int>(random.below(static_cast<std::uint64_t>(labels)));
     for (int w = 0; w < 8; ++w) {
       const bool telling = random.uniform() < signal;
-      const std::uint64_t word = telling ? 5000 + 10 * static_cast<std::uint64_t>(example.label) +
-                                               random.below(10)
-                                         : random.below(1000);
+      const std::uint64_t word =
+          telling ? 5000 + 10 * static_cast<std::uint64_t>(example.label) + random.below(10)
+                  : random.below(1000);
       example.text += (w == 0 ? "" : " ") + word_of(word);
     }
     for (int d = 0; d < 16; ++d) {

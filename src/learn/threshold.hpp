@@ -14,12 +14,12 @@ namespace sighter::learn {
 double clopper_pearson_upper(std::int64_t wrong, std::int64_t n, double delta);
 
 struct Threshold {
-  double accept_from = 0;    // confidence; above 1 when nothing may be accepted
-  double coverage = 0;       // share of the calibration examples accepted
+  double accept_from = 0;  // confidence; above 1 when nothing may be accepted
+  double coverage = 0;     // share of the calibration examples accepted
   std::int64_t accepted = 0;
-  std::int64_t wrong = 0;    // of those accepted
+  std::int64_t wrong = 0;  // of those accepted
   std::int64_t examples = 0;
-  double bound = 0;          // upper end for the share of all calls accepted and wrong
+  double bound = 0;               // upper end for the share of all calls accepted and wrong
   std::int64_t examples_min = 0;  // fewest examples with which anything at all may be accepted
 };
 
@@ -28,7 +28,8 @@ struct Threshold {
 // binomial bound. That loss falls as the threshold rises, so no correction for trying many.
 // Holds for calls exchangeable with the examples, which must be of no use in training or scaling.
 // `confidence` and `correct` (1 = the answer agrees with the expected one) are of one length.
-// kInvalid: lengths differ, no examples, a confidence that is NaN, risk_max or delta outside (0, 1).
+// kInvalid: lengths differ, no examples, a confidence that is NaN, risk_max or delta outside (0,
+// 1).
 Result<Threshold> choose_threshold(std::span<const double> confidence,
                                    std::span<const std::uint8_t> correct, double risk_max,
                                    double delta = 0.05);

@@ -54,8 +54,8 @@ VectorIndex::VectorIndex(QuantisedVectors vectors) : state_(std::make_unique<Sta
     for (std::size_t i = 0; i < width; ++i) {
       squares += static_cast<double>(vectors.values[at + i]) * vectors.values[at + i];
     }
-    state_->inverse_length.push_back(
-        squares > 0 ? static_cast<float>(1 / std::sqrt(squares)) : 0.0f);
+    state_->inverse_length.push_back(squares > 0 ? static_cast<float>(1 / std::sqrt(squares))
+                                                 : 0.0f);
   }
   state_->vectors = std::move(vectors);
 }
@@ -89,18 +89,24 @@ Result<VectorIndex> VectorIndex::build(std::span<const std::span<const float>> v
   return VectorIndex(std::move(out));
 }
 
-std::size_t VectorIndex::size() const { return state_->inverse_length.size(); }
-std::size_t VectorIndex::dimensions() const { return state_->vectors.dimensions; }
-const QuantisedVectors& VectorIndex::vectors() const { return state_->vectors; }
+std::size_t VectorIndex::size() const {
+  return state_->inverse_length.size();
+}
+std::size_t VectorIndex::dimensions() const {
+  return state_->vectors.dimensions;
+}
+const QuantisedVectors& VectorIndex::vectors() const {
+  return state_->vectors;
+}
 
 Result<std::vector<Neighbour>> VectorIndex::top_k(std::span<const float> vector, std::size_t k,
                                                   const Exclude& exclude) const {
   const std::size_t width = dimensions();
   if (vector.size() != width || !finite(vector)) {
     return fail(Kind::kInvalid,
-                vector.size() != width
-                    ? fmt::format("an embedding of {} dimensions, {} expected", vector.size(), width)
-                    : std::string("an embedding that holds a NaN or infinity"),
+                vector.size() != width ? fmt::format("an embedding of {} dimensions, {} expected",
+                                                     vector.size(), width)
+                                       : std::string("an embedding that holds a NaN or infinity"),
                 "embed with the model that made the index");
   }
   // 11 bits for the query: the product of two rows sums in 32 bits up to 8,000 dimensions.
