@@ -32,7 +32,8 @@ class BlockingPool {
  public:
   // `threads` at least 1; at most `queue_max` jobs wait.
   BlockingPool(std::string name, std::size_t threads, std::size_t queue_max);
-  // Runs what has begun to its end and drops what waits; call it when no coroutine waits on it.
+  // Runs what has begun to its end and drops what waits; no coroutine waits on it then. The cores
+  // it serves outlive it.
   ~BlockingPool();
   BlockingPool(const BlockingPool&) = delete;
   BlockingPool& operator=(const BlockingPool&) = delete;
@@ -53,6 +54,9 @@ class BlockingPool {
     if (!ran) co_return std::unexpected(std::move(ran.error()));
     co_return std::move(**answer);
   }
+
+  // Hands `job` over and goes on; false when the queue is full. It must not throw.
+  bool post(std::move_only_function<void()> job);
 
   std::size_t waiting() const;  // jobs that have not begun; any thread
 

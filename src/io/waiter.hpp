@@ -3,7 +3,6 @@
 // one that comes before wait() makes that wait return at once. Core's thread only.
 
 #include <cstddef>
-#include <memory>
 
 #include "io/task.hpp"
 
@@ -21,14 +20,13 @@ class Waiter {
   Task<void> wait();  // one coroutine at a time
   // The waiting coroutine goes on in a turn of its own, never inside this call.
   void wake();
-  bool waiting() const { return handler_ != nullptr; }
-
-  struct Handler;
+  bool waiting() const { return waiting_; }
 
  private:
-  friend struct WaiterStart;
+  struct Start;
   Core& core_;
-  std::unique_ptr<Handler> handler_;
+  alignas(void*) std::byte handler_[2 * sizeof(void*)];  // Asio's, while somebody waits
+  bool waiting_ = false;
   bool woken_ = false;
 };
 

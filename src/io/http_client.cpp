@@ -1,0 +1,125 @@
+#include "io/http_client.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/check.hpp"
+#include "io/http_exchange.hpp"
+
+namespace sighter::io {
+namespace {
+
+// Set by the client: a caller's own would contradict it.
+constexpr std::string_view kOwnFields[] = {"Host",
+                                           "Content-Length",
+                                           "Connection",
+                                           "Expect",
+                                           "Upgrade",
+                                           "Transfer-Encoding",
+                                           "TE",
+                                           "Trailer",
+                                           "Keep-Alive",
+                                           "Proxy-Connection",
+                                           "Proxy-Authorization"};
+
+Status check_request(const HttpRequest& request) {
+  const bool good_method =
+      !request.method.empty() &&
+      std::ranges::all_of(request.method, [](char c) { return c >= 'A' && c <= 'Z'; });
+  if (!good_method) return fail(Kind::kInvalid, "the HTTP method is not a word in capitals");
+  for (const std::string_view name : kOwnFields) {
+    if (request.headers.has(name)) {
+      return fail(Kind::kInvalid, fmt::format("the header {} cannot be set", name),
+                  "the HTTP client sets it by itself");
+    }
+  }
+  return check_fields(request.headers);
+}
+
+class Stream final : public HttpStream {
+ public:
+  explicit Stream(std::unique_ptr<Exchange> exchange) : exchange_(std::move(exchange)) {}
+  int status() const override { return exchange_->parser().status(); }
+  const Headers& headers() const override { return exchange_->parser().headers(); }
+  const std::string& reason() const override { return exchange_->parser().reason(); }
+  Task<Result<std::string_view>> read() override { return exchange_->read(); }
+
+ private:
+  std::unique_ptr<Exchange> exchange_;
+};
+
+}  // namespace
+
+HttpClient::HttpClient(Core& core, BlockingPool& dns, HttpClientOptions options)
+    : impl_(std::make_shared<Impl>(core, dns, std::move(options))) {}
+
+HttpClient::~HttpClient() {
+  impl_->core.call([this] { impl_->pool.close_all(); });
+}
+
+std::size_t HttpClient::idle_connections() const {
+  return impl_->pool.size();
+}
+
+Task<Result<std::unique_ptr<HttpStream>>> HttpClient::open(HttpRequest request, Deadlines deadlines,
+                                                           CancelToken token, HttpTrace* trace) {
+  const std::shared_ptr<Impl> impl = impl_;
+  CHECK(impl->core.on_thread());
+  HttpTrace unseen;
+  HttpTrace& seen = trace ? *trace : unseen;
+  seen = HttpTrace{};
+  if (token.cancelled()) co_return std::unexpected(token.error());
+  const Status good = check_request(request);
+  if (!good) co_return std::unexpected(good.error());
+  Result<Url> url = Url::parse(request.url);
+  if (!url) co_return std::unexpected(url.error());
+  Result<Route> route = Route::to(*url, impl->options.proxies);
+  if (!route) co_return std::unexpected(route.error());
+  auto shared = std::make_shared<const HttpRequest>(std::move(request));
+
+  const SteadyTime total_at = impl->core.timers().now() + deadlines.total;
+  for (bool may_reuse = true;; may_reuse = false) {
+    auto exchange = std::make_unique<Exchange>(impl, *route, shared, deadlines, total_at, token);
+    ++seen.attempts;
+    seen.reused = may_reuse && exchange->take_kept();
+    if (!seen.reused) {
+      Status connected = co_await exchange->connect(&seen);
+      if (!connected) co_return std::unexpected(std::move(connected.error()));
+    }
+    Status answered = co_await exchange->ask(&seen);
+    if (answered) {
+      auto stream = std::make_unique<Stream>(std::move(exchange));
+      co_return std::unique_ptr<HttpStream>(std::move(stream));
+    }
+    // A kept connection that the other side had closed already: nobody has seen the request.
+    if (!seen.reused || !exchange->died_unanswered()) {
+      co_return std::unexpected(std::move(answered.error()));
+    }
+  }
+}
+
+Task<Result<HttpReply>> HttpClient::fetch(HttpRequest request, Deadlines deadlines,
+                                          CancelToken token, HttpTrace* trace,
+                                          std::size_t body_bytes_max) {
+  const Result<Url> url = Url::parse(request.url);
+  Result<std::unique_ptr<HttpStream>> stream =
+      co_await open(std::move(request), deadlines, std::move(token), trace);
+  if (!stream) co_return std::unexpected(std::move(stream.error()));
+  HttpReply reply;
+  reply.status = (*stream)->status();
+  reply.reason = (*stream)->reason();
+  reply.headers = (*stream)->headers();
+  for (;;) {
+    Result<std::string_view> piece = co_await (*stream)->read();
+    if (!piece) co_return std::unexpected(std::move(piece.error()));
+    if (piece->empty()) co_return reply;
+    if (reply.body.size() + piece->size() > body_bytes_max) {
+      co_return fail(Kind::kTooLarge, fmt::format("{} answered with more than {} bytes",
+                                                  url->authority(), body_bytes_max));
+    }
+    reply.body.append(*piece);
+  }
+}
+
+}  // namespace sighter::io

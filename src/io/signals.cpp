@@ -1,0 +1,59 @@
+#include "io/signals.hpp"
+
+#include <atomic>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+
+#include "io/core_impl.hpp"
+
+namespace sighter::io {
+
+struct StopSignals::State : std::enable_shared_from_this<State> {
+  explicit State(Core& c) : core(c), signals(c.impl().context, SIGINT, SIGTERM) {}
+
+  void listen() {
+    signals.async_wait([self = shared_from_this()](boost::system::error_code error, int signal) {
+      if (!error) self->on_signal(signal);
+    });
+  }
+  void on_signal(int signal) {
+    last = signal;
+    const std::string by = signal == SIGINT ? "stopped by Ctrl-C" : "stopped by SIGTERM";
+    if (first.token().cancelled()) {
+      second.cancel(by);
+    } else {
+      first.cancel(by);
+    }
+    listen();
+  }
+
+  Core& core;
+  boost::asio::signal_set signals;
+  CancelSource first;
+  CancelSource second;
+  std::atomic<int> last = 0;
+};
+
+StopSignals::StopSignals(Core& core) : state_(std::make_shared<State>(core)) {
+  core.call([this] { state_->listen(); });
+}
+
+StopSignals::~StopSignals() {
+  state_->core.call([this] {
+    boost::system::error_code ignored;
+    state_->signals.clear(ignored);
+    state_->signals.cancel(ignored);
+  });
+}
+
+CancelToken StopSignals::nicely() const {
+  return state_->first.token();
+}
+CancelToken StopSignals::at_once() const {
+  return state_->second.token();
+}
+int StopSignals::last_signal() const {
+  return state_->last;
+}
+
+}  // namespace sighter::io

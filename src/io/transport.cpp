@@ -1,0 +1,328 @@
+#include "io/transport.hpp"
+
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/ssl/error.hpp>
+#include <boost/asio/ssl/host_name_verification.hpp>
+#include <cstdlib>
+#include <cstring>
+
+#include "base/check.hpp"
+
+namespace sighter::io {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr std::size_t kReadBytes = 4096;       // the first buffer of a connection
+constexpr std::size_t kReadBytesMax = 65'536;  // what it grows to when reads fill it
+
+std::string words(const boost::system::error_code& error) {
+  if (error == asio::error::eof || error == asio::ssl::error::stream_truncated) {
+    return "the connection was closed";
+  }
+  return error.message();
+}
+
+}  // namespace
+
+Transport::Transport(Core& core, std::size_t input_max)
+    : Transport(core, input_max, Socket(core.impl().context)) {}
+
+Transport::Transport(Core& core, std::size_t input_max, Socket accepted)
+    : core_(core),
+      socket_(std::move(accepted)),
+      waiter_(core),
+      deadline_(core.timers(), [this] { close(Cut::kDeadline); }),
+      input_max_(input_max) {
+  if (socket_.is_open()) {
+    Error ignored;
+    socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+    socket_.non_blocking(true, ignored);
+  }
+}
+
+Transport::~Transport() = default;
+
+void Transport::start_connect(const asio::ip::tcp::endpoint& endpoint) {
+  CHECK(!busy_ && !closed_);
+  Error error;
+  socket_.open(endpoint.protocol(), error);
+  if (error) return fail_with(words(error));
+  socket_.set_option(asio::ip::tcp::no_delay(true), error);
+  socket_.non_blocking(true, error);
+  busy_ = true;
+  socket_.async_connect(endpoint, [self = shared_from_this()](Error e) { self->on_done(e); });
+}
+
+void Transport::start_handshake(std::shared_ptr<asio::ssl::context> context,
+                                const std::string& verified_host) {
+  CHECK(!busy_ && !closed_);
+  context_ = std::move(context);
+  tls_.emplace(socket_, *context_);
+  busy_ = true;
+  if (verified_host.empty()) {
+    tls_->async_handshake(asio::ssl::stream_base::server,
+                          [self = shared_from_this()](Error e) { self->on_done(e); });
+    return;
+  }
+  SSL* ssl = tls_->native_handle();
+  Error not_numeric;
+  asio::ip::make_address(verified_host, not_numeric);
+  if (not_numeric) {
+    SSL_set_tlsext_host_name(ssl, verified_host.c_str());
+    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    CHECK(SSL_set1_host(ssl, verified_host.c_str()) == 1);
+  } else {
+    CHECK(X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), verified_host.c_str()) == 1);
+  }
+  tls_->set_verify_mode(asio::ssl::verify_peer);
+  tls_->async_handshake(asio::ssl::stream_base::client, [self = shared_from_this()](Error e) {
+    const long verified = SSL_get_verify_result(self->tls_->native_handle());
+    if (e && !self->closed_ && verified != X509_V_OK) {
+      self->busy_ = false;
+      return self->fail_with(std::string("its certificate is not trusted: ") +
+                             X509_verify_cert_error_string(verified));
+    }
+    self->on_done(e);
+  });
+}
+
+void Transport::on_done(Error error) {
+  busy_ = false;
+  if (error) return fail_with(words(error));
+  waiter_.wake();
+}
+
+void Transport::start_write(std::string head, std::shared_ptr<const std::string> body) {
+  CHECK(!busy_);
+  if (failed() || !write_fault_.empty()) return;
+  head_ = std::move(head);
+  body_ = std::move(body);
+  head_sent_ = body_sent_ = 0;
+  if (!tls_) {
+    // Mostly the kernel takes all of it at once, and nobody has to wait for a turn of the loop.
+    const std::string_view rest = body_ ? std::string_view(*body_) : std::string_view();
+    const std::array<asio::const_buffer, 2> parts{asio::buffer(head_),
+                                                  asio::const_buffer(rest.data(), rest.size())};
+    Error error;
+    const std::size_t sent = socket_.write_some(parts, error);
+    if (error && error != asio::error::would_block && error != asio::error::try_again) {
+      return fail_writing(error);
+    }
+    written_ += sent;
+    head_sent_ = std::min(sent, head_.size());
+    body_sent_ = sent - head_sent_;
+    if (sent == head_.size() + rest.size()) {
+      body_.reset();
+      return;
+    }
+  }
+  busy_ = true;
+  if (write_patience_ > Duration::zero()) deadline_.set_after(write_patience_);
+  write_rest();
+}
+
+void Transport::write_rest() {
+  auto handler = [self = shared_from_this()](Error e, std::size_t n) { self->on_written(e, n); };
+  const asio::const_buffer head =
+      asio::buffer(head_.data() + head_sent_, head_.size() - head_sent_);
+  const asio::const_buffer body =
+      body_ ? asio::buffer(body_->data() + body_sent_, body_->size() - body_sent_)
+            : asio::const_buffer();
+  if (tls_) {
+    // One record at a time: the head with the body's begin would need a copy, and gains nothing.
+    tls_->async_write_some(head.size() > 0 ? head : body, std::move(handler));
+  } else {
+    const std::array<asio::const_buffer, 2> parts{head, body};
+    socket_.async_write_some(parts, std::move(handler));
+  }
+}
+
+void Transport::on_written(Error error, std::size_t bytes) {
+  written_ += bytes;
+  const std::size_t of_head = std::min(bytes, head_.size() - head_sent_);
+  head_sent_ += of_head;
+  body_sent_ += bytes - of_head;
+  if (error || failed()) {
+    busy_ = false;
+    if (!failed()) fail_writing(error);
+    return;
+  }
+  if (head_sent_ == head_.size() && (!body_ || body_sent_ == body_->size())) {
+    busy_ = false;
+    body_.reset();
+    if (write_patience_ > Duration::zero()) deadline_.clear();
+    waiter_.wake();
+    return;
+  }
+  if (write_patience_ > Duration::zero()) deadline_.set_after(write_patience_);
+  write_rest();
+}
+
+void Transport::fail_writing(Error error) {
+  write_fault_ = words(error);
+  body_.reset();
+  waiter_.wake();
+}
+
+void Transport::start_shutdown() {
+  CHECK(!busy_);
+  if (failed() || !write_fault_.empty()) return;
+  if (tls_) {
+    busy_ = true;
+    tls_->async_shutdown([self = shared_from_this()](Error) { self->on_done({}); });
+    return;
+  }
+  Error ignored;
+  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+}
+
+void Transport::start_reading() {
+  want_input_ = true;
+  read_more();
+}
+
+void Transport::read_once() {
+  want_input_ = true;
+  read_more();
+  want_input_ = false;
+}
+
+bool Transport::make_room() {
+  if (begin_ == end_) begin_ = end_ = 0;
+  const std::size_t held = end_ - begin_;
+  if (held >= input_max_) return false;
+  if (buffer_.size() - end_ >= kReadBytes / 2) return true;
+  if (begin_ > 0) {
+    std::memmove(buffer_.data(), buffer_.data() + begin_, held);
+    begin_ = 0;
+    end_ = held;
+  }
+  if (buffer_.size() - end_ < kReadBytes / 2) {
+    buffer_.resize(std::max(kReadBytes, std::min(buffer_.size() * 2, held + input_max_)));
+  }
+  return true;
+}
+
+void Transport::read_more() {
+  if (reading_ || !want_input_ || input_ended_ || failed() || !make_room()) return;
+  reading_ = true;
+  const std::size_t room = std::min(buffer_.size() - end_, kReadBytesMax);
+  const asio::mutable_buffer into(buffer_.data() + end_, room);
+  auto handler = [self = shared_from_this()](Error e, std::size_t n) { self->on_read(e, n); };
+  if (tls_) {
+    tls_->async_read_some(into, std::move(handler));
+  } else {
+    socket_.async_read_some(into, std::move(handler));
+  }
+}
+
+void Transport::on_read(Error error, std::size_t bytes) {
+  reading_ = false;
+  if (failed()) return;
+  const bool filled = end_ + bytes == buffer_.size();
+  end_ += bytes;
+  if (error == asio::error::eof) {
+    input_ended_ = true;
+    waiter_.wake();
+    end();
+    return;
+  }
+  if (error == asio::ssl::error::stream_truncated) {
+    return fail_with("the connection was closed without TLS's closing message");
+  }
+  if (error) return fail_with(words(error));
+  // A connection with much to say gets a larger buffer; the many quiet ones keep their small one.
+  if (filled && begin_ == 0 && buffer_.size() < kReadBytesMax) buffer_.resize(buffer_.size() * 2);
+  if (bytes > 0) {
+    waiter_.wake();
+    if (on_input_) on_input_();
+  }
+  read_more();
+}
+
+void Transport::consume(std::size_t bytes) {
+  CHECK(bytes <= end_ - begin_);
+  begin_ += bytes;
+  read_more();
+}
+
+void Transport::close(Cut why) {
+  if (closed_) return;
+  closed_ = true;
+  cut_ = why;
+  deadline_.clear();
+  Error ignored;
+  socket_.close(ignored);
+  fail_with("the connection was closed on this side");
+}
+
+void Transport::reset() {
+  Error ignored;
+  socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+  close(Cut::kLocal);
+}
+
+void Transport::fail_with(std::string fault_words) {
+  if (fault_.empty()) fault_ = std::move(fault_words);
+  waiter_.wake();
+  end();
+}
+
+void Transport::end() {
+  if (!on_end_) return;
+  const std::function<void()> callback = std::exchange(on_end_, nullptr);
+  callback();
+}
+
+Result<std::shared_ptr<asio::ssl::context>> client_tls(const std::string& ca_pem) {
+  auto context = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_client);
+  boost::system::error_code error;
+  context->set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 |
+                           asio::ssl::context::no_tlsv1_1,
+                       error);
+  context->set_default_verify_paths(error);
+  // A program that was linked elsewhere looks in that machine's place; these are the usual ones.
+  if (std::getenv("SSL_CERT_FILE") == nullptr) {
+    for (const char* file : {"/etc/ssl/certs/ca-certificates.crt",
+                             "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"}) {
+      context->load_verify_file(file, error);
+      if (!error) break;
+    }
+  }
+  if (!ca_pem.empty()) {
+    context->add_certificate_authority(asio::buffer(ca_pem), error);
+    if (error) {
+      return fail(Kind::kInvalid, "the certificates to trust cannot be read: " + error.message(),
+                  "they are PEM: -----BEGIN CERTIFICATE----- ...");
+    }
+  }
+  return context;
+}
+
+Result<std::shared_ptr<asio::ssl::context>> server_tls(const std::string& certificate_pem,
+                                                       const std::string& key_pem) {
+  auto context = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_server);
+  boost::system::error_code error;
+  context->set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 |
+                           asio::ssl::context::no_tlsv1_1,
+                       error);
+  context->use_certificate_chain(asio::buffer(certificate_pem), error);
+  if (error) {
+    return fail(Kind::kInvalid, "the TLS certificate cannot be used: " + error.message(),
+                "it is PEM, the server's own first, then its chain");
+  }
+  context->use_private_key(asio::buffer(key_pem), asio::ssl::context::pem, error);
+  if (error || SSL_CTX_check_private_key(context->native_handle()) != 1) {
+    return fail(Kind::kInvalid, "the TLS key cannot be used, or is not the certificate's",
+                "it is PEM, without a password");
+  }
+  return context;
+}
+
+}  // namespace sighter::io

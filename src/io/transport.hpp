@@ -1,0 +1,138 @@
+#pragma once
+// One TCP connection, plain or TLS, looked after by one coroutine. For this room's sources only.
+//
+// Operations are callbacks: they change what the functions below report and wake the coroutine that
+// waits in changed(). So a write that hangs does not hide a reply that came early, and whoever
+// closes the connection (a deadline, a token) is heard at once. Core's thread only.
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "io/core_impl.hpp"
+#include "io/time.hpp"
+#include "io/waiter.hpp"
+
+namespace sighter::io {
+
+class Transport : public std::enable_shared_from_this<Transport> {
+ public:
+  using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp,
+                                                  boost::asio::io_context::executor_type>;
+  // Why it is closed on our side.
+  enum class Cut { kNone, kDeadline, kCancelled, kLocal };
+
+  // At most `input_max` bytes are read ahead of whoever consumes them.
+  Transport(Core& core, std::size_t input_max);
+  Transport(Core& core, std::size_t input_max, Socket accepted);
+  ~Transport();
+  Transport(const Transport&) = delete;
+  Transport& operator=(const Transport&) = delete;
+
+  // One of these at a time; busy() until it has succeeded or fault() is set.
+  void start_connect(const boost::asio::ip::tcp::endpoint& endpoint);
+  // Verifies the other side as `verified_host` (a client), or takes the server's part when empty.
+  void start_handshake(std::shared_ptr<boost::asio::ssl::context> context,
+                       const std::string& verified_host);
+  // Sends all of `head`, then of `body`. Often done before it returns.
+  void start_write(std::string head, std::shared_ptr<const std::string> body = nullptr);
+  // Says that nothing more will be written (FIN; close_notify under TLS).
+  void start_shutdown();
+  bool busy() const { return busy_; }
+
+  // From now on a read is always under way while there is room.
+  void start_reading();
+  // One read, unless one is under way: for what comes before a TLS handshake.
+  void read_once();
+  std::string_view input() const { return {buffer_.data() + begin_, end_ - begin_}; }
+  void consume(std::size_t bytes);
+  // The other side has closed its half in order.
+  bool input_ended() const { return input_ended_; }
+
+  // What failed: reading, connecting, the handshake, or close(). Empty while all is well.
+  const std::string& fault() const { return fault_; }
+  bool failed() const { return !fault_.empty(); }
+  // Writing failed; what the other side had sent before can still be read.
+  const std::string& write_fault() const { return write_fault_; }
+  Cut cut() const { return cut_; }
+  std::uint64_t bytes_written() const { return written_; }
+
+  // Closes the socket now. The first reason stays.
+  void close(Cut why);
+  // Closes so that the other side sees a reset.
+  void reset();
+  bool closed() const { return closed_; }
+
+  // close(kDeadline) at that time.
+  void set_deadline(SteadyTime when) { deadline_.set(when); }
+  void clear_deadline() { deadline_.clear(); }
+
+  // While a write is under way: close(kDeadline) when the other side takes nothing for so long.
+  void set_write_patience(Duration patience) { write_patience_ = patience; }
+
+  // Returns when anything above may have changed. One coroutine.
+  Task<void> changed() { return waiter_.wait(); }
+  // Called when the input ends, the connection fails, or it is closed; also later, once.
+  void on_end(std::function<void()> callback) { on_end_ = std::move(callback); }
+  // Called for input that comes while nobody waits in changed() for it (a kept connection).
+  void on_input(std::function<void()> callback) { on_input_ = std::move(callback); }
+
+  Core& core() { return core_; }
+  Socket& socket() { return socket_; }
+
+ private:
+  using Error = boost::system::error_code;
+  void read_more();
+  void on_read(Error error, std::size_t bytes);
+  bool make_room();
+  void write_rest();
+  void on_written(Error error, std::size_t bytes);
+  void on_done(Error error);
+  void fail_writing(Error error);
+  void fail_with(std::string words);
+  void end();
+
+  Core& core_;
+  Socket socket_;
+  std::shared_ptr<boost::asio::ssl::context> context_;
+  std::optional<boost::asio::ssl::stream<Socket&>> tls_;
+  Waiter waiter_;
+  Alarm deadline_;
+  std::function<void()> on_end_;
+  std::function<void()> on_input_;
+
+  std::string buffer_;  // [begin_, end_) is input; behind it a read may be under way
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+  std::size_t input_max_;
+  bool want_input_ = false;
+  bool reading_ = false;
+  bool input_ended_ = false;
+
+  std::string head_;  // being written
+  std::shared_ptr<const std::string> body_;
+  std::size_t head_sent_ = 0;
+  std::size_t body_sent_ = 0;
+  std::uint64_t written_ = 0;
+
+  Duration write_patience_{};  // zero: none
+  bool busy_ = false;
+  bool closed_ = false;
+  Cut cut_ = Cut::kNone;
+  std::string fault_;
+  std::string write_fault_;
+};
+
+// Certificates of the system (SSL_CERT_FILE, SSL_CERT_DIR and the usual places), and those of
+// `ca_pem`.
+Result<std::shared_ptr<boost::asio::ssl::context>> client_tls(const std::string& ca_pem);
+Result<std::shared_ptr<boost::asio::ssl::context>> server_tls(const std::string& certificate_pem,
+                                                              const std::string& key_pem);
+
+}  // namespace sighter::io
