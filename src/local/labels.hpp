@@ -12,6 +12,7 @@
 //
 // Pure functions over a Scorer; any thread.
 
+#include <deque>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -28,7 +29,7 @@ namespace sighter::local {
 enum class LabelScoring { kDirect, kCalibrated, kChannel, kGrammar };
 std::string_view to_string(LabelScoring scoring);
 std::optional<LabelScoring> label_scoring_from(std::string_view word);
-const std::vector<std::string>& label_scoring_words();
+std::vector<std::string> label_scoring_words();
 
 // What is asked, in tokens' order. Spaces at the end of `prompt` move to the front of the labels,
 // since tokens carry their space in front.
@@ -64,7 +65,7 @@ class PriorCache {
  private:
   std::mutex mutex_;
   std::map<std::string, std::vector<double>> priors_;
-  std::vector<std::string> order_;
+  std::deque<std::string> order_;
 };
 
 // `priors` may be null: then every calibrated call computes its own.
@@ -85,8 +86,8 @@ struct LabelTask {
   std::string input_name = "Message";
   std::string label_name = "Label";
 };
-// Fills in everything but scoring's cancel and the priors. Examples' and inputs' line ends become
-// spaces, so that a line stays a line.
+// Fills in everything but `cancel` and `log_priors`. Line ends in inputs become spaces, so that a line
+// stays a line. Nothing of it is markup.
 LabelRequest label_request(const LabelTask& task, LabelScoring scoring, std::string_view input);
 
 }  // namespace sighter::local

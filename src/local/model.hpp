@@ -25,6 +25,8 @@
 
 namespace sighter::local {
 
+class Engine;  // engine.hpp
+
 // True when this build can run models.
 bool available();
 // "llama.cpp 0.5.0", or why there is none; for `sighter doctor`.
@@ -186,9 +188,11 @@ class Model final : public Scorer {
   Result<int> count_tokens(const Prompt& prompt) const;
   // About half a second of work; `threads` 0: as the model is set.
   Result<Speed> measure(int threads = 0, std::stop_token cancel = {});
+  // For this room alone: the parts, and a model over an engine that tests made.
+  struct State;
+  static Result<std::unique_ptr<Model>> over(std::unique_ptr<Engine> engine, const ModelOptions& options);
 
  private:
-  struct State;
   explicit Model(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
