@@ -290,7 +290,8 @@ TEST(FullDisk, NoMoreRowsAreTakenThanTheQueueHoldsAndTheErrorSaysWhy) {
   ASSERT_FALSE(s);
   EXPECT_EQ(s.error().kind, Kind::kUnavailable);
   EXPECT_THAT(s.error().what, HasSubstr("full"));
-  ASSERT_TRUE(store->flush());
+  const Status flushed = store->flush();
+  ASSERT_TRUE(flushed) << flushed.error().message();
   EXPECT_EQ(store->list({}, 10)->calls.size(), 3u);
 }
 

@@ -272,7 +272,8 @@ Status RowReader::details(CallTree& tree) {
     Result<Statement> s = connection_->prepare(sql);
     if (!s) return std::unexpected(s.error());
     s->blob(id.bytes);
-    s->id_or_null(tree.call.trace == id ? id : Id{});
+    const Id of_trace = tree.call.trace == id ? id : Id{};
+    s->id_or_null(of_trace);
     auto rows = all_of(*s, [&](Statement& row) { return read_feedback(row); });
     if (!rows) return std::unexpected(rows.error());
     tree.feedback = std::move(*rows);

@@ -274,7 +274,8 @@ Status RowWriter::write_call(const CallRow& row, bool remember) {
       " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING");
   if (!s) return std::unexpected(s.error());
   s->blob(row.id.bytes).id_or_null(row.parent);
-  s->id_or_null(row.trace == row.id ? Id{} : row.trace);
+  const Id trace = row.trace == row.id ? Id{} : row.trace;
+  s->id_or_null(trace);
   s->integer(ids[0]).integer(ids[1]).integer(*config).integer(static_cast<int>(row.status));
   s->integer(micros(row.start)).integer(row.latency.count()).integer(micros(row.first_token));
   bind_usage(*s, row.tokens, row.cost);

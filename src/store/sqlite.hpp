@@ -41,6 +41,7 @@ class Statement {
   Statement& text_or_null(std::string_view value);  // NULL for the empty one
   Statement& blob(std::span<const std::uint8_t> value);
   Statement& id_or_null(const Id& id);
+  Statement& id_or_null(Id&& id) = delete;  // it would be gone when it is read
 
   // True with a row, false at the end.
   Result<bool> step();

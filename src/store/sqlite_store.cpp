@@ -397,7 +397,7 @@ Result<std::unique_ptr<Connection>> open_writer(const std::filesystem::path& pat
   }
   // FULL: a commit is on the disk when it returns. The log goes back to 64 MB after a burst.
   Status s = (*connection)->run(
-      "PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA wal_autocheckpoint=4000;"
+      "PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA wal_autocheckpoint=2000;"
       "PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-32768; PRAGMA temp_store=MEMORY");
   if (!s) return std::unexpected(s.error());
   return connection;

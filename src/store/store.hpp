@@ -46,7 +46,7 @@ struct Options {
   bool read_only = false;
   std::size_t queue_rows_max = limits::kStoreQueueRowsMax;
   std::size_t queue_bytes_max = 256u << 20;
-  std::size_t group_rows_max = 1024;  // rows of one commit when the queue is long
+  std::size_t group_rows_max = 256;  // rows of one commit when the queue is long
   std::chrono::milliseconds commit_interval = limits::kCommitIntervalMax;
   std::chrono::milliseconds busy_timeout{10'000};  // for other processes' write locks
   std::chrono::milliseconds retry_interval{1'000};  // of relaxed rows after a disk error
@@ -130,6 +130,8 @@ struct WriterState {
   std::size_t queued_rows = 0;
   std::int64_t committed_rows = 0;
   std::int64_t commits = 0;
+  Micros commit_p50{0};  // time of the last 1,024 commits
+  Micros commit_p99{0};
   std::int64_t refused_rows = 0;  // told to `done`: rows that contradict the store or each other
   std::optional<Error> trouble;   // the last commit failed with this: not fit to take more rows
 };

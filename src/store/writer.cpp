@@ -1,8 +1,12 @@
 #include "store/writer.hpp"
 
+#include <algorithm>
 #include <future>
 
 namespace sighter::store {
+namespace {
+constexpr std::size_t kCommitTimes = 1024;
+}
 
 Writer::Writer(std::unique_ptr<Connection> connection, const Options& options)
     : options_(options), connection_(std::move(connection)), rows_(*connection_), queue_(options) {
@@ -28,8 +32,16 @@ WriterState Writer::state() const {
   state.committed_rows = committed_rows_;
   state.commits = commits_;
   state.refused_rows = refused_rows_;
-  const std::lock_guard lock(mutex_);
-  state.trouble = trouble_;
+  std::vector<Micros> times;
+  {
+    const std::lock_guard lock(mutex_);
+    state.trouble = trouble_;
+    times = commit_times_;
+  }
+  if (times.empty()) return state;
+  std::ranges::sort(times);
+  state.commit_p50 = times[times.size() / 2];
+  state.commit_p99 = times[times.size() * 99 / 100];
   return state;
 }
 
@@ -99,17 +111,20 @@ void Writer::one_by_one(const std::vector<Item>& items, Outcomes& outcomes) {
 
 void Writer::write_group(std::vector<Item> items) {
   Outcomes outcomes;
+  const auto start = std::chrono::steady_clock::now();
   const Status s = transaction(items, outcomes);
+  const auto took =
+      std::chrono::duration_cast<Micros>(std::chrono::steady_clock::now() - start);
   if (!s && !Connection::may_succeed_later(s.error()) && items.size() > 1) {
     // One batch spoils the group: find it, and keep the others.
     one_by_one(items, outcomes);
   } else if (!s) {
     outcomes.assign(items.size(), std::unexpected(s.error()));
   }
-  settle(std::move(items), std::move(outcomes));
+  settle(std::move(items), std::move(outcomes), took);
 }
 
-void Writer::note(const Outcomes& outcomes, std::size_t rows) {
+void Writer::note(const Outcomes& outcomes, std::size_t rows, Micros took) {
   std::optional<Error> trouble;
   for (const Result<Receipt>& outcome : outcomes) {
     if (!outcome && Connection::may_succeed_later(outcome.error())) trouble = outcome.error();
@@ -118,15 +133,23 @@ void Writer::note(const Outcomes& outcomes, std::size_t rows) {
   ++commits_;
   const std::lock_guard lock(mutex_);
   trouble_ = trouble;
+  if (commit_times_.size() < kCommitTimes) {
+    commit_times_.push_back(took);
+  } else {
+    commit_times_[static_cast<std::size_t>(commits_.load()) % kCommitTimes] = took;
+  }
 }
 
-void Writer::settle(std::vector<Item> items, Outcomes outcomes) {
+void Writer::settle(std::vector<Item> items, Outcomes outcomes, Micros took) {
   std::size_t rows = 0;
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (outcomes[i]) rows += items[i].rows;
   }
-  note(outcomes, rows);
+  note(outcomes, rows, took);
+  // Rows go back and those who wait behind them are found before anybody is told: whoever asks again
+  // after having been told is then tried anew, not answered with this failure.
   std::vector<Item> again;
+  std::vector<std::size_t> ended;
   for (std::size_t i = 0; i < items.size(); ++i) {
     const bool later = !outcomes[i] && Connection::may_succeed_later(outcomes[i].error());
     if (later && items[i].durability == Durability::kRelaxed) {
@@ -134,14 +157,22 @@ void Writer::settle(std::vector<Item> items, Outcomes outcomes) {
       continue;
     }
     if (!outcomes[i] && !later) refused_rows_ += static_cast<std::int64_t>(items[i].rows);
+    ended.push_back(i);
+  }
+  std::vector<Item> behind;
+  const bool failed = !again.empty();
+  if (failed) {
+    queue_.put_back(std::move(again), options_.retry_interval);
+    behind = queue_.take_waited_for();
+  }
+  for (const std::size_t i : ended) {
     queue_.forget(items[i]);
     if (items[i].done) items[i].done(std::move(outcomes[i]));
   }
-  if (again.empty()) return;
-  queue_.put_back(std::move(again), options_.retry_interval);
-  if (queue_.is_closed()) return give_up();
+  if (!failed) return;
   const Error why = trouble_.value_or(Error{});
-  for (Item& item : queue_.take_waited_for()) abandon(item, why);
+  for (Item& item : behind) abandon(item, why);
+  if (queue_.is_closed()) give_up();
 }
 
 void Writer::abandon(Item& item, const Error& why) {

@@ -31,10 +31,10 @@ class Writer {
   void write_group(std::vector<Item> items);
   Status transaction(const std::vector<Item>& items, Outcomes& outcomes);
   void one_by_one(const std::vector<Item>& items, Outcomes& outcomes);
-  void settle(std::vector<Item> items, Outcomes outcomes);
+  void settle(std::vector<Item> items, Outcomes outcomes, Micros took);
   void give_up();
   void abandon(Item& item, const Error& why);
-  void note(const Outcomes& outcomes, std::size_t rows);
+  void note(const Outcomes& outcomes, std::size_t rows, Micros took);
 
   const Options& options_;
   std::unique_ptr<Connection> connection_;
@@ -42,6 +42,7 @@ class Writer {
   Queue queue_;
   mutable std::mutex mutex_;
   std::optional<Error> trouble_;
+  std::vector<Micros> commit_times_;  // a ring
   std::atomic<std::int64_t> committed_rows_{0};
   std::atomic<std::int64_t> commits_{0};
   std::atomic<std::int64_t> refused_rows_{0};
