@@ -1,0 +1,94 @@
+#pragma once
+// Which models there are, where they are served and what they cost: the tables [providers.*] and
+// [models.*] of sighter.toml over what the program knows by itself.
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/toml.hpp"
+#include "models/prices.hpp"
+#include "wire/message.hpp"
+
+namespace sighter::models {
+
+// How a request proves who asks.
+enum class Authentication { kBearer, kApiKeyHeader, kNone };
+
+struct Timeouts {
+  std::chrono::milliseconds connect;
+  std::chrono::milliseconds first_byte;
+  std::chrono::milliseconds gap;
+  std::chrono::milliseconds total;
+};
+
+struct Provider {
+  std::string name;
+  wire::Dialect dialect = wire::Dialect::kOpenAiChat;
+  std::string base_url;               // without a slash at the end: "https://api.openai.com/v1"
+  Authentication authentication = Authentication::kBearer;
+  std::string key;                    // a reference: "env:NAME" or "file:PATH"; empty: none needed
+  std::vector<std::pair<std::string, std::string>> headers;  // sent with every request
+  Timeouts timeouts;
+  int retries = 3;                    // physical requests after the first
+  int parallel_max = 256;             // requests at a time
+};
+
+struct Route {
+  std::string provider;
+  std::string upstream;  // the provider's name of the model
+  std::string name() const { return provider + "/" + upstream; }
+};
+
+// A model that runs in this process.
+struct LocalFile {
+  std::filesystem::path path;  // empty: not found; `wanted` says what was asked for
+  std::string wanted;
+  int threads = 1;
+  int contexts = 2;
+  int context_tokens = 4096;
+};
+
+struct ModelSpec {
+  std::string name;
+  std::vector<Route> routes;          // in order; later ones are fall-backs
+  std::optional<LocalFile> local;     // instead of routes
+  std::optional<Price> price;         // overrides the table's
+};
+
+class ModelsConfig {
+ public:
+  // Well-known providers, and an Ollama on its usual port, without any file.
+  ModelsConfig();
+  // Reads [providers] and [models] of sighter.toml; mistakes are noted at the document. Relative
+  // paths are relative to `folder`; "cache:NAME" is a file of the user's model cache.
+  void read(const TomlTable& root, const std::filesystem::path& folder);
+
+  // A name of [models]; "provider/upstream" or "provider:upstream". kNotFound with what was meant.
+  Result<ModelSpec> find(std::string_view name) const;
+  const Provider* provider(std::string_view name) const;
+  const std::map<std::string, ModelSpec>& models() const { return models_; }
+  const std::map<std::string, Provider>& providers() const { return providers_; }
+  // What a route costs: the model's own price, else the table's. nullopt: not known.
+  std::optional<Price> price(const ModelSpec& model, const Route& route) const;
+  // The variable or file that holds the key of a provider, when it is missing: "OPENAI_API_KEY is
+  // not set"; nullopt when the key is there or none is needed.
+  std::optional<Error> missing_key(const Provider& provider) const;
+
+ private:
+  void read_provider(const TomlTable& table, const std::string& name);
+  void read_model(const TomlTable& table, const std::string& name, const std::filesystem::path& folder);
+
+  std::map<std::string, Provider> providers_;
+  std::map<std::string, ModelSpec> models_;
+};
+
+// The secret behind a reference, without white space at its ends. kUnauthorized names the variable
+// or file that is missing, never its content. An empty reference is an empty secret.
+Result<std::string> resolve_key(const std::string& reference);
+
+}  // namespace sighter::models
