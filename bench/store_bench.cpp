@@ -33,8 +33,8 @@ double ms_since(Now::time_point start) {
 
 double quantile(std::vector<double>& values, double fraction) {
   if (values.empty()) return 0.0;
-  const auto at = values.begin() + static_cast<std::ptrdiff_t>(
-                                       fraction * static_cast<double>(values.size() - 1));
+  const auto at = values.begin() +
+                  static_cast<std::ptrdiff_t>(fraction * static_cast<double>(values.size() - 1));
   std::ranges::nth_element(values, at);
   return *at;
 }
@@ -143,8 +143,9 @@ void durable(Store& store, IdMaker& ids, const Clock& clock, int threads, int ro
   const double seconds = ms_since(start) / 1000.0;
   const double p50 = quantile(all, 0.5);
   const double p99 = quantile(all, 0.99);
-  std::printf("waited for, %3d at a time  %9.0f calls/s (call + output)  p50 %.2f ms  p99 %.2f ms\n",
-              threads, static_cast<double>(all.size()) / seconds, p50, p99);
+  std::printf(
+      "waited for, %3d at a time  %9.0f calls/s (call + output)  p50 %.2f ms  p99 %.2f ms\n",
+      threads, static_cast<double>(all.size()) / seconds, p50, p99);
 }
 
 void look_up(Store& store, const std::vector<Id>& known) {
@@ -168,7 +169,8 @@ void look_up(Store& store, const std::vector<Id>& known) {
 }  // namespace
 
 int main(int count, char** words) {
-  const std::filesystem::path folder = count > 1 ? words[1] : std::filesystem::temp_directory_path();
+  const std::filesystem::path folder =
+      count > 1 ? words[1] : std::filesystem::temp_directory_path();
   const std::int64_t before = count > 2 ? std::atoll(words[2]) : 1'000'000;
   const std::int64_t timed = count > 3 ? std::atoll(words[3]) : 200'000;
   const std::filesystem::path path = folder / "sighter-store-bench.db";
@@ -191,9 +193,10 @@ int main(int count, char** words) {
   const WriterState state_before = store.writer();
   const double seconds = append_all(store, std::move(batches), &times);
   const WriterState state = store.writer();
-  std::printf("append, rows of 1 kB  %8lld rows  %9.0f rows/s  %.0f rows a commit\n",
-              static_cast<long long>(timed), static_cast<double>(timed) / seconds,
-              static_cast<double>(timed) / static_cast<double>(state.commits - state_before.commits));
+  std::printf(
+      "append, rows of 1 kB  %8lld rows  %9.0f rows/s  %.0f rows a commit\n",
+      static_cast<long long>(timed), static_cast<double>(timed) / seconds,
+      static_cast<double>(timed) / static_cast<double>(state.commits - state_before.commits));
   const double commit_p50 = static_cast<double>(state.commit_p50.count()) / 1000.0;
   const double commit_p99 = static_cast<double>(state.commit_p99.count()) / 1000.0;
   std::printf("  commit              p50 %.2f ms  p99 %.2f ms\n", commit_p50, commit_p99);

@@ -1,14 +1,14 @@
 #pragma once
-// Knowing early how a run of N cases will end. The cases come in an order drawn at random; after each
-// score the certificate says between which bounds the sum of all N scores will lie. It may be looked
-// at after every case: P(a bound is ever wrong) <= alpha for each of the two sides.
+// Knowing early how a run of N cases will end. The cases come in an order drawn at random; after
+// each score the certificate says between which bounds the sum of all N scores will lie. It may be
+// looked at after every case: P(a bound is ever wrong) <= alpha for each of the two sides.
 //
 // A gambler who starts with 1 bets against "the sum of all N is at most m": under it the next score
 // averages at most mu = (m - sum so far) / (cases left), so that multiplying the capital by
 // 1 + g (score / mu - 1), g in [0, 1], is a fair game at best (Waudby-Smith and Ramdas, "Confidence
-// sequences for sampling without replacement", 2020). Capital spread over many g is one too; reaching
-// 1/alpha has probability at most alpha (Ville). The other side bets on 1 - score. What arithmetic
-// settles (m exceeded already, or out of reach) is settled without a bet.
+// sequences for sampling without replacement", 2020). Capital spread over many g is one too;
+// reaching 1/alpha has probability at most alpha (Ville). The other side bets on 1 - score. What
+// arithmetic settles (m exceeded already, or out of reach) is settled without a bet.
 
 #include <array>
 #include <cstdint>
@@ -19,7 +19,7 @@ namespace sighter::stats {
 // Tests "the sum of all N scores is at most m" against "it is more". One direction, one m.
 class SumTest {
  public:
-  // total_cases >= 1; 0 <= m; alpha in (0, 1).
+  // total_cases >= 1; alpha in (0, 1). m < 0 is rejected at once.
   SumTest(std::int64_t total_cases, double m, double alpha);
   // The next score, in [0, 1].
   void add(double score);
@@ -28,8 +28,7 @@ class SumTest {
   double capital() const { return best_; }
 
  private:
-  static constexpr int kBets = 32;
-  void advance(double score);
+  static constexpr std::size_t kBets = 24;
   double total_;
   double m_;
   double needed_;  // capital at which it is settled
@@ -37,7 +36,8 @@ class SumTest {
   double sum_ = 0.0;
   double best_ = 1.0;
   bool rejected_ = false;
-  std::array<double, kBets> capital_;
+  std::array<double, kBets> share_;    // g of each bet
+  std::array<double, kBets> capital_;  // what each has become, of 1/kBets
 };
 
 struct SumBounds {
@@ -52,10 +52,12 @@ class RangeCertificate {
  public:
   enum class Range { kUnknown, kLow, kBetween, kHigh };
   // `low_max` < 0: there is no low range; `high_min` > total_cases: no high one. With
-  // `whole_scores`, scores are 0 or 1 and the ranges are tested at the neighbouring integers.
+  // `whole_scores`, scores are 0 or 1, and a claim is tested against the nearest integer outside
+  // it.
   RangeCertificate(std::int64_t total_cases, double low_max, double high_min, double alpha_a_side,
                    bool whole_scores);
-  // The next score in the run's order. Answers the range, once it is settled.
+  // The next score in the run's order; at most total_cases. Answers the range, once it is settled;
+  // after the last score it is what the sum is.
   Range add(double score);
   Range range() const { return range_; }
   std::int64_t count() const { return static_cast<std::int64_t>(scores_.size()); }
@@ -67,13 +69,13 @@ class RangeCertificate {
   std::int64_t total_;
   double alpha_;
   bool whole_;
-  bool has_low_;
-  bool has_high_;
+  double low_max_;
+  double high_min_;
   SumTest not_low_;   // the sum is more than low_max
   SumTest high_;      // the sum is at least high_min
   SumTest low_;       // N - sum: the sum is at most low_max
   SumTest not_high_;  // N - sum: the sum is less than high_min
-  std::vector<float> scores_;
+  std::vector<double> scores_;
   double sum_ = 0.0;
   Range range_ = Range::kUnknown;
 };

@@ -21,9 +21,9 @@ Discordant discordant(std::span<const double> first, std::span<const double> sec
 // cases at 1/2, the smaller tail doubled, at most 1).
 double mcnemar(const Discordant& cases);
 
-// Interval for (first's mean - second's mean) on future cases, scores 0 or 1. Guaranteed: with q the
-// rate of discordant cases and w the share of them that the first wins, the difference is
-// q (2w - 1); w gets 4/5 of the error and q 1/5, each by Clopper-Pearson (w given the number of
+// Interval for (first's mean - second's mean) on future cases, scores 0 or 1. Guaranteed: with q
+// the rate of discordant cases and w the share of them that the first wins, the difference is q (2w
+// - 1); w gets 4/5 of the error and q 1/5, each by Clopper-Pearson (w given the number of
 // discordant cases), and the interval is the range of the product.
 Interval paired_difference_binary(const Discordant& cases, double confidence);
 

@@ -10,8 +10,8 @@ namespace sighter::stats {
 std::int64_t cases_for_mean(double p, double p0, double confidence, double power);
 
 // Shared cases for a paired test to see a difference of means of `difference`, when the scores'
-// difference has this variance over cases: (z_a + z_b)^2 variance / difference^2, rounded up. For 0/1
-// scores of which a share q differs, the variance is q - difference^2.
+// difference has this variance over cases: (z_a + z_b)^2 variance / difference^2, rounded up. For
+// 0/1 scores of which a share q differs, the variance is q - difference^2.
 std::int64_t cases_for_difference(double difference, double variance, double confidence,
                                   double power);
 

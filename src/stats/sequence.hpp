@@ -23,6 +23,7 @@ class HedgedSequence {
     double alpha = 0.05;
     std::optional<std::int64_t> tuned_to;    // scores expected; any number may come
     std::optional<std::int64_t> population;  // N: the scores are drawn without replacement from N
+    std::optional<double> watched;           // a mean that is asked about after each score
   };
   explicit HedgedSequence(const Options& options);
 
@@ -31,17 +32,30 @@ class HedgedSequence {
   double sum() const { return sum_; }
   // Of the mean (of the population, where there is one). O(count).
   Interval interval() const;
-  // Has `mean` been ruled out from below (the truth is above it), from above? O(count).
+  // Has `mean` been ruled out because the truth is above it, or below it? O(count), O(1) for the
+  // watched one.
   bool certainly_above(double mean) const;
   bool certainly_below(double mean) const;
 
  private:
-  bool ruled_out(double mean, bool below) const;
+  // A gambler against one mean, from one side.
+  struct Gambler {
+    bool from_below;
+    double capital = 1.0;
+    double sum = 0.0;
+    std::int64_t count = 0;
+    bool out = false;  // the mean is ruled out
+  };
+  void play(Gambler& gambler, double mean, double score, double bet) const;
+  bool ruled_out(double mean, bool from_below) const;
+
   Options options_;
   std::vector<double> scores_;
   std::vector<double> bets_;
   double sum_ = 0.0;
   double squares_ = 0.25;  // 1/4 + sum of squared deviations from the running mean
+  Gambler above_{true};
+  Gambler below_{false};
 };
 
 }  // namespace sighter::stats

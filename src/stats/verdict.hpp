@@ -6,13 +6,13 @@
 //   is below, else UNDECIDED.
 // - About these N cases alone: PASS when the full run's mean is at or above the bar, else FAIL.
 //
-// Error, with alpha = 1 - confidence. READY and NOT READY cannot both be wrong: for a given truth one
-// of them is right. The wrong one comes from the interval with probability at most alpha/2 (one of
-// its two sides), and from stopping early with at most the certificate's error on that one side,
+// Error, with alpha = 1 - confidence. READY and NOT READY cannot both be wrong: for a given truth
+// one of them is right. The wrong one comes from the interval with probability at most alpha/2 (one
+// of its two sides), and from stopping early with at most the certificate's error on that one side,
 // which therefore gets the other alpha/2: together at most alpha. For PASS and FAIL there is no
-// interval, and each side of the certificate gets alpha. Scores that are not all 0 or 1 have no exact
-// interval: the claim about traffic then uses a confidence sequence at alpha as a whole, which is
-// right at every moment and needs no certificate.
+// interval, and each side of the certificate gets alpha. Scores that are not all 0 or 1 have no
+// exact interval: the claim about traffic then uses a confidence sequence at alpha as a whole,
+// which is right at every moment and needs no certificate.
 
 #include <cstdint>
 #include <memory>
@@ -66,10 +66,10 @@ class VerdictRun {
   bool decided() const;
   // The verdict as it stands; UNDECIDED for both claims while nothing is certain.
   Verdict verdict() const;
-  std::int64_t count() const;     // cases given, those that wait included
-  double score() const;           // mean of the cases given
-  // Traffic: the full run's interval or, when stopped early, certified bounds of it. Cases: bounds of
-  // the full run's mean. O(count): for reports.
+  std::int64_t count() const;  // cases given, those that wait included
+  double score() const;        // mean of the cases given
+  // Traffic: the full run's interval or, when stopped early, certified bounds of it. Cases: bounds
+  // of the full run's mean. O(count): for reports.
   Interval bounds() const;
 
  private:
@@ -77,9 +77,9 @@ class VerdictRun {
   std::unique_ptr<State> state_;
 };
 
-// Cases in all (not "more") after which `verdict_ranges` decides with probability at least `power` if
-// each case is right with probability p; nullopt when more than `cases_max` are needed (p too near
-// the bar). power 0.5: what is to be expected if the truth is what it looks like.
+// Cases in all (not "more") after which `verdict_ranges` decides with probability at least `power`
+// if each case is right with probability p; nullopt when more than `cases_max` are needed (p too
+// near the bar). power 0.5: what is to be expected if the truth is what it looks like.
 std::optional<std::int64_t> cases_to_decide(double p, double bar, double confidence,
                                             double power = 0.5,
                                             std::int64_t cases_max = 10'000'000);

@@ -26,12 +26,18 @@ Micros quantile(std::vector<std::uint32_t>& values, std::size_t percent) {
 
 std::string_view columns_of(GroupBy by) {
   switch (by) {
-    case GroupBy::kNothing: return "0, 0";
-    case GroupBy::kFunction: return "ifnull(call.function, 0), 0";
-    case GroupBy::kVariant: return "ifnull(call.function, 0), ifnull(call.variant, 0)";
-    case GroupBy::kModel: return "ifnull(call.model, 0), 0";
-    case GroupBy::kKey: return "ifnull(call.key, 0), 0";
-    case GroupBy::kDay: return "call.start_us / 86400000000, 0";
+    case GroupBy::kNothing:
+      return "0, 0";
+    case GroupBy::kFunction:
+      return "ifnull(call.function, 0), 0";
+    case GroupBy::kVariant:
+      return "ifnull(call.function, 0), ifnull(call.variant, 0)";
+    case GroupBy::kModel:
+      return "ifnull(call.model, 0), 0";
+    case GroupBy::kKey:
+      return "ifnull(call.key, 0), 0";
+    case GroupBy::kDay:
+      return "call.start_us / 86400000000, 0";
   }
   return "0, 0";
 }
@@ -66,9 +72,7 @@ Result<std::string> RowReader::group_name(GroupBy by, std::int64_t first, std::i
     const SystemTime day{std::chrono::duration_cast<Micros>(std::chrono::days(first))};
     return iso8601(day).substr(0, 10);
   }
-  const auto of = [&](std::int64_t id) {
-    return name(id == 0 ? std::nullopt : std::optional(id));
-  };
+  const auto of = [&](std::int64_t id) { return name(id == 0 ? std::nullopt : std::optional(id)); };
   Result<std::string> text = of(first);
   if (!text || by != GroupBy::kVariant || second == 0) return text;
   const Result<std::string> variant = of(second);
@@ -137,8 +141,8 @@ Result<std::vector<std::string>> RowReader::check() {
     if (!*row) return findings;
     const std::string table = keys->text();
     const std::int64_t count = keys->integer();
-    findings.push_back(fmt::format("{} rows of {} refer to rows of {} that are gone", count, table,
-                                   keys->text()));
+    findings.push_back(
+        fmt::format("{} rows of {} refer to rows of {} that are gone", count, table, keys->text()));
   }
 }
 
@@ -169,7 +173,8 @@ Result<StoreSize> RowReader::size() {
     }
   }
   for (TableSize& table : size.tables) {
-    const auto rows = connection_->integer_of(fmt::format("SELECT count(*) FROM \"{}\"", table.table));
+    const auto rows =
+        connection_->integer_of(fmt::format("SELECT count(*) FROM \"{}\"", table.table));
     if (!rows) return std::unexpected(rows.error());
     table.rows = *rows;
   }

@@ -8,8 +8,8 @@ namespace {
 class Builder {
  public:
   void bind_text(std::string_view value) {
-    values_.push_back({Condition::Value::Type::kText,
-                       static_cast<std::int64_t>(condition_.texts.size()), {}});
+    values_.push_back(
+        {Condition::Value::Type::kText, static_cast<std::int64_t>(condition_.texts.size()), {}});
     condition_.texts.emplace_back(value);
   }
   void number(std::string_view sql, std::int64_t value) {
@@ -50,17 +50,23 @@ class Builder {
 void Condition::bind(Statement& statement) const {
   for (const Value& value : values) {
     switch (value.type) {
-      case Value::Type::kText: statement.text(texts[static_cast<std::size_t>(value.number)]); break;
-      case Value::Type::kNumber: statement.integer(value.number); break;
-      case Value::Type::kId: statement.blob(value.id.bytes); break;
+      case Value::Type::kText:
+        statement.text(texts[static_cast<std::size_t>(value.number)]);
+        break;
+      case Value::Type::kNumber:
+        statement.integer(value.number);
+        break;
+      case Value::Type::kId:
+        statement.blob(value.id.bytes);
+        break;
     }
   }
 }
 
 Id first_id_at(SystemTime time) {
   const auto since = time.time_since_epoch();
-  const std::int64_t ms = std::max<std::int64_t>(
-      std::chrono::floor<std::chrono::milliseconds>(since).count(), 0);
+  const std::int64_t ms =
+      std::max<std::int64_t>(std::chrono::floor<std::chrono::milliseconds>(since).count(), 0);
   Id id;
   for (std::size_t i = 0; i < 6; ++i) {
     id.bytes[i] = static_cast<std::uint8_t>(ms >> (40 - 8 * i));

@@ -1,4 +1,5 @@
-// Disks that fail: every single step of the file system in turn, a full disk, a file that is damaged.
+// Disks that fail: every single step of the file system in turn, a full disk, a file that is
+// damaged.
 
 #include <signal.h>
 #include <sqlite3.h>
@@ -17,8 +18,9 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-// A file system that passes everything on to the usual one, but fails the step number `fail_at` (and,
-// when `for_good`, all later ones). Steps are writes, flushes, truncations, openings and removals.
+// A file system that passes everything on to the usual one, but fails the step number `fail_at`
+// (and, when `for_good`, all later ones). Steps are writes, flushes, truncations, openings and
+// removals.
 struct FaultyFileSystem {
   std::atomic<int> steps{0};
   std::atomic<int> fail_at{0};
@@ -42,8 +44,12 @@ struct FaultyFile {
   sqlite3_file* real;
 };
 
-sqlite3_file* real(sqlite3_file* file) { return reinterpret_cast<FaultyFile*>(file)->real; }
-sqlite3_vfs* real_vfs() { return sqlite3_vfs_find(nullptr); }
+sqlite3_file* real(sqlite3_file* file) {
+  return reinterpret_cast<FaultyFile*>(file)->real;
+}
+sqlite3_vfs* real_vfs() {
+  return sqlite3_vfs_find(nullptr);
+}
 
 int close_file(sqlite3_file* file) {
   const int code = real(file)->pMethods != nullptr ? real(file)->pMethods->xClose(real(file)) : 0;
@@ -72,15 +78,21 @@ int sync_file(sqlite3_file* f, int flags) {
 int file_size(sqlite3_file* f, sqlite3_int64* size) {
   return real(f)->pMethods->xFileSize(real(f), size);
 }
-int lock_file(sqlite3_file* f, int kind) { return real(f)->pMethods->xLock(real(f), kind); }
-int unlock_file(sqlite3_file* f, int kind) { return real(f)->pMethods->xUnlock(real(f), kind); }
+int lock_file(sqlite3_file* f, int kind) {
+  return real(f)->pMethods->xLock(real(f), kind);
+}
+int unlock_file(sqlite3_file* f, int kind) {
+  return real(f)->pMethods->xUnlock(real(f), kind);
+}
 int check_lock(sqlite3_file* f, int* out) {
   return real(f)->pMethods->xCheckReservedLock(real(f), out);
 }
 int file_control(sqlite3_file* f, int op, void* arg) {
   return real(f)->pMethods->xFileControl(real(f), op, arg);
 }
-int sector_size(sqlite3_file* f) { return real(f)->pMethods->xSectorSize(real(f)); }
+int sector_size(sqlite3_file* f) {
+  return real(f)->pMethods->xSectorSize(real(f));
+}
 int characteristics(sqlite3_file* f) {
   return real(f)->pMethods->xDeviceCharacteristics(real(f));
 }
@@ -90,16 +102,17 @@ int shm_map(sqlite3_file* f, int page, int size, int extend, void volatile** out
 int shm_lock(sqlite3_file* f, int at, int n, int flags) {
   return real(f)->pMethods->xShmLock(real(f), at, n, flags);
 }
-void shm_barrier(sqlite3_file* f) { real(f)->pMethods->xShmBarrier(real(f)); }
+void shm_barrier(sqlite3_file* f) {
+  real(f)->pMethods->xShmBarrier(real(f));
+}
 int shm_unmap(sqlite3_file* f, int remove) {
   return real(f)->pMethods->xShmUnmap(real(f), remove);
 }
 
-const sqlite3_io_methods kMethods = {2,           close_file, read_file,    write_file,
-                                     truncate_file, sync_file,  file_size,    lock_file,
-                                     unlock_file, check_lock, file_control, sector_size,
-                                     characteristics, shm_map, shm_lock, shm_barrier, shm_unmap,
-                                     nullptr,     nullptr};
+const sqlite3_io_methods kMethods = {
+    2,         close_file,  read_file,  write_file,   truncate_file, sync_file,       file_size,
+    lock_file, unlock_file, check_lock, file_control, sector_size,   characteristics, shm_map,
+    shm_lock,  shm_barrier, shm_unmap,  nullptr,      nullptr};
 
 int open_file(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* out) {
   auto* faulty = reinterpret_cast<FaultyFile*>(file);
@@ -125,10 +138,18 @@ int access_file(sqlite3_vfs*, const char* name, int flags, int* out) {
 int full_path(sqlite3_vfs*, const char* name, int n, char* out) {
   return real_vfs()->xFullPathname(real_vfs(), name, n, out);
 }
-int randomness(sqlite3_vfs*, int n, char* out) { return real_vfs()->xRandomness(real_vfs(), n, out); }
-int do_not_sleep(sqlite3_vfs*, int micros) { return micros; }
-int current_time(sqlite3_vfs*, double* out) { return real_vfs()->xCurrentTime(real_vfs(), out); }
-int last_error(sqlite3_vfs*, int n, char* out) { return real_vfs()->xGetLastError(real_vfs(), n, out); }
+int randomness(sqlite3_vfs*, int n, char* out) {
+  return real_vfs()->xRandomness(real_vfs(), n, out);
+}
+int do_not_sleep(sqlite3_vfs*, int micros) {
+  return micros;
+}
+int current_time(sqlite3_vfs*, double* out) {
+  return real_vfs()->xCurrentTime(real_vfs(), out);
+}
+int last_error(sqlite3_vfs*, int n, char* out) {
+  return real_vfs()->xGetLastError(real_vfs(), n, out);
+}
 
 const char* faulty_vfs() {
   static sqlite3_vfs vfs = [] {

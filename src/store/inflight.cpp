@@ -47,7 +47,8 @@ struct SettledPart {
 };
 
 // The state is what makes a part valid, so it is stored last, with release order: a process killed
-// between two stores leaves the state of the first. The checksums are for a machine that lost power.
+// between two stores leaves the state of the first. The checksums are for a machine that lost
+// power.
 struct Slot {
   std::atomic<std::uint32_t> state;
   std::uint32_t reserved;
@@ -86,11 +87,11 @@ std::string get(const char (&source)[N]) {
 std::unexpected<Error> failed(std::string_view doing, const std::filesystem::path& path, int code) {
   const bool full = code == ENOSPC || code == EDQUOT || code == EFBIG;
   const bool denied = code == EACCES || code == EPERM || code == EROFS;
-  return fail(denied ? Kind::kForbidden : Kind::kIo,
-              fmt::format("cannot {} the in-flight file {}: {}", doing, path.string(),
-                          std::generic_category().message(code)),
-              full ? "free some space and start again"
-                   : "check that its folder exists and may be written");
+  return fail(
+      denied ? Kind::kForbidden : Kind::kIo,
+      fmt::format("cannot {} the in-flight file {}: {}", doing, path.string(),
+                  std::generic_category().message(code)),
+      full ? "free some space and start again" : "check that its folder exists and may be written");
 }
 
 // A file mapped whole, held by a lock that ends with the process or with this object.
@@ -138,7 +139,8 @@ class MappedInflight final : public Inflight {
   Result<Inflight::Slot> begin(const InflightCall& call) override {
     const std::uint32_t index = pop();
     if (index == slots_) {
-      return fail(Kind::kUnavailable, fmt::format("{} calls are in flight and no more are taken", slots_),
+      return fail(Kind::kUnavailable,
+                  fmt::format("{} calls are in flight and no more are taken", slots_),
                   "try again in a moment");
     }
     in_use_.fetch_add(1, std::memory_order_relaxed);
@@ -184,8 +186,8 @@ class MappedInflight final : public Inflight {
   std::uint32_t in_use() const override { return in_use_.load(std::memory_order_relaxed); }
 
  private:
-  // A stack of free slots (Treiber): the head holds an index and, against its coming back unnoticed,
-  // a count of changes.
+  // A stack of free slots (Treiber): the head holds an index and, against its coming back
+  // unnoticed, a count of changes.
   std::uint32_t pop() {
     std::uint64_t head = head_.load(std::memory_order_acquire);
     while (true) {
@@ -265,7 +267,8 @@ Result<std::unique_ptr<Inflight>> Inflight::open(const std::filesystem::path& fo
     if (mapping->fd_ < 0) return failed("create", part, errno);
     const std::size_t bytes = kSlotBytes * (std::size_t{slots} + 1);
     // Room on the disk is taken now: a store into a page without it would kill the process.
-    int code = mapping->lock() ? ::posix_fallocate(mapping->fd_, 0, static_cast<off_t>(bytes)) : errno;
+    int code =
+        mapping->lock() ? ::posix_fallocate(mapping->fd_, 0, static_cast<off_t>(bytes)) : errno;
     if (code == 0 && !mapping->map(bytes)) code = errno;
     if (code == 0) {
       Header header{{}, slots, static_cast<std::uint32_t>(kSlotBytes)};
@@ -303,7 +306,8 @@ Result<Leftovers> Leftovers::collect(const std::filesystem::path& folder) {
     auto file = std::make_unique<File>();
     file->path = at->path();
     file->mapping.fd_ = ::open(file->path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    if (file->mapping.fd_ < 0 || !file->mapping.lock()) continue;  // gone meanwhile, or its owner lives
+    if (file->mapping.fd_ < 0 || !file->mapping.lock())
+      continue;  // gone meanwhile, or its owner lives
     struct stat info {};
     const bool whole = ::fstat(file->mapping.fd_, &info) == 0 && S_ISREG(info.st_mode) &&
                        static_cast<std::size_t>(info.st_size) >= 2 * kSlotBytes;
@@ -314,9 +318,8 @@ Result<Leftovers> Leftovers::collect(const std::filesystem::path& folder) {
                       std::memcmp(file->mapping.header().magic, kMagic, sizeof kMagic) == 0 &&
                       file->mapping.header().slot_bytes == kSlotBytes;
     if (!ours) ++found.damaged_;
-    const std::size_t slots = ours ? std::min<std::size_t>(file->mapping.header().slots,
-                                                           bytes / kSlotBytes - 1)
-                                   : 0;
+    const std::size_t slots =
+        ours ? std::min<std::size_t>(file->mapping.header().slots, bytes / kSlotBytes - 1) : 0;
     for (std::size_t i = 0; i < slots; ++i) {
       auto row = row_of(file->mapping.slot(static_cast<std::uint32_t>(i)), found.damaged_);
       if (row) found.rows_.push_back(std::move(*row));
@@ -329,7 +332,8 @@ Result<Leftovers> Leftovers::collect(const std::filesystem::path& folder) {
 
 Status Leftovers::discard() {
   for (const auto& file : files_) {
-    if (::unlink(file->path.c_str()) != 0 && errno != ENOENT) return failed("remove", file->path, errno);
+    if (::unlink(file->path.c_str()) != 0 && errno != ENOENT)
+      return failed("remove", file->path, errno);
   }
   files_.clear();
   rows_.clear();

@@ -4,9 +4,9 @@
 // that SIGKILL at any instant leaves either the row or the slot (a slot and a row at worst; the row
 // then wins, by its id). Linux and POSIX.
 //
-// One file a process, in one folder, mapped into memory and held by a lock that dies with its owner:
-// a file whose lock can be taken was left behind. A slot goes free -> open -> settled -> free; open
-// and settled parts carry a checksum, so that a torn page is never taken for a call.
+// One file a process, in one folder, mapped into memory and held by a lock that dies with its
+// owner: a file whose lock can be taken was left behind. A slot goes free -> open -> settled ->
+// free; open and settled parts carry a checksum, so that a torn page is never taken for a call.
 
 #include <cstdint>
 #include <filesystem>
@@ -26,7 +26,7 @@ struct InflightCall {
   Id parent;
   Id trace;
   SystemTime start{};
-  NanoUsd reserved;  // what its purse holds for it
+  NanoUsd reserved;           // what its purse holds for it
   std::string_view key;       // 39 bytes are kept
   std::string_view function;  // 63
   std::string_view variant;   // 63
@@ -59,8 +59,8 @@ class Inflight {
 };
 
 // What processes that no longer live left in the folder: rows with status interrupted, `cost` the
-// settled one or, where none was known, the reserved one. Commit the rows, then discard(): killed in
-// between, they are found again, and the store knows their ids.
+// settled one or, where none was known, the reserved one. Commit the rows, then discard(): killed
+// in between, they are found again, and the store knows their ids.
 class Leftovers {
  public:
   static Result<Leftovers> collect(const std::filesystem::path& folder);

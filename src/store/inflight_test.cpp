@@ -69,7 +69,8 @@ TEST_F(InflightTest, ASettledCallKeepsWhatItCost) {
   {
     auto inflight = Inflight::open(folder.path(), 8);
     const auto slot = (*inflight)->begin(some_inflight(ids));
-    (*inflight)->settle(*slot, {CallStatus::kBroken, Micros(77), Tokens{1, 2, 3, 4, 5}, NanoUsd{9}});
+    (*inflight)->settle(*slot,
+                        {CallStatus::kBroken, Micros(77), Tokens{1, 2, 3, 4, 5}, NanoUsd{9}});
   }
   const auto left = Leftovers::collect(folder.path());
   ASSERT_THAT(left->rows(), SizeIs(1));
@@ -225,10 +226,11 @@ TEST(InflightChild, DISABLED_WorksUntilKilled) {
     (*inflight)->settle(*slot, {CallStatus::kOk, Micros(5), Tokens{1, 1, 0, 0, 0}, NanoUsd{2}});
     CallRow row = some_call(ids, clock);
     row.id = call.id;
-    const bool taken = store->append(batch_of(row), Durability::kRelaxed,
-                                     [&, s = *slot](const Result<Receipt>& r) {
-                                       if (r) (*inflight)->end(s);
-                                     })
+    const bool taken = store
+                           ->append(batch_of(row), Durability::kRelaxed,
+                                    [&, s = *slot](const Result<Receipt>& r) {
+                                      if (r) (*inflight)->end(s);
+                                    })
                            .has_value();
     if (!taken) (*inflight)->end(*slot);
   }

@@ -8,7 +8,9 @@
 namespace sighter::store {
 namespace {
 
-SteadyTime now() { return std::chrono::steady_clock::now(); }
+SteadyTime now() {
+  return std::chrono::steady_clock::now();
+}
 
 // Shares the batch's ownership, points at one of its rows.
 template <class Row>

@@ -44,7 +44,8 @@ class Queue {
   // Puts a group that could not be written back in front. take() then waits for `pause` unless
   // somebody waits or the queue closes.
   void put_back(std::vector<Item> items, std::chrono::milliseconds pause);
-  // Removes and returns what somebody waits for: it must not wait behind a group that cannot be written.
+  // Removes and returns what somebody waits for: it must not wait behind a group that cannot be
+  // written.
   std::vector<Item> take_waited_for();
   // The rows are in the tables, or will never be: look-ups no longer see them here.
   void forget(const Item& item);

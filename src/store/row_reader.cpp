@@ -23,7 +23,9 @@ constexpr std::string_view kRunColumns =
     " run.asked, run.result";
 constexpr std::size_t kNamesMax = 65'536;
 
-SystemTime time_of(std::int64_t micros) { return SystemTime(Micros(micros)); }
+SystemTime time_of(std::int64_t micros) {
+  return SystemTime(Micros(micros));
+}
 
 std::optional<Micros> micros_of(std::optional<std::int64_t> value) {
   if (!value) return std::nullopt;
@@ -57,8 +59,8 @@ void take_prefix(Digest& digest, std::string_view bytes) {
 
 // The first row that `read` makes of the statement's, or nullopt.
 template <class Read>
-auto first_of(Statement& s, Read&& read) -> Result<std::optional<
-    typename std::remove_cvref_t<decltype(read(s))>::value_type>> {
+auto first_of(Statement& s, Read&& read)
+    -> Result<std::optional<typename std::remove_cvref_t<decltype(read(s))>::value_type>> {
   const Result<bool> row = s.step();
   if (!row) return std::unexpected(row.error());
   if (!*row) return std::nullopt;
@@ -68,8 +70,8 @@ auto first_of(Statement& s, Read&& read) -> Result<std::optional<
 }
 
 template <class Read>
-auto all_of(Statement& s, Read&& read) -> Result<std::vector<
-    typename std::remove_cvref_t<decltype(read(s))>::value_type>> {
+auto all_of(Statement& s, Read&& read)
+    -> Result<std::vector<typename std::remove_cvref_t<decltype(read(s))>::value_type>> {
   std::vector<typename std::remove_cvref_t<decltype(read(s))>::value_type> rows;
   while (true) {
     const Result<bool> row = s.step();
@@ -83,8 +85,7 @@ auto all_of(Statement& s, Read&& read) -> Result<std::vector<
 
 }  // namespace
 
-RowReader::RowReader(std::unique_ptr<Connection> connection)
-    : connection_(std::move(connection)) {}
+RowReader::RowReader(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
 
 Result<std::string> RowReader::name(std::optional<std::int64_t> id) {
   if (!id) return std::string();
@@ -204,8 +205,8 @@ Result<std::optional<ResponseRow>> RowReader::response(std::string_view id) {
 }
 
 Result<std::vector<CallRow>> RowReader::trace(const Id& trace) {
-  static const std::string sql = fmt::format(
-      "SELECT {}{} FROM call WHERE trace=? ORDER BY id", kCallColumns, kMoreTexts);
+  static const std::string sql =
+      fmt::format("SELECT {}{} FROM call WHERE trace=? ORDER BY id", kCallColumns, kMoreTexts);
   Result<Statement> s = connection_->prepare(sql);
   if (!s) return std::unexpected(s.error());
   s->blob(trace.bytes);
@@ -286,7 +287,8 @@ Status RowReader::details(CallTree& tree) {
     ScoreRow r;
     r.call = id;
     const auto key = static_cast<std::uint64_t>(row.integer());
-    for (std::size_t i = 0; i < 8; ++i) r.metric[i] = static_cast<std::uint8_t>(key >> (56 - 8 * i));
+    for (std::size_t i = 0; i < 8; ++i)
+      r.metric[i] = static_cast<std::uint8_t>(key >> (56 - 8 * i));
     r.value = row.real();
     r.reason = row.text();
     return r;
@@ -386,9 +388,9 @@ Result<std::optional<RunRow>> RowReader::run(const Id& id) {
 
 Result<std::vector<RunRow>> RowReader::runs(const std::optional<std::string>& function,
                                             std::size_t count) {
-  const std::string sql = fmt::format(
-      "SELECT {} FROM run WHERE {} ORDER BY id DESC LIMIT ?", kRunColumns,
-      function ? "function IS (SELECT id FROM name WHERE text=?)" : "1");
+  const std::string sql =
+      fmt::format("SELECT {} FROM run WHERE {} ORDER BY id DESC LIMIT ?", kRunColumns,
+                  function ? "function IS (SELECT id FROM name WHERE text=?)" : "1");
   Result<Statement> s = connection_->prepare(sql);
   if (!s) return std::unexpected(s.error());
   if (function) s->text(*function);
@@ -428,8 +430,8 @@ Result<std::vector<VerdictRow>> RowReader::verdicts(const Id& run) {
 }
 
 Result<std::optional<ConfigRow>> RowReader::config(const Digest& hash) {
-  Result<Statement> s = connection_->prepare(
-      "SELECT content FROM config WHERE hash=? AND content IS NOT NULL");
+  Result<Statement> s =
+      connection_->prepare("SELECT content FROM config WHERE hash=? AND content IS NOT NULL");
   if (!s) return std::unexpected(s.error());
   s->blob(hash);
   return first_of(*s, [&](Statement& row) -> Result<ConfigRow> {

@@ -10,7 +10,9 @@ constexpr std::size_t kNamesMax = 65'536;  // remembered, not stored
 constexpr std::size_t kCallsMax = 16'384;
 constexpr std::size_t kFingerprintBytes = 16;
 
-std::int64_t micros(SystemTime time) { return time.time_since_epoch().count(); }
+std::int64_t micros(SystemTime time) {
+  return time.time_since_epoch().count();
+}
 
 std::optional<std::int64_t> micros(const std::optional<Micros>& time) {
   if (!time) return std::nullopt;
@@ -175,8 +177,8 @@ Status RowWriter::find_call(const Id& id, std::string_view what) {
   const Result<bool> row = find->step();
   if (!row) return std::unexpected(row.error());
   if (!*row) {
-    return fail(Kind::kNotFound, fmt::format("{} names the call {}, which is not stored", what,
-                                             id.to_string()));
+    return fail(Kind::kNotFound,
+                fmt::format("{} names the call {}, which is not stored", what, id.to_string()));
   }
   calls_.emplace(id, find->integer());
   return {};

@@ -1,5 +1,6 @@
 #pragma once
-// Batches to tables. Used by the writer's thread alone, inside its transactions. For this room only.
+// Batches to tables. Used by the writer's thread alone, inside its transactions. For this room
+// only.
 
 #include <cstdint>
 #include <string>
@@ -13,8 +14,8 @@
 
 namespace sighter::store {
 
-// The ids of texts and hashes that rows refer to, remembered so that each is looked up once. What was
-// added in a transaction that failed is forgotten again.
+// The ids of texts and hashes that rows refer to, remembered so that each is looked up once. What
+// was added in a transaction that failed is forgotten again.
 class Interner {
  public:
   Interner(Connection& connection, std::string find_sql, std::string add_sql);
@@ -69,7 +70,7 @@ class RowWriter {
   Interner configs_;
   Interner bodies_;
   std::unordered_map<Id, std::int64_t> calls_;  // rows of calls that others refer to
-  std::unordered_set<Id> coming_;  // calls of the batch being written
+  std::unordered_set<Id> coming_;               // calls of the batch being written
   Receipt receipt_;
 };
 

@@ -32,7 +32,8 @@ enum class CallStatus : std::uint8_t {
 std::string_view to_string(CallStatus status);
 std::optional<CallStatus> call_status_from(std::string_view word);
 
-// What a provider counted. `cached` and `cache_write` are parts of `input`, `reasoning` of `output`.
+// What a provider counted. `cached` and `cache_write` are parts of `input`, `reasoning` of
+// `output`.
 struct Tokens {
   std::int64_t input = 0;
   std::int64_t output = 0;
@@ -46,8 +47,8 @@ struct Tokens {
 // latency, tokens and cost are those of all its own physical requests, not of calls that it made.
 struct CallRow {
   Id id;
-  Id parent;  // nil: nobody called it
-  Id trace;   // nil reads and writes as `id`: the first call of its trace
+  Id parent;             // nil: nobody called it
+  Id trace;              // nil reads and writes as `id`: the first call of its trace
   std::string function;  // empty: a plain model request
   std::string variant;
   std::optional<Digest> config;  // see ConfigRow
@@ -57,12 +58,12 @@ struct CallRow {
   SystemTime start{};
   Micros latency{0};
   std::optional<Micros> first_token;
-  std::optional<Tokens> tokens;   // nullopt: nobody said
-  std::optional<NanoUsd> cost;    // nullopt: the price is not known
-  bool cache_hit = false;         // a stored output was used, nothing was paid
-  std::string key;                // id of the key it was made with, never the key
-  std::string model;              // as it was asked for
-  std::string route;              // provider/upstream name that answered
+  std::optional<Tokens> tokens;  // nullopt: nobody said
+  std::optional<NanoUsd> cost;   // nullopt: the price is not known
+  bool cache_hit = false;        // a stored output was used, nothing was paid
+  std::string key;               // id of the key it was made with, never the key
+  std::string model;             // as it was asked for
+  std::string route;             // provider/upstream name that answered
   std::string finish_reason;
   std::string tags;     // JSON object of strings: {"user": "42"}
   std::string tried;    // JSON: what was tried before the answer, and why it failed
@@ -111,8 +112,8 @@ struct OutputRow {
   Id call;
 };
 
-// `metric` says by what rule and against what expectation; its first 8 bytes are kept. A score given
-// again replaces the first.
+// `metric` says by what rule and against what expectation; its first 8 bytes are kept. A score
+// given again replaces the first.
 struct ScoreRow {
   Id call;
   Digest metric{};
@@ -120,9 +121,9 @@ struct ScoreRow {
   std::string reason;
 };
 
-// What was asked of an evaluation or an aim, and what came out. Appended at the start and again, with
-// `finished` and `result`, at the end: the later row replaces the earlier one. Holds no text of calls
-// (erasure does not look into it).
+// What was asked of an evaluation or an aim, and what came out. Appended at the start and again,
+// with `finished` and `result`, at the end: the later row replaces the earlier one. Holds no text
+// of calls (erasure does not look into it).
 struct RunRow {
   Id id;
   std::string kind;  // "ready", "aim", ...

@@ -12,9 +12,9 @@
 namespace sighter::store {
 namespace {
 
-// Texts that repeat are in `name`. A call's trace is NULL where it is the call's own id, so that the
-// index by trace holds only calls that were made by others. Long texts stand last: a scan of the
-// numbers does not read them.
+// Texts that repeat are in `name`. A call's trace is NULL where it is the call's own id, so that
+// the index by trace holds only calls that were made by others. Long texts stand last: a scan of
+// the numbers does not read them.
 constexpr const char* kTables = R"sql(
 CREATE TABLE name(
   id INTEGER PRIMARY KEY,
@@ -159,8 +159,7 @@ CREATE TABLE verdict(
 )sql";
 
 std::unexpected<Error> not_ours(const Connection& connection) {
-  return fail(Kind::kConflict,
-              fmt::format("{} belongs to another program", connection.path()),
+  return fail(Kind::kConflict, fmt::format("{} belongs to another program", connection.path()),
               "name another file for the store");
 }
 
@@ -183,8 +182,7 @@ Result<Found> look(Connection& connection) {
   if (!application) return std::unexpected(application.error());
   const Result<std::int64_t> version = connection.integer_of("PRAGMA user_version");
   if (!version) return std::unexpected(version.error());
-  const Result<std::int64_t> tables =
-      connection.integer_of("SELECT count(*) FROM sqlite_schema");
+  const Result<std::int64_t> tables = connection.integer_of("SELECT count(*) FROM sqlite_schema");
   if (!tables) return std::unexpected(tables.error());
   found.application = *application;
   found.version = *version;
@@ -205,9 +203,9 @@ Status in_transaction(Connection& connection, Work&& work) {
 }
 
 Status stamp(Connection& connection, int version) {
-  return connection.run(fmt::format("PRAGMA application_id={}; PRAGMA user_version={}",
-                                    kApplicationId, version)
-                            .c_str());
+  return connection.run(
+      fmt::format("PRAGMA application_id={}; PRAGMA user_version={}", kApplicationId, version)
+          .c_str());
 }
 
 Status create(Connection& connection, const Schema& schema) {
@@ -263,10 +261,10 @@ Status use_wal(Connection& connection, int busy_ms) {
     const Result<bool> row = statement->step();
     if (row && *row) {
       if (statement->text() == "wal") return {};
-      return fail(Kind::kUnsupported,
-                  fmt::format("the store {} is on a file system without shared memory",
-                              connection.path()),
-                  "put the store on a local disk");
+      return fail(
+          Kind::kUnsupported,
+          fmt::format("the store {} is on a file system without shared memory", connection.path()),
+          "put the store on a local disk");
     }
     if (!row && row.error().kind != Kind::kUnavailable) return std::unexpected(row.error());
     if (std::chrono::steady_clock::now() >= deadline) {
@@ -350,7 +348,8 @@ Status copy_into(Connection& connection, const std::filesystem::path& target) {
   }
   const int code = errno;
   ::unlink(part.c_str());
-  if (!copied) return std::unexpected(copied.error().in(fmt::format("cannot copy to {}", target.string())));
+  if (!copied)
+    return std::unexpected(copied.error().in(fmt::format("cannot copy to {}", target.string())));
   return fail(Kind::kIo, fmt::format("cannot write {}: {}", target.string(),
                                      std::generic_category().message(code)));
 }

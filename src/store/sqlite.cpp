@@ -34,7 +34,8 @@ Error sqlite_error(sqlite3* db, int code, std::string_view path) {
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_AUTH:
-      return {Kind::kForbidden, fmt::format("the store {} cannot be written: it is read-only", path),
+      return {Kind::kForbidden,
+              fmt::format("the store {} cannot be written: it is read-only", path),
               "check who owns the file and its folder, and whether the disk is mounted read-only"};
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
@@ -51,9 +52,10 @@ Error sqlite_error(sqlite3* db, int code, std::string_view path) {
     case SQLITE_NOMEM:
       return {Kind::kUnavailable, fmt::format("no memory left for the store {}", path), ""};
     case SQLITE_CONSTRAINT:
-      return {Kind::kConflict,
-              fmt::format("a row contradicts what the store {} holds: {}", path, sqlite3_errmsg(db)),
-              ""};
+      return {
+          Kind::kConflict,
+          fmt::format("a row contradicts what the store {} holds: {}", path, sqlite3_errmsg(db)),
+          ""};
     default:
       break;
   }
@@ -125,7 +127,9 @@ Statement& Statement::blob(std::span<const std::uint8_t> value) {
   return *this;
 }
 
-Statement& Statement::id_or_null(const Id& id) { return id.is_nil() ? null() : blob(id.bytes); }
+Statement& Statement::id_or_null(const Id& id) {
+  return id.is_nil() ? null() : blob(id.bytes);
+}
 
 Result<bool> Statement::step() {
   column_ = 0;
@@ -155,7 +159,9 @@ bool Statement::next_is_null() const {
   return sqlite3_column_type(statement_, column_) == SQLITE_NULL;
 }
 
-std::int64_t Statement::integer() { return sqlite3_column_int64(statement_, column_++); }
+std::int64_t Statement::integer() {
+  return sqlite3_column_int64(statement_, column_++);
+}
 
 std::optional<std::int64_t> Statement::integer_or_none() {
   if (!next_is_null()) return integer();
@@ -163,7 +169,9 @@ std::optional<std::int64_t> Statement::integer_or_none() {
   return std::nullopt;
 }
 
-double Statement::real() { return sqlite3_column_double(statement_, column_++); }
+double Statement::real() {
+  return sqlite3_column_double(statement_, column_++);
+}
 
 std::string Statement::text() {
   const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column_));
@@ -264,9 +272,15 @@ Result<std::int64_t> Connection::integer_of(std::string_view sql) {
   return *row ? statement->integer() : 0;
 }
 
-bool Connection::in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
-std::int64_t Connection::changes() const { return sqlite3_changes64(db_); }
-std::int64_t Connection::last_row() const { return sqlite3_last_insert_rowid(db_); }
+bool Connection::in_transaction() const {
+  return sqlite3_get_autocommit(db_) == 0;
+}
+std::int64_t Connection::changes() const {
+  return sqlite3_changes64(db_);
+}
+std::int64_t Connection::last_row() const {
+  return sqlite3_last_insert_rowid(db_);
+}
 
 bool Connection::may_succeed_later(const Error& error) {
   return error.kind == Kind::kIo || error.kind == Kind::kForbidden ||

@@ -56,7 +56,7 @@ class Statement {
   std::optional<std::int64_t> integer_or_none();
   double real();
   std::string text();
-  Id id();              // nil unless it is a blob of 16 bytes
+  Id id();  // nil unless it is a blob of 16 bytes
   std::string blob();
 
  private:

@@ -104,7 +104,8 @@ class SqliteStore final : public Store {
 
 Status SqliteStore::only_writers() const {
   if (writer_) return {};
-  return fail(Kind::kForbidden, fmt::format("the store {} was opened for reading only", path_.string()));
+  return fail(Kind::kForbidden,
+              fmt::format("the store {} was opened for reading only", path_.string()));
 }
 
 std::unexpected<Error> SqliteStore::not_taken(Queue::Pushed pushed) const {
@@ -143,8 +144,9 @@ Status SqliteStore::append(Batch batch, Durability durability, Completion done) 
 Result<Receipt> SqliteStore::commit(Batch batch) {
   auto promise = std::make_shared<std::promise<Result<Receipt>>>();
   std::future<Result<Receipt>> future = promise->get_future();
-  const auto pushed = push(std::move(batch), Durability::kDurable,
-                           [promise](Result<Receipt> r) { promise->set_value(std::move(r)); }, true);
+  const auto pushed = push(
+      std::move(batch), Durability::kDurable,
+      [promise](Result<Receipt> r) { promise->set_value(std::move(r)); }, true);
   if (!pushed) return std::unexpected(pushed.error());
   if (*pushed != Queue::Pushed::kYes) return not_taken(*pushed);
   return future.get();
@@ -164,7 +166,9 @@ Status SqliteStore::close() {
   return writer_->close();
 }
 
-WriterState SqliteStore::writer() const { return writer_ ? writer_->state() : WriterState{}; }
+WriterState SqliteStore::writer() const {
+  return writer_ ? writer_->state() : WriterState{};
+}
 
 Result<std::optional<CallRow>> SqliteStore::call(const Id& id) {
   if (writer_) {
@@ -280,8 +284,8 @@ Result<CallTree> SqliteStore::show(const Id& id) {
     }
   }
   if (calls->size() > kTreeCallsMax) {
-    return fail(Kind::kTooLarge, fmt::format("the trace of {} has {} calls", id.to_string(),
-                                             calls->size()),
+    return fail(Kind::kTooLarge,
+                fmt::format("the trace of {} has {} calls", id.to_string(), calls->size()),
                 "list them with 'sighter log --trace'");
   }
   std::ranges::sort(*calls, {}, &CallRow::id);
@@ -307,7 +311,8 @@ Result<std::vector<Id>> SqliteStore::ids_starting(std::string_view text, std::si
   constexpr std::string_view kLowest = "00000000-0000-0000-0000-000000000000";
   constexpr std::string_view kHighest = "ffffffff-ffff-ffff-ffff-ffffffffffff";
   const auto filled = [&](std::string_view rest) {
-    return Id::parse(std::string(text) + std::string(rest.substr(std::min(text.size(), rest.size()))));
+    return Id::parse(std::string(text) +
+                     std::string(rest.substr(std::min(text.size(), rest.size()))));
   };
   const auto low = filled(kLowest);
   const auto high = filled(kHighest);
@@ -347,9 +352,8 @@ Result<Erased> SqliteStore::erase(std::string_view tag, std::string_view value) 
 }
 
 Result<Erased> SqliteStore::prune(const PruneRequest& request) {
-  return on_writer<Erased>([&](Connection& connection) {
-    return prune_rows(connection, request, clock_.system_now());
-  });
+  return on_writer<Erased>(
+      [&](Connection& connection) { return prune_rows(connection, request, clock_.system_now()); });
 }
 
 Status SqliteStore::backup(const std::filesystem::path& target) {
@@ -359,8 +363,7 @@ Status SqliteStore::backup(const std::filesystem::path& target) {
     return fail(Kind::kConflict, fmt::format("{} exists already", target.string()),
                 "name another file for the backup");
   }
-  return readers_.with(
-      [&](RowReader& reader) { return copy_into(reader.connection(), target); });
+  return readers_.with([&](RowReader& reader) { return copy_into(reader.connection(), target); });
 }
 
 Result<StoreSize> SqliteStore::size() {
@@ -396,9 +399,12 @@ Result<std::unique_ptr<Connection>> open_writer(const std::filesystem::path& pat
     return std::unexpected(s.error());
   }
   // FULL: a commit is on the disk when it returns. The log goes back to 64 MB after a burst.
-  Status s = (*connection)->run(
-      "PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA wal_autocheckpoint=2000;"
-      "PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-32768; PRAGMA temp_store=MEMORY");
+  Status s =
+      (*connection)
+          ->run(
+              "PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA wal_autocheckpoint=2000;"
+              "PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-32768; PRAGMA "
+              "temp_store=MEMORY");
   if (!s) return std::unexpected(s.error());
   return connection;
 }
@@ -408,7 +414,8 @@ Result<std::unique_ptr<Connection>> open_writer(const std::filesystem::path& pat
 bool must_be_immutable(const std::filesystem::path& path) {
   std::filesystem::path folder = path.parent_path();
   if (folder.empty()) folder = ".";
-  return ::access(folder.c_str(), W_OK) != 0 && ::access((path.string() + "-wal").c_str(), F_OK) != 0;
+  return ::access(folder.c_str(), W_OK) != 0 &&
+         ::access((path.string() + "-wal").c_str(), F_OK) != 0;
 }
 
 ReaderPool::Open reader_opener(const std::filesystem::path& path, const Options& options,

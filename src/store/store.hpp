@@ -3,8 +3,8 @@
 // them. Every method may be called from any thread; all but append() and writer() may wait for the
 // disk, so call them from a pool, not from a core.
 //
-// Writing: one writer thread commits groups. append() never waits; commit() waits until the rows are
-// on the disk. What is queued is already visible to call(), show(), find_output(), scores() and
+// Writing: one writer thread commits groups. append() never waits; commit() waits until the rows
+// are on the disk. What is queued is already visible to call(), show(), find_output(), scores() and
 // response(); listings and aggregates see what is committed (flush() first where that matters).
 // Several processes may use one store.
 
@@ -48,7 +48,7 @@ struct Options {
   std::size_t queue_bytes_max = 256u << 20;
   std::size_t group_rows_max = 256;  // rows of one commit when the queue is long
   std::chrono::milliseconds commit_interval = limits::kCommitIntervalMax;
-  std::chrono::milliseconds busy_timeout{10'000};  // for other processes' write locks
+  std::chrono::milliseconds busy_timeout{10'000};   // for other processes' write locks
   std::chrono::milliseconds retry_interval{1'000};  // of relaxed rows after a disk error
   int readers_max = 4;                              // connections for look-ups
   // The name of a virtual file system of the database library; tests make it fail.
@@ -99,7 +99,7 @@ struct Aggregate {
   std::int64_t cache_hits = 0;
   std::int64_t unpriced = 0;  // calls of unknown cost
   Tokens tokens;
-  NanoUsd cost;  // of calls and of their further attempts
+  NanoUsd cost;   // of calls and of their further attempts
   Micros p50{0};  // latency by nearest rank, of calls that ended ok and were no cache hits
   Micros p95{0};
 };
@@ -122,8 +122,8 @@ struct StoreSize {
 };
 
 struct PruneRequest {
-  std::optional<std::chrono::seconds> keep;     // remove what is older
-  std::optional<std::int64_t> bytes_max;        // then the oldest, until the used bytes fit
+  std::optional<std::chrono::seconds> keep;  // remove what is older
+  std::optional<std::int64_t> bytes_max;     // then the oldest, until the used bytes fit
 };
 
 struct WriterState {
@@ -138,10 +138,10 @@ struct WriterState {
 
 class Store {
  public:
-  // Opens or creates the store at `path` (its folder must exist); `clock` must outlive it. A store of
-  // an older version is copied to PATH.v<N>.bak and migrated; a newer one is refused (kConflict); a
-  // file that is not a store, or is damaged, is an error that says what to do. With read_only nothing
-  // is created or migrated, and a store in a read-only folder can be read.
+  // Opens or creates the store at `path` (its folder must exist); `clock` must outlive it. A store
+  // of an older version is copied to PATH.v<N>.bak and migrated; a newer one is refused
+  // (kConflict); a file that is not a store, or is damaged, is an error that says what to do. With
+  // read_only nothing is created or migrated, and a store in a read-only folder can be read.
   static Result<std::unique_ptr<Store>> open(const std::filesystem::path& path, const Clock& clock,
                                              Options options = {});
   virtual ~Store() = default;  // commits what is queued; see close()

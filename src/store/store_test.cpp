@@ -374,7 +374,8 @@ TEST_F(StoreTest, AggregatesCountAndUseNearestRank) {
   ASSERT_THAT(*by_variant, SizeIs(2));
   EXPECT_EQ((*by_variant)[1].group, "f/b");
   EXPECT_EQ((*by_variant)[1].cost, NanoUsd{155});
-  EXPECT_EQ((*store->aggregate({}, GroupBy::kDay))[0].group, iso8601(clock.system_now()).substr(0, 10));
+  EXPECT_EQ((*store->aggregate({}, GroupBy::kDay))[0].group,
+            iso8601(clock.system_now()).substr(0, 10));
 }
 
 TEST_F(StoreTest, ARunIsReplacedByItsLaterRowAndKeepsItsVerdicts) {

@@ -82,9 +82,9 @@ Result<std::int64_t> prune_to_size(Connection& connection, std::int64_t bytes_ma
     const auto used = used_bytes(connection);
     if (!used) return used;
     if (*used <= bytes_max) return calls;
-    const auto removed =
-        change(connection, "DELETE FROM call WHERE row IN (SELECT row FROM call ORDER BY id LIMIT ?)",
-               [&](Statement& s) { s.integer(kChunkCalls); });
+    const auto removed = change(
+        connection, "DELETE FROM call WHERE row IN (SELECT row FROM call ORDER BY id LIMIT ?)",
+        [&](Statement& s) { s.integer(kChunkCalls); });
     if (!removed) return removed;
     calls += *removed;
     if (*removed == 0) return calls;  // the rest is not calls
@@ -112,7 +112,8 @@ Result<Erased> erase_tagged(Connection& connection, std::string_view tag, std::s
       " SELECT row, id, ifnull(trace, id) FROM call WHERE CASE WHEN json_valid(tags) THEN"
       "  EXISTS(SELECT 1 FROM json_each(tags) AS t WHERE t.key=? AND CAST(t.value AS TEXT)=?)"
       "  ELSE 0 END"
-      " UNION SELECT c.row, c.id, c.trace FROM d JOIN call AS c ON c.trace=d.trace AND c.parent=d.id)"
+      " UNION SELECT c.row, c.id, c.trace FROM d JOIN call AS c ON c.trace=d.trace AND "
+      "c.parent=d.id)"
       " INSERT INTO doomed SELECT row, iif(trace=id, id, NULL) FROM d";
   Status s = connection.run(std::string(kDoomed).c_str());
   if (s) s = connection.run("BEGIN IMMEDIATE");
@@ -142,9 +143,9 @@ Result<Erased> erase_tagged(Connection& connection, std::string_view tag, std::s
 
 Result<Erased> prune_rows(Connection& connection, const PruneRequest& request, SystemTime now) {
   Erased erased;
-  Status s = add_change(
-      connection, "DELETE FROM response WHERE expires_us<?", erased.other_rows,
-      [&](Statement& statement) { statement.integer(now.time_since_epoch().count()); });
+  Status s =
+      add_change(connection, "DELETE FROM response WHERE expires_us<?", erased.other_rows,
+                 [&](Statement& statement) { statement.integer(now.time_since_epoch().count()); });
   if (!s) return std::unexpected(s.error());
   if (request.keep) {
     const Id bound = first_id_at(now - *request.keep);
@@ -164,8 +165,8 @@ Result<Erased> prune_rows(Connection& connection, const PruneRequest& request, S
   }
   if (s = shrink(connection); !s) return std::unexpected(s.error());
   // The log is emptied when nobody reads; that it is not now is no failure of pruning.
-  if (s = connection.run("PRAGMA wal_checkpoint(TRUNCATE)"); !s &&
-      s.error().kind != Kind::kUnavailable) {
+  if (s = connection.run("PRAGMA wal_checkpoint(TRUNCATE)");
+      !s && s.error().kind != Kind::kUnavailable) {
     return std::unexpected(s.error());
   }
   return erased;

@@ -14,11 +14,11 @@ struct Unit {
   double factor;
 };
 
-constexpr Unit kTimes[] = {{"s", 1},      {"m", 60},     {"min", 60},       {"h", 3600},
+constexpr Unit kTimes[] = {{"s", 1},      {"m", 60},      {"min", 60},      {"h", 3600},
                            {"d", 86'400}, {"w", 604'800}, {"y", 31'557'600}};
-constexpr Unit kSizes[] = {{"", 1},       {"b", 1},           {"kb", 1e3},          {"mb", 1e6},
-                           {"gb", 1e9},   {"tb", 1e12},       {"kib", 1024},        {"mib", 1048576},
-                           {"gib", 1073741824}, {"tib", 1099511627776}};
+constexpr Unit kSizes[] = {
+    {"", 1},      {"b", 1},      {"kb", 1e3},      {"mb", 1e6},         {"gb", 1e9},
+    {"tb", 1e12}, {"kib", 1024}, {"mib", 1048576}, {"gib", 1073741824}, {"tib", 1099511627776}};
 
 // A decimal number and a unit's factor, multiplied; nullopt for anything else.
 template <std::size_t N>

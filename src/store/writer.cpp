@@ -13,7 +13,9 @@ Writer::Writer(std::unique_ptr<Connection> connection, const Options& options)
   thread_ = std::thread([this] { loop(); });
 }
 
-Writer::~Writer() { (void)close(); }
+Writer::~Writer() {
+  (void)close();
+}
 
 Status Writer::close() {
   const bool first = !std::exchange(closed_, true);
@@ -113,8 +115,7 @@ void Writer::write_group(std::vector<Item> items) {
   Outcomes outcomes;
   const auto start = std::chrono::steady_clock::now();
   const Status s = transaction(items, outcomes);
-  const auto took =
-      std::chrono::duration_cast<Micros>(std::chrono::steady_clock::now() - start);
+  const auto took = std::chrono::duration_cast<Micros>(std::chrono::steady_clock::now() - start);
   if (!s && !Connection::may_succeed_later(s.error()) && items.size() > 1) {
     // One batch spoils the group: find it, and keep the others.
     one_by_one(items, outcomes);
@@ -146,8 +147,8 @@ void Writer::settle(std::vector<Item> items, Outcomes outcomes, Micros took) {
     if (outcomes[i]) rows += items[i].rows;
   }
   note(outcomes, rows, took);
-  // Rows go back and those who wait behind them are found before anybody is told: whoever asks again
-  // after having been told is then tried anew, not answered with this failure.
+  // Rows go back and those who wait behind them are found before anybody is told: whoever asks
+  // again after having been told is then tried anew, not answered with this failure.
   std::vector<Item> again;
   std::vector<std::size_t> ended;
   for (std::size_t i = 0; i < items.size(); ++i) {
