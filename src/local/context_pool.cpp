@@ -7,7 +7,7 @@ namespace sighter::local {
 
 namespace {
 
-// With less in common than this a context is better left to the prompt that it holds.
+// With less in common than this, or half of a short prompt, a context is better left to what it holds.
 constexpr std::size_t kWorthSharing = 16;
 
 std::size_t common(std::span<const Token> a, std::span<const Token> b) {
@@ -78,7 +78,7 @@ std::optional<std::size_t> ContextPool::choose(std::span<const Token> prompt) co
       best_common = shared;
     }
   }
-  if (!best || (unmade && best_common < kWorthSharing && !slots_[*best].context->held().empty()))
+  if (!best || (unmade && best_common < std::min(kWorthSharing, prompt.size() / 2) && !slots_[*best].context->held().empty()))
     return unmade ? unmade : best;
   return best;
 }

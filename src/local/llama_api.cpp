@@ -21,8 +21,10 @@ namespace sighter::local {
 
 namespace {
 
-constexpr int kBatchTokens = 256;
-constexpr int kSequencesMax = 65;
+// The library plans its memory for batches whose length is a multiple of the number of sequences; with
+// another one it ends the process for an embedding model.
+constexpr int kSequencesMax = 64;
+constexpr int kBatchTokens = 4 * kSequencesMax;
 constexpr int kEmbedBatchTokensMax = 2048;
 
 // ---- the library's words ------------------------------------------------------------------------
@@ -102,7 +104,9 @@ class LlamaSession final : public Session {
   Status open(const SessionOptions& options) {
     llama_context_params params = llama_context_default_params();
     params.n_ctx = static_cast<std::uint32_t>(options.context_tokens);
-    const int batch = embeds_ ? std::min(options.context_tokens, kEmbedBatchTokensMax) : kBatchTokens;
+    int batch = embeds_ ? std::min(options.context_tokens, kEmbedBatchTokensMax) : kBatchTokens;
+    if (batch < kSequencesMax) sequences_ = 1;
+    batch -= batch % sequences_;
     params.n_batch = params.n_ubatch = static_cast<std::uint32_t>(batch);
     params.n_seq_max = static_cast<std::uint32_t>(sequences_);
     params.n_threads = params.n_threads_batch = options.threads;
