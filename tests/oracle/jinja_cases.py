@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+"""Checks the template cases against the jinja2 package (3.1), or fills in what they expect.
+
+    jinja_cases.py            every case must come out of jinja2 as its file says
+    jinja_cases.py --write    cases without an expectation get jinja2's output
+
+The format of a case is described in tests/cases/text/templates/README.md.
+"""
+import datetime
+import json
+import pathlib
+import re
+import sys
+
+try:
+    import jinja2
+    import jinja2.ext
+    import jinja2.sandbox
+except ImportError:
+    print("skipped: the python package jinja2 is not installed")
+    sys.exit(0)
+
+CASES = pathlib.Path(__file__).resolve().parents[1] / "cases" / "text" / "templates"
+NOW = datetime.datetime(2024, 11, 23, 8, 25, 45)
+FLAGS = ("trim_blocks", "lstrip_blocks", "keep_trailing_newline", "autoescape")
+
+
+class Generation(jinja2.ext.Extension):
+    """{% generation %}, as chat templates use it: the body as it is."""
+    tags = {"generation"}
+
+    def parse(self, parser):
+        next(parser.stream)
+        return parser.parse_statements(["name:endgeneration"], drop_needle=True)
+
+
+def read(path):
+    cases, case, key = [], None, None
+    for line in path.read_text(encoding="utf-8").removesuffix("\n").split("\n"):
+        marker = re.match(r"@@ (case|options|context|template|output|error|ours|file [^|]+)(?:\|(.*))?$", line)
+        if not marker:
+            if key:
+                case[key].append(line)
+            elif line and not line.startswith("#"):
+                sys.exit(f"{path}: text outside of a section: {line!r}")
+            continue
+        key, inline = marker.group(1), marker.group(2)
+        if key == "case":
+            case = {"case": [inline]}
+            cases.append(case)
+            key = None
+        elif inline is not None:
+            case[key] = [inline]
+            key = None
+        else:
+            case[key] = []
+    return [{k: "\n".join(v) for k, v in c.items()} for c in cases]
+
+
+def environment(options, files):
+    kind = {"undefined": jinja2.StrictUndefined}
+    if "lenient" in options or "chat" in options:
+        kind = {"undefined": jinja2.Undefined}
+    kind.update({name: name in options for name in FLAGS})
+    extensions = ["jinja2.ext.do", "jinja2.ext.loopcontrols"]
+    if "chat" in options:
+        kind.update(trim_blocks=True, lstrip_blocks=True)
+        extensions.append(Generation)
+    env = jinja2.sandbox.SandboxedEnvironment(
+        loader=jinja2.DictLoader(files), extensions=extensions, **kind)
+    if "chat" in options:
+        env.filters["tojson"] = lambda x, ensure_ascii=False, indent=None, separators=None, sort_keys=False: \
+            json.dumps(x, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+        env.globals["strftime_now"] = NOW.strftime
+
+        def raise_exception(message):
+            raise jinja2.TemplateError(message)
+        env.globals["raise_exception"] = raise_exception
+    return env
+
+
+def render(case):
+    options = case.get("options", "").split()
+    files = {k[5:]: v for k, v in case.items() if k.startswith("file ")}
+    context = json.loads(case.get("context", "{}"))
+    try:
+        return environment(options, files).from_string(case["template"]).render(context), None
+    except Exception as error:  # whatever a template can make the package raise
+        return None, error
+
+
+def write(path, cases):
+    out = []
+    for line in path.read_text(encoding="utf-8").split("\n"):
+        if line.startswith("@@ case"):
+            break
+        out.append(line)
+    for case in cases:
+        for key, value in case.items():
+            inline = "\n" not in value
+            out.append(f"@@ {key}|{value}" if inline else f"@@ {key}\n{value}")
+        if inline:  # a blank line would belong to a section of several lines
+            out.append("")
+    path.write_text("\n".join(out).removesuffix("\n") + "\n", encoding="utf-8")
+
+
+def main():
+    checked = wrong = 0
+    for path in sorted(CASES.glob("*.txt")):
+        cases = read(path)
+        for case in cases:
+            if "ours" in case:
+                continue
+            got, error = render(case)
+            checked += 1
+            if "--write" in sys.argv and "output" not in case and "error" not in case:
+                if error is not None:
+                    print(f"{path.name}: {case['case']}: jinja2 fails: {error!r}")
+                    wrong += 1
+                else:
+                    case["output"] = got
+                continue
+            if ("error" in case) != (error is not None) or (error is None and got != case["output"]):
+                wrong += 1
+                print(f"{path.name}: {case['case']}\n  expected {case.get('output', 'an error')!r}"
+                      f"\n  jinja2 gives {got if error is None else error!r}")
+        if "--write" in sys.argv:
+            write(path, cases)
+    print(f"{checked} cases, {wrong} wrong (jinja2 {jinja2.__version__})")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
