@@ -1,6 +1,6 @@
 #pragma once
-// Regular expressions as JSON Schema and web programs write them: ECMA-262 with the "u" flag, so one
-// character is one code point, \d and \w and \b know ASCII only, and $ is the end of the text.
+// Regular expressions as JSON Schema and web programs write them: ECMA-262 with the "u" flag, so
+// one character is one code point, \d and \w and \b know ASCII only, and $ is the end of the text.
 //
 // RE2 runs what it can, in time linear in the text. PCRE2 runs what RE2 refuses (lookaround,
 // backreferences, binary properties, more than 1000 repetitions), at most
@@ -22,10 +22,10 @@
 namespace sighter::text {
 
 struct RegexOptions {
-  bool ignore_case = false;   // flag i
-  bool multi_line = false;    // flag m: ^ and $ also at line feeds
-  bool dot_all = false;       // flag s: . also matches line ends
-  bool leading_flags = false; // accept (?i), (?im) ... at the very start, as Python writes them
+  bool ignore_case = false;    // flag i
+  bool multi_line = false;     // flag m: ^ and $ also at line feeds
+  bool dot_all = false;        // flag s: . also matches line ends
+  bool leading_flags = false;  // accept (?i), (?im) ... at the very start, as Python writes them
 };
 
 struct RegexMatch {
@@ -52,8 +52,8 @@ class Regex {
   const std::string& pattern() const;  // as it was written
   // (name, index) of the named groups.
   const std::vector<std::pair<std::string, std::size_t>>& group_names() const;
-  std::size_t group_count() const;     // without group 0
-  bool linear() const;                 // true where RE2 runs it
+  std::size_t group_count() const;  // without group 0
+  bool linear() const;              // true where RE2 runs it
 
  private:
   struct Impl;
