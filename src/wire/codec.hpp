@@ -25,6 +25,8 @@ struct EncodeOptions {
   std::int64_t max_tokens_default = 8192;
   // Overrides the request's own `stream`, with usage asked for; nullopt: as the request says.
   std::optional<bool> stream = {};
+  // Unix time for replies whose own dialect has no time of creation.
+  std::int64_t now_s = 0;
 };
 
 struct Encoded {

@@ -8,7 +8,7 @@
 namespace sighter::wire {
 
 // The member that carries the model's thoughts in an assistant message.
-enum class ReasoningField { kReasoningContent, kReasoning, kReasoningDetails };
+enum class ReasoningField { kNone, kReasoningContent, kReasoning, kReasoningDetails };
 // How the request asks for thinking.
 enum class ReasoningAsk {
   kEffort,        // "reasoning_effort": "low"
@@ -34,7 +34,7 @@ struct Quirks {
   bool cache_control = false;       // marks on content parts are understood
   bool done_marker = true;          // streams end with [DONE]; false: a finish reason suffices
   std::uint8_t tool_id_length = 0;  // ids of tool calls have this many letters and digits; 0: any
-  ReasoningField reasoning_field = ReasoningField::kReasoningContent;
+  ReasoningField reasoning_field = ReasoningField::kReasoningContent;  // of requests
   ReasoningAsk reasoning_ask = ReasoningAsk::kEffort;
 };
 

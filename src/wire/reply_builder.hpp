@@ -29,12 +29,10 @@ class ReplyBuilder {
   ChatReply take();
 
  private:
-  struct OpenArguments;
   Choice& choice(int index);
   Block& block(int choice, int index);
   template <class T>
   T& block_as(int choice, int index);
-  void finish_blocks();
 
   State state_ = State::kOpen;
   WireError error_{};

@@ -1,0 +1,41 @@
+#include "wire/codec.hpp"
+
+#include "wire/anthropic.hpp"
+#include "wire/openai_chat.hpp"
+
+namespace sighter::wire {
+namespace {
+
+constexpr Codec kOpenAiChat{.dialect = Dialect::kOpenAiChat,
+                            .decode_request = openai_chat::decode_request,
+                            .encode_request = openai_chat::encode_request,
+                            .decode_reply = openai_chat::decode_reply,
+                            .encode_reply = openai_chat::encode_reply,
+                            .stream_decoder = openai_chat::stream_decoder,
+                            .stream_encoder = openai_chat::stream_encoder,
+                            .decode_error = openai_chat::decode_error,
+                            .encode_error = openai_chat::encode_error};
+constexpr Codec kAnthropic{.dialect = Dialect::kAnthropic,
+                           .decode_request = anthropic::decode_request,
+                           .encode_request = anthropic::encode_request,
+                           .decode_reply = anthropic::decode_reply,
+                           .encode_reply = anthropic::encode_reply,
+                           .stream_decoder = anthropic::stream_decoder,
+                           .stream_encoder = anthropic::stream_encoder,
+                           .decode_error = anthropic::decode_error,
+                           .encode_error = anthropic::encode_error};
+
+}  // namespace
+
+const Codec* codec_of(Dialect dialect) {
+  switch (dialect) {
+    case Dialect::kOpenAiChat:
+      return &kOpenAiChat;
+    case Dialect::kAnthropic:
+      return &kAnthropic;
+    default:
+      return nullptr;
+  }
+}
+
+}  // namespace sighter::wire

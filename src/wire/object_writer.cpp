@@ -1,0 +1,168 @@
+#include "wire/object_writer.hpp"
+
+#include <algorithm>
+
+#include "base/check.hpp"
+
+namespace sighter::wire {
+namespace {
+
+void add_once(std::vector<std::string>& names, std::string_view name) {
+  if (std::find(names.begin(), names.end(), name) == names.end()) names.emplace_back(name);
+}
+
+}  // namespace
+
+void write_quoted(std::string& out, std::string_view text) {
+  constexpr char kHex[] = "0123456789abcdef";
+  out += '"';
+  std::size_t plain = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c != '"' && c != '\\' && static_cast<unsigned char>(c) >= 0x20) continue;
+    out.append(text, plain, i - plain);
+    plain = i + 1;
+    switch (c) {
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      default:
+        out += "\\u00";
+        out += kHex[static_cast<unsigned char>(c) >> 4];
+        out += kHex[c & 15];
+    }
+  }
+  out.append(text, plain);
+  out += '"';
+}
+
+void ObjectWriter::skip(std::string_view name) {
+  CHECK(count_ < names_.size());
+  names_[count_++] = name;
+}
+
+std::string& ObjectWriter::key(std::string_view name) {
+  skip(name);
+  if (!empty_) out_ += ',';
+  empty_ = false;
+  out_ += '"';
+  out_ += name;
+  out_ += "\":";
+  return out_;
+}
+
+void ObjectWriter::integer(std::string_view name, std::int64_t value) {
+  const fmt::format_int text(value);
+  key(name).append(text.data(), text.size());
+}
+
+bool ObjectWriter::written(std::string_view name) const {
+  return std::find(names_.begin(), names_.begin() + static_cast<std::ptrdiff_t>(count_), name) !=
+         names_.begin() + static_cast<std::ptrdiff_t>(count_);
+}
+
+void ObjectWriter::rest(const JsonObject& members) {
+  for (const auto& [name, value] : members) {
+    if (written(name)) continue;
+    if (!empty_) out_ += ',';
+    empty_ = false;
+    write_quoted(out_, name);
+    out_ += ':';
+    json_write_to(out_, value);
+  }
+}
+
+void ObjectWriter::inner_rest(const Extra& outer, std::string_view name, Dialect dialect) {
+  if (outer.dialect != dialect && outer.dialect != Dialect::kNone) return;
+  const Json* inner = outer.members.find(name);
+  if (inner != nullptr && inner->is_object()) rest(inner->as_object());
+}
+
+bool says_nothing(const Json& value) {
+  switch (value.type()) {
+    case Json::Type::kNull:
+      return true;
+    case Json::Type::kString:
+      return value.as_string().empty();
+    case Json::Type::kArray:
+      return value.as_array().empty();
+    case Json::Type::kObject:
+      return value.as_object().empty();
+    default:
+      return false;
+  }
+}
+
+bool Losses::allowed(std::string_view name) const {
+  return std::any_of(allow_drop_.begin(), allow_drop_.end(),
+                     [&](const std::string& allow) { return allow == "*" || allow == name; });
+}
+
+void Losses::cannot(std::string_view name, std::string_view why) {
+  if (allowed(name)) {
+    add_once(dropped_, name);
+    return;
+  }
+  add_once(refused_, name);
+  if (why_.empty() && !why.empty()) why_ = fmt::format("{}: {}", name, why);
+}
+
+void Losses::approximate(std::string_view name) {
+  add_once(approximated_, name);
+}
+
+void Losses::foreign(const Extra& extra, std::string_view prefix,
+                     std::span<const std::string_view> structure) {
+  if (own(extra)) return;
+  for (const auto& [name, value] : extra.members) {
+    if (says_nothing(value)) continue;
+    if (std::find(structure.begin(), structure.end(), name) != structure.end()) continue;
+    cannot(prefix.empty() ? name : fmt::format("{}.{}", prefix, name));
+  }
+}
+
+void Losses::rest(ObjectWriter& writer, const Extra& extra, std::string_view prefix,
+                  std::span<const std::string_view> structure) {
+  if (extra.members.empty()) return;
+  if (own(extra)) {
+    writer.rest(extra.members);
+  } else {
+    foreign(extra, prefix, structure);
+  }
+}
+
+Status Losses::refused() const {
+  if (refused_.empty()) return {};
+  std::string names;
+  for (const std::string& name : refused_) {
+    if (!names.empty()) names += ", ";
+    names += name;
+  }
+  std::string what =
+      fmt::format("the upstream's dialect ({}) cannot express {}", to_string(dialect_), names);
+  if (!why_.empty()) what += fmt::format(" ({})", why_);
+  return fail(Kind::kInvalid, std::move(what),
+              fmt::format("leave it out, choose another model, or allow it to be dropped: "
+                          "allow_drop = [\"{}\"]",
+                          refused_.front()));
+}
+
+std::vector<std::string> Losses::take_dropped() {
+  for (const std::string& name : refused_) add_once(dropped_, name);
+  refused_.clear();
+  return std::move(dropped_);
+}
+
+}  // namespace sighter::wire

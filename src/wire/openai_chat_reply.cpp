@@ -1,0 +1,222 @@
+#include "wire/openai_chat_reply.hpp"
+
+#include <algorithm>
+
+#include "wire/openai_chat.hpp"
+#include "wire/openai_chat_message.hpp"
+
+namespace sighter::wire::openai_chat {
+namespace {
+
+constexpr Dialect kMe = Dialect::kOpenAiChat;
+using Mode = ObjectReader::Mode;
+
+std::int64_t count(const Json* json) {
+  return json == nullptr ? 0 : json->to_int().value_or(0);
+}
+
+// Members of other dialects' replies that carry no meaning of their own here.
+constexpr std::string_view kStructure[] = {"type", "object", "role", "status", "index"};
+
+Error not_a_reply(std::string what) {
+  return Error{Kind::kUpstream, "the reply is not one of Chat Completions: " + std::move(what), {}};
+}
+
+Result<Choice> decode_choice(Json& json, const Place& place) {
+  if (!json.is_object()) return std::unexpected(not_a_reply(place.text() + " is not an object"));
+  ObjectReader reader(json.as_object(), place, Mode::kLenient);
+  Choice choice;
+  std::optional<std::int64_t> index;
+  std::uint32_t forms = 0;
+  if (reader.integer("index", index)) {
+    choice.index = *index;
+  } else {
+    choice.index = place.index;
+    forms |= forms::kNoIndex;
+  }
+  Json* message = reader.peek("message");
+  if (message == nullptr || !message->is_object()) {
+    return std::unexpected(not_a_reply(place.text() + ".message is missing"));
+  }
+  const Place inner{.parent = &place, .name = "message"};
+  Result<Message> decoded = decode_message(*message, inner, Mode::kLenient);
+  if (!decoded) return std::unexpected(decoded.error());
+  choice.message = std::move(*decoded);
+  reader.take(message);
+  std::string word;
+  if (reader.string("finish_reason", word)) choice.finish = finish_reason(word);
+  reader.any("logprobs", choice.logprobs);
+  choice.extra = reader.rest(kMe, forms);
+  return choice;
+}
+
+}  // namespace
+
+FinishReason finish_reason(std::string_view word) {
+  using Kind = FinishReason::Kind;
+  struct Row {
+    std::string_view word;
+    Kind kind;
+  };
+  // The last rows are what compatible servers say instead.
+  constexpr Row kRows[] = {
+      {"stop", Kind::kStop},
+      {"length", Kind::kLength},
+      {"tool_calls", Kind::kToolCalls},
+      {"function_call", Kind::kToolCalls},
+      {"content_filter", Kind::kContentFilter},
+      {"eos", Kind::kStop},
+      {"end_turn", Kind::kStop},
+      {"max_tokens", Kind::kLength},
+      {"model_length", Kind::kContext},
+      {"sensitive", Kind::kContentFilter},
+      {"insufficient_system_resource", Kind::kError},
+      {"network_error", Kind::kError},
+      {"error", Kind::kError},
+  };
+  FinishReason reason{.kind = Kind::kOther, .word = std::string(word)};
+  for (const Row& row : kRows) {
+    if (row.word == word) reason.kind = row.kind;
+  }
+  return reason;
+}
+
+std::string_view finish_word(const FinishReason& reason, Dialect dialect) {
+  if (dialect == kMe && !reason.word.empty()) return reason.word;
+  switch (reason.kind) {
+    case FinishReason::Kind::kLength:
+    case FinishReason::Kind::kContext:
+      return "length";
+    case FinishReason::Kind::kToolCalls:
+      return "tool_calls";
+    case FinishReason::Kind::kContentFilter:
+    case FinishReason::Kind::kRefusal:
+      return "content_filter";
+    default:
+      return "stop";
+  }
+}
+
+Usage decode_usage(Json json) {
+  Usage usage{.dialect = kMe};
+  usage.input = count(json.find("prompt_tokens"));
+  usage.output = count(json.find("completion_tokens"));
+  if (const Json* details = json.find("prompt_tokens_details")) {
+    usage.cache_read = count(details->find("cached_tokens"));
+    usage.cache_write = count(details->find("cache_write_tokens"));
+    usage.audio_input = count(details->find("audio_tokens"));
+    usage.image_input = count(details->find("image_tokens"));
+  }
+  if (const Json* details = json.find("completion_tokens_details")) {
+    usage.reasoning = count(details->find("reasoning_tokens"));
+    usage.audio_output = count(details->find("audio_tokens"));
+  }
+  // Other names: DeepSeek, Moonshot, Mistral; xAI and OpenRouter say what it cost.
+  for (const std::string_view name :
+       {"prompt_cache_hit_tokens", "cached_tokens", "num_cached_tokens"}) {
+    if (usage.cache_read == 0) usage.cache_read = count(json.find(name));
+  }
+  if (const Json* cost = json.find("cost"); cost != nullptr && cost->is_number()) {
+    usage.cost_usd = Number(JsonNumber{cost->number_text()});
+  }
+  if (const Json* tools = json.find("server_tool_use_details")) {
+    usage.tool_requests = count(tools->find("web_search_requests"));
+  }
+  usage.raw = std::move(json);
+  return usage;
+}
+
+void write_usage(std::string& out, const Usage& usage) {
+  if (usage.dialect == kMe && !usage.raw.is_null()) {
+    json_write_to(out, usage.raw);
+    return;
+  }
+  ObjectWriter writer(out);
+  writer.integer("prompt_tokens", usage.input);
+  writer.integer("completion_tokens", usage.output);
+  writer.integer("total_tokens", usage.total());
+  ObjectWriter input(writer.key("prompt_tokens_details"));
+  input.integer("cached_tokens", usage.cache_read);
+  if (usage.cache_write > 0) input.integer("cache_write_tokens", usage.cache_write);
+  input.integer("audio_tokens", usage.audio_input);
+  input.end();
+  ObjectWriter output(writer.key("completion_tokens_details"));
+  output.integer("reasoning_tokens", usage.reasoning);
+  output.integer("audio_tokens", usage.audio_output);
+  output.end();
+  writer.end();
+}
+
+Result<ChatReply> decode_reply(Json body, const Quirks*) {
+  if (!body.is_object()) return std::unexpected(not_a_reply("it is not a JSON object"));
+  const Place root{};
+  ObjectReader reader(body.as_object(), root, Mode::kLenient);
+  ChatReply reply{.dialect = kMe};
+  JsonArray* choices = reader.array("choices");
+  if (choices == nullptr) return std::unexpected(not_a_reply("choices is missing"));
+  std::int64_t index = 0;
+  for (Json& json : *choices) {
+    const Place place{.parent = &root, .name = "choices", .index = index++};
+    Result<Choice> choice = decode_choice(json, place);
+    if (!choice) return std::unexpected(choice.error());
+    reply.choices.push_back(std::move(*choice));
+  }
+  reader.take(reader.peek("choices"));
+  const std::uint32_t forms = reader.constant("object", "chat.completion") ? 0 : forms::kNoObject;
+  reader.string("id", reply.id);
+  reader.string("model", reply.model);
+  reader.integer("created", reply.created_s);
+  reader.string("service_tier", reply.service_tier);
+  if (Json* usage = reader.peek("usage"); usage != nullptr && usage->is_object()) {
+    reply.usage = decode_usage(std::move(*usage));
+    reader.take(usage);
+  }
+  reply.extra = reader.rest(kMe, forms);
+  return reply;
+}
+
+Encoded encode_reply(const ChatReply& reply, const EncodeOptions& options) {
+  const bool own = reply.dialect == kMe;
+  Losses losses(kMe, {});
+  std::string out;
+  out.reserve(1024);
+  ObjectWriter writer(out);
+  if (!own || !reply.id.empty()) writer.string("id", reply.id);
+  if (!losses.form(reply.extra, forms::kNoObject)) writer.string("object", "chat.completion");
+  if (!own || reply.created_s.has_value()) {
+    writer.integer("created", reply.created_s.value_or(options.now_s));
+  }
+  const std::string_view model =
+      options.model.empty() ? std::string_view(reply.model) : options.model;
+  if (!own || !model.empty()) writer.string("model", model);
+  writer.key("choices") += '[';
+  Commas commas;
+  for (const Choice& choice : reply.choices) {
+    commas.next(out);
+    ObjectWriter one(out);
+    if (!losses.form(choice.extra, forms::kNoIndex)) one.integer("index", choice.index);
+    one.key("message");
+    MessageWriter(out, losses, options.quirks, MessageWriter::Side::kReply)
+        .write_one(choice.message);
+    if (choice.logprobs.has_value()) {
+      one.json("logprobs", *choice.logprobs);
+    } else if (!own) {
+      one.raw("logprobs", "null");
+    }
+    if (choice.finish.kind != FinishReason::Kind::kNone) {
+      one.string("finish_reason", finish_word(choice.finish, reply.dialect));
+    } else if (!own) {
+      one.string("finish_reason", "stop");
+    }
+    losses.rest(one, choice.extra, "choices", kStructure);
+    one.end();
+  }
+  out += ']';
+  if (reply.usage.has_value()) write_usage(writer.key("usage"), *reply.usage);
+  if (own) writer.string_if("service_tier", reply.service_tier);
+  losses.rest(writer, reply.extra, "", kStructure);
+  writer.end();
+  return Encoded{std::move(out), losses.take_dropped(), losses.take_approximated()};
+}
+
+}  // namespace sighter::wire::openai_chat

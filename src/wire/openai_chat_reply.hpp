@@ -1,0 +1,15 @@
+#pragma once
+// Pieces of replies that whole ones and streams share. Inside of the room.
+
+#include <string>
+#include <string_view>
+
+#include "wire/message.hpp"
+
+namespace sighter::wire::openai_chat {
+
+void write_usage(std::string& out, const Usage& usage);
+// The dialect's word; the provider's own where it came in this dialect.
+std::string_view finish_word(const FinishReason& reason, Dialect dialect);
+
+}  // namespace sighter::wire::openai_chat

@@ -1,0 +1,430 @@
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "wire/openai_chat.hpp"
+#include "wire/openai_chat_message.hpp"
+#include "wire/openai_chat_reply.hpp"
+
+namespace sighter::wire::openai_chat {
+namespace {
+
+constexpr Dialect kMe = Dialect::kOpenAiChat;
+constexpr std::string_view kStructure[] = {"type", "object", "role", "status", "index"};
+
+struct OpenBlock {
+  enum class Kind { kNone, kText, kThinking, kCall, kLegacyCall, kRefusal };
+  Kind kind = Kind::kNone;
+  int number = 0;  // of a tool call, within the choice
+  bool custom = false;
+  bool wrote = false;  // some arguments
+  bool own = false;
+  Block shape;  // of thinking
+};
+
+struct ChoiceState {
+  bool role = false;
+  int calls = 0;
+  std::map<int, OpenBlock> blocks;
+  std::optional<Json> logprobs;  // go out with the next piece
+  JsonObject extra;
+};
+
+class Encoder final : public StreamEncoder {
+ public:
+  Encoder(const ChatRequest& request, const EncodeOptions& options)
+      : include_usage_(request.include_usage.value_or(false)),
+        model_(options.model),
+        now_s_(options.now_s),
+        losses_(kMe, {}) {}
+
+  const std::vector<std::string>& dropped() const override { return dropped_; }
+
+  void write(const Delta& delta, std::string& out) override {
+    if (ended_) return;
+    out_ = &out;
+    std::visit([this](const auto& d) { on(d); }, delta);
+    for (std::string& name : losses_.take_dropped()) {
+      if (std::find(dropped_.begin(), dropped_.end(), name) == dropped_.end())
+        dropped_.push_back(std::move(name));
+    }
+  }
+
+ private:
+  // ---- events ----
+
+  void on(const StreamStart& d) {
+    dialect_ = d.dialect;
+    id_ = d.id;
+    if (model_.empty()) model_ = d.model;
+    created_s_ = d.created_s.value_or(now_s_);
+    tier_ = dialect_ == kMe ? d.service_tier : std::string();
+    merge(d.extra);
+    usage_ = d.usage;
+    make_head();
+  }
+
+  void on(const ReplyExtra& d) {
+    if (d.extra.members.empty()) return;
+    merge(d.extra);
+    make_head();
+    changed_ = losses_.own(d.extra);
+  }
+
+  void on(const BlockStart& d) {
+    ChoiceState& state = choice(d.choice);
+    OpenBlock& open = state.blocks[d.index];
+    open = {};
+    open.own = d.block.extra.dialect == kMe;
+    if (const Text* text = d.block.as<Text>()) {
+      open.kind = OpenBlock::Kind::kText;
+      if (!text->text.empty()) on(TextDelta{d.choice, d.index, text->text});
+      for (const Citation& citation : text->citations)
+        on(CitationDelta{d.choice, d.index, citation});
+    } else if (const Refusal* refusal = d.block.as<Refusal>()) {
+      open.kind = OpenBlock::Kind::kRefusal;
+      if (!refusal->text.empty()) on(RefusalDelta{d.choice, d.index, refusal->text});
+    } else if (const Thinking* thinking = d.block.as<Thinking>()) {
+      start_thinking(d, *thinking, open);
+    } else if (const ToolCall* call = d.block.as<ToolCall>();
+               call && call->kind != ToolCall::Kind::kProvider) {
+      start_call(d, *call, state, open);
+    } else if (const Raw* raw = d.block.as<Raw>(); raw && open.own) {
+      piece(d.choice, [&](ObjectWriter& writer) {
+        std::string& to = writer.key(raw->type == "tool_call" ? "tool_calls" : "content");
+        to += '[';
+        json_write_to(to, raw->json);
+        to += ']';
+      });
+    } else {
+      const ToolCall* lost = d.block.as<ToolCall>();
+      losses_.cannot("content." + (lost ? lost->provider_type : raw_type(d.block)));
+    }
+  }
+
+  void on(const TextDelta& d) {
+    piece(d.choice, [&](ObjectWriter& writer) { writer.string("content", d.text); });
+  }
+  void on(const RefusalDelta& d) {
+    piece(d.choice, [&](ObjectWriter& writer) { writer.string("refusal", d.text); });
+  }
+  void on(const ThinkingDelta& d) { thought(d.choice, d.index, d.text, {}); }
+  void on(const SignatureDelta& d) {
+    const OpenBlock& open = choice(d.choice).blocks[d.index];
+    if (open.kind == OpenBlock::Kind::kThinking) {
+      thought(d.choice, d.index, {}, d.text);
+    } else if (open.kind == OpenBlock::Kind::kCall) {
+      call_piece(d.choice, open, [&](ObjectWriter& writer) {
+        ObjectWriter content(writer.key("extra_content"));
+        ObjectWriter google(content.key("google"));
+        google.string("thought_signature", d.text);
+        google.end();
+        content.end();
+      });
+    } else {
+      losses_.cannot("content.signature");
+    }
+  }
+
+  void on(const ArgumentsDelta& d) {
+    OpenBlock& open = choice(d.choice).blocks[d.index];
+    if (open.kind == OpenBlock::Kind::kLegacyCall) {
+      piece(d.choice, [&](ObjectWriter& writer) {
+        ObjectWriter inner(writer.key("function_call"));
+        inner.string("arguments", d.text);
+        inner.end();
+      });
+    } else if (open.kind == OpenBlock::Kind::kCall) {
+      open.wrote = open.wrote || !d.text.empty();
+      call_piece(d.choice, open, [&](ObjectWriter& writer) {
+        ObjectWriter inner(writer.key(open.custom ? "custom" : "function"));
+        inner.string(open.custom ? "input" : "arguments", d.text);
+        inner.end();
+      });
+    }
+  }
+
+  void on(const CitationDelta& d) {
+    if (d.citation.dialect != kMe && d.citation.url.empty()) {
+      losses_.cannot("content.citations");
+      return;
+    }
+    piece(d.choice, [&](ObjectWriter& writer) {
+      writer.key("annotations") += '[';
+      write_annotation(*out_, d.citation);
+      *out_ += ']';
+    });
+  }
+
+  void on(const BlockExtra& d) {
+    OpenBlock& open = choice(d.choice).blocks[d.index];
+    if (d.extra.dialect != kMe) {
+      losses_.foreign(d.extra, "content", kStructure);
+      return;
+    }
+    if (open.kind == OpenBlock::Kind::kThinking) {
+      for (const auto& [name, value] : d.extra.members) open.shape.extra.members.set(name, value);
+    } else if (open.kind == OpenBlock::Kind::kCall) {
+      call_piece(d.choice, open, [&](ObjectWriter& writer) { writer.rest(d.extra.members); });
+    }
+  }
+
+  void on(const BlockStop& d) {
+    const OpenBlock& open = choice(d.choice).blocks[d.index];
+    // Clients read the arguments as JSON: an empty text is none.
+    if (open.kind == OpenBlock::Kind::kCall && !open.own && !open.custom && !open.wrote) {
+      on(ArgumentsDelta{d.choice, d.index, "{}"});
+    }
+  }
+
+  void on(const LogprobsDelta& d) {
+    ChoiceState& state = choice(d.choice);
+    if (state.logprobs.has_value()) piece(d.choice, [](ObjectWriter&) {});
+    state.logprobs = d.logprobs;
+  }
+
+  void on(const ChoiceExtra& d) {
+    if (!losses_.own(d.extra)) {
+      losses_.foreign(d.extra, "choices", kStructure);
+      return;
+    }
+    for (const auto& [name, value] : d.extra.members) choice(d.choice).extra.set(name, value);
+  }
+
+  void on(const MessageExtra& d) {
+    if (!losses_.own(d.extra)) {
+      losses_.foreign(d.extra, "message", kStructure);
+      return;
+    }
+    if (d.extra.members.empty()) return;
+    piece(d.choice, [&](ObjectWriter& writer) { writer.rest(d.extra.members); });
+  }
+
+  void on(const Finish& d) {
+    piece(
+        d.choice, [](ObjectWriter&) {}, finish_word(d.reason, dialect_));
+  }
+
+  void on(const UsageDelta& d) { usage_ = d.usage; }
+  void on(const Ping&) { *out_ += ": ping\n\n"; }
+
+  void on(const RawEvent& d) {
+    if (d.dialect != kMe) {
+      losses_.cannot("event." + d.name);
+      return;
+    }
+    if (!d.name.empty()) *out_ += "event: " + d.name + "\n";
+    *out_ += "data: ";
+    json_write_to(*out_, d.json);
+    *out_ += "\n\n";
+  }
+
+  void on(const StreamError& d) {
+    *out_ += "data: ";
+    *out_ += encode_error(d.error);
+    *out_ += "\n\n";
+    ended_ = true;
+  }
+
+  void on(const End&) {
+    const bool counted = include_usage_ && usage_.has_value();
+    if (counted || changed_) {
+      *out_ += head_;
+      *out_ += "\"choices\":[],\"usage\":";
+      if (counted) {
+        write_usage(*out_, *usage_);
+      } else {
+        *out_ += "null";
+      }
+      *out_ += "}\n\n";
+    }
+    *out_ += "data: [DONE]\n\n";
+    ended_ = true;
+  }
+
+  // ---- pieces ----
+
+  static std::string raw_type(const Block& block) {
+    const Raw* raw = block.as<Raw>();
+    return raw == nullptr || raw->type.empty() ? "block" : raw->type;
+  }
+
+  void merge(const Extra& extra) {
+    if (!losses_.own(extra)) {
+      losses_.foreign(extra, "", kStructure);
+      return;
+    }
+    for (const auto& [name, value] : extra.members) sticky_.set(name, value);
+  }
+
+  // Everything before "choices", the same in each chunk.
+  void make_head() {
+    head_ = "data: ";
+    ObjectWriter writer(head_);
+    writer.string("id", id_);
+    writer.string("object", "chat.completion.chunk");
+    writer.integer("created", created_s_);
+    writer.string("model", model_);
+    writer.string_if("service_tier", tier_);
+    writer.rest(sticky_);
+    head_ += ',';
+  }
+
+  ChoiceState& choice(int number) { return choices_[number]; }
+
+  template <class Write>
+  void piece(int number, Write&& write, std::string_view finish = {}) {
+    if (head_.empty()) make_head();
+    ChoiceState& state = choice(number);
+    std::string& out = *out_;
+    out += head_;
+    out += "\"choices\":[";
+    ObjectWriter one(out);
+    one.integer("index", number);
+    ObjectWriter delta(one.key("delta"));
+    if (!state.role) {
+      delta.string("role", "assistant");
+      state.role = true;
+    }
+    write(delta);
+    delta.end();
+    if (state.logprobs.has_value()) {
+      one.json("logprobs", *state.logprobs);
+      state.logprobs.reset();
+    } else {
+      one.raw("logprobs", "null");
+    }
+    if (finish.empty()) {
+      one.raw("finish_reason", "null");
+    } else {
+      one.string("finish_reason", finish);
+    }
+    if (!state.extra.empty()) {
+      one.rest(state.extra);
+      state.extra = {};
+    }
+    one.end();
+    out += include_usage_ ? "],\"usage\":null}\n\n" : "]}\n\n";
+    changed_ = false;
+  }
+
+  template <class Write>
+  void call_piece(int number, const OpenBlock& open, Write&& write) {
+    piece(number, [&](ObjectWriter& delta) {
+      delta.key("tool_calls") += '[';
+      ObjectWriter call(*out_);
+      call.integer("index", open.number);
+      write(call);
+      call.end();
+      *out_ += ']';
+    });
+  }
+
+  void start_call(const BlockStart& d, const ToolCall& call, ChoiceState& state, OpenBlock& open) {
+    open.custom = call.kind == ToolCall::Kind::kCustom;
+    open.wrote = !call.arguments.empty();
+    if (open.own && (d.block.extra.forms & forms::kLegacyCall)) {
+      open.kind = OpenBlock::Kind::kLegacyCall;
+      piece(d.choice, [&](ObjectWriter& writer) {
+        ObjectWriter inner(writer.key("function_call"));
+        inner.string("name", call.name);
+        inner.string("arguments", call.arguments);
+        inner.end();
+      });
+      return;
+    }
+    open.kind = OpenBlock::Kind::kCall;
+    open.number = state.calls++;
+    call_piece(d.choice, open, [&](ObjectWriter& writer) {
+      writer.string_if("id", call.id);
+      if (!losses_.form(d.block.extra, forms::kNoType))
+        writer.string("type", open.custom ? "custom" : "function");
+      ObjectWriter inner(writer.key(open.custom ? "custom" : "function"));
+      inner.string("name", call.name);
+      inner.string(open.custom ? "input" : "arguments", call.arguments);
+      inner.inner_rest(d.block.extra, open.custom ? "custom" : "function", kMe);
+      inner.end();
+      losses_.rest(writer, d.block.extra, "content.tool_use", kStructure);
+    });
+    if (!d.block.signature.empty()) on(SignatureDelta{d.choice, d.index, d.block.signature});
+  }
+
+  void start_thinking(const BlockStart& d, const Thinking& thinking, OpenBlock& open) {
+    open.kind = OpenBlock::Kind::kThinking;
+    open.shape = d.block;
+    Thinking& shape = *open.shape.as<Thinking>();
+    shape.text.clear();
+    open.shape.signature.clear();
+    if (!shape.data.empty()) {
+      // Encrypted thoughts come whole.
+      piece(d.choice, [&](ObjectWriter& writer) {
+        writer.key("reasoning_details") += '[';
+        write_detail(*out_, d.block, losses_);
+        *out_ += ']';
+      });
+      return;
+    }
+    if (!thinking.text.empty() || !d.block.signature.empty()) {
+      thought(d.choice, d.index, thinking.text, d.block.signature);
+    }
+  }
+
+  // A piece of thinking in the form that its block has.
+  void thought(int number, int index, std::string_view text, std::string_view signature) {
+    OpenBlock& open = choice(number).blocks[index];
+    const std::uint32_t form = open.own ? open.shape.extra.forms : 0;
+    if (form & forms::kThinkPart) {
+      piece(number, [&](ObjectWriter& writer) {
+        writer.key("content") +=
+            "[{\"type\":\"thinking\",\"thinking\":[{\"type\":\"text\",\"text\":";
+        write_quoted(*out_, text);
+        *out_ += "}]}]";
+      });
+      return;
+    }
+    const bool detailed = open.own ? (form & forms::kThinkDetail) != 0 : dialect_ != Dialect::kNone;
+    const bool word = (form & (forms::kThinkWord | forms::kThinkDetail)) != 0;
+    piece(number, [&](ObjectWriter& writer) {
+      if (!text.empty()) writer.string(word ? "reasoning" : "reasoning_content", text);
+      if (!detailed) return;
+      Block block = open.shape;
+      if (!block.as<Thinking>()) block.what = Thinking{};
+      block.as<Thinking>()->text = text;
+      block.signature = signature;
+      if (!open.own) block.extra = Extra{.dialect = dialect_};
+      writer.key("reasoning_details") += '[';
+      write_detail(*out_, block, losses_);
+      if (!open.own) {
+        out_->pop_back();
+        *out_ += fmt::format(",\"index\":{}}}", index);
+      }
+      *out_ += ']';
+    });
+  }
+
+  const bool include_usage_;
+  std::string model_;
+  const std::int64_t now_s_;
+  Losses losses_;
+  std::vector<std::string> dropped_;
+  std::string* out_ = nullptr;
+  Dialect dialect_ = Dialect::kNone;
+  std::string id_;
+  std::int64_t created_s_ = 0;
+  std::string tier_;
+  JsonObject sticky_;
+  bool changed_ = false;  // sticky_ since the last chunk
+  std::string head_;
+  std::optional<Usage> usage_;
+  std::map<int, ChoiceState> choices_;
+  bool ended_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<StreamEncoder> stream_encoder(const ChatRequest& request,
+                                              const EncodeOptions& options) {
+  return std::make_unique<Encoder>(request, options);
+}
+
+}  // namespace sighter::wire::openai_chat

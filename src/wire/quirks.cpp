@@ -1,0 +1,113 @@
+#include "wire/quirks.hpp"
+
+#include <array>
+
+namespace sighter::wire {
+namespace {
+
+// What each server documents, and what the recorded exchanges of the tests show. A row says only
+// where it differs from the default.
+constexpr std::array kRows{
+    Quirks{.provider = "openai",
+           .host = "api.openai.com",
+           .max_completion_tokens = true,
+           .developer_role = true,
+           .reasoning_field = ReasoningField::kNone},
+    // Any server that is not known: vLLM, llama-server, LM Studio, SGLang ... take more than
+    // OpenAI.
+    Quirks{.provider = "", .host = "", .top_k = true, .min_p = true},
+    Quirks{.provider = "azure",
+           .host = ".openai.azure.com",
+           .max_completion_tokens = true,
+           .developer_role = true,
+           .reasoning_field = ReasoningField::kNone},
+    Quirks{.provider = "ollama",
+           .host = ":11434",
+           .parallel_tool_calls = false,
+           .logit_bias = false,
+           .reasoning_field = ReasoningField::kReasoning},
+    Quirks{.provider = "groq",
+           .host = "api.groq.com",
+           .max_completion_tokens = true,
+           .logit_bias = false,
+           .reasoning_field = ReasoningField::kReasoning},
+    Quirks{.provider = "mistral",
+           .host = "api.mistral.ai",
+           .stream_options = false,
+           .tool_choice_required = false,
+           .seed = false,
+           .logit_bias = false,
+           .tool_id_length = 9,
+           .reasoning_field = ReasoningField::kNone},
+    Quirks{.provider = "deepseek",
+           .host = "api.deepseek.com",
+           .strict_schema = false,
+           .parallel_tool_calls = false,
+           .seed = false,
+           .logit_bias = false,
+           .reasoning_field = ReasoningField::kReasoningContent,
+           .reasoning_ask = ReasoningAsk::kThinkingType},
+    Quirks{.provider = "openrouter",
+           .host = "openrouter.ai",
+           .top_k = true,
+           .min_p = true,
+           .cache_control = true,
+           .reasoning_field = ReasoningField::kReasoningDetails,
+           .reasoning_ask = ReasoningAsk::kObject},
+    Quirks{.provider = "together",
+           .host = "api.together.xyz",
+           .top_k = true,
+           .min_p = true,
+           .reasoning_field = ReasoningField::kReasoning},
+    Quirks{.provider = "fireworks", .host = "api.fireworks.ai", .top_k = true, .min_p = true},
+    Quirks{.provider = "cerebras",
+           .host = "api.cerebras.ai",
+           .max_completion_tokens = true,
+           .logit_bias = false,
+           .reasoning_field = ReasoningField::kReasoning},
+    Quirks{.provider = "xai", .host = "api.x.ai", .logit_bias = false},
+    Quirks{.provider = "zai",
+           .host = "api.z.ai",
+           .strict_schema = false,
+           .parallel_tool_calls = false,
+           .seed = false,
+           .logit_bias = false,
+           .reasoning_ask = ReasoningAsk::kThinkingType},
+    Quirks{.provider = "gemini-openai",
+           .host = "generativelanguage.googleapis.com",
+           .seed = false,
+           .logit_bias = false,
+           .reasoning_field = ReasoningField::kNone},
+    Quirks{.provider = "perplexity",
+           .host = "api.perplexity.ai",
+           .json_object = false,
+           .parallel_tool_calls = false,
+           .seed = false,
+           .logit_bias = false,
+           .top_k = true,
+           .reasoning_field = ReasoningField::kNone},
+    Quirks{.provider = "huggingface", .host = "router.huggingface.co", .top_k = true},
+    Quirks{.provider = "deepinfra", .host = "api.deepinfra.com", .top_k = true, .min_p = true},
+    Quirks{.provider = "moonshot",
+           .host = "api.moonshot",
+           .strict_schema = false,
+           .logit_bias = false},
+};
+
+}  // namespace
+
+std::span<const Quirks> quirks_table() {
+  return kRows;
+}
+
+const Quirks& quirks_of(std::string_view provider, std::string_view base_url) {
+  for (const Quirks& row : kRows) {
+    if (!provider.empty() && row.provider == provider) return row;
+  }
+  for (const Quirks& row : kRows) {
+    if (!row.host.empty() && base_url.find(row.host) != base_url.npos) return row;
+  }
+  return kRows[1];
+}
+
+}  // namespace sighter::wire

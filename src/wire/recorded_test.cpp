@@ -1,0 +1,150 @@
+// Real exchanges as the oracle: what providers and their own SDKs wrote must survive.
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+
+#include "wire/anthropic.hpp"
+#include "wire/embeddings.hpp"
+#include "wire/openai_chat.hpp"
+#include "wire/reply_builder.hpp"
+#include "wire/test_events.hpp"
+
+namespace sighter::wire {
+namespace {
+
+struct Exchange {
+  std::string source;
+  int status = 0;
+  Json request;
+  std::optional<Json> reply;
+  std::string raw;
+};
+
+std::string first_difference(const Json& a, const Json& b, const std::string& at = "") {
+  if (a == b) return "";
+  if (a.is_object() && b.is_object()) {
+    for (const auto& [name, value] : a.as_object()) {
+      const Json* other = b.find(name);
+      if (other == nullptr) return at + "/" + name + " is lost: " + json_write(value).substr(0, 200);
+      if (const std::string inner = first_difference(value, *other, at + "/" + name); !inner.empty()) return inner;
+    }
+    for (const auto& [name, value] : b.as_object()) {
+      if (a.find(name) == nullptr) return at + "/" + name + " is new: " + json_write(value).substr(0, 200);
+    }
+  }
+  if (a.is_array() && b.is_array() && a.as_array().size() == b.as_array().size()) {
+    for (std::size_t i = 0; i < a.as_array().size(); ++i) {
+      const std::string inner = first_difference(a.as_array()[i], b.as_array()[i], fmt::format("{}/{}", at, i));
+      if (!inner.empty()) return inner;
+    }
+  }
+  return at + ": " + json_write(a).substr(0, 200) + " became " + json_write(b).substr(0, 200);
+}
+
+class Recorded : public testing::TestWithParam<std::pair<const char*, Dialect>> {
+ protected:
+  void SetUp() override {
+    const std::string path = std::string(SIGHTER_SOURCE_DIR) + "/../shared/data/recorded_replies/" + GetParam().first + ".jsonl";
+    std::ifstream file(path);
+    if (!file) GTEST_SKIP() << "no recorded exchanges at " << path;
+    for (std::string line; std::getline(file, line);) {
+      Result<Json> json = json_parse(line);
+      ASSERT_TRUE(json) << json.error().what;
+      Exchange exchange;
+      exchange.source = *json->find_string("source");
+      exchange.status = static_cast<int>(json->find("status")->to_int().value_or(0));
+      exchange.request = *json->find("request");
+      if (const Json* reply = json->find("response")) exchange.reply = *reply;
+      if (const std::string* raw = json->find_string("raw")) exchange.raw = *raw;
+      exchanges_.push_back(std::move(exchange));
+    }
+    ASSERT_GT(exchanges_.size(), 50u);
+  }
+  const Codec& codec() const { return *codec_of(GetParam().second); }
+  std::vector<Exchange> exchanges_;
+};
+
+TEST_P(Recorded, RequestsSurvive) {
+  for (const Exchange& exchange : exchanges_) {
+    Result<ChatRequest> request = codec().decode_request(exchange.request);
+    ASSERT_TRUE(request) << exchange.source << ": " << request.error().what;
+    Result<Encoded> encoded = codec().encode_request(*request, {});
+    ASSERT_TRUE(encoded) << exchange.source << ": " << encoded.error().what;
+    Result<Json> back = json_parse(encoded->body);
+    ASSERT_TRUE(back) << exchange.source << ": " << back.error().what << encoded->body;
+    EXPECT_EQ(first_difference(exchange.request, *back), "") << exchange.source;
+    EXPECT_TRUE(encoded->dropped.empty()) << exchange.source << ": " << encoded->dropped.front();
+  }
+}
+
+TEST_P(Recorded, RepliesSurvive) {
+  int replies = 0;
+  for (const Exchange& exchange : exchanges_) {
+    if (!exchange.reply || exchange.status != 200) continue;
+    if (exchange.reply->find("input_tokens") || exchange.reply->find("user_id")) continue;  // not a chat
+    Result<ChatReply> reply = codec().decode_reply(*exchange.reply, nullptr);
+    ASSERT_TRUE(reply) << exchange.source << ": " << reply.error().what;
+    const Encoded encoded = codec().encode_reply(*reply, {});
+    Result<Json> back = json_parse(encoded.body);
+    ASSERT_TRUE(back) << exchange.source << ": " << back.error().what << encoded.body;
+    EXPECT_EQ(first_difference(*exchange.reply, *back), "") << exchange.source;
+    EXPECT_TRUE(encoded.dropped.empty()) << exchange.source << ": " << encoded.dropped.front();
+    ++replies;
+  }
+  EXPECT_GT(replies, 50);
+}
+
+TEST_P(Recorded, ErrorsKeepTheProvidersWords) {
+  for (const Exchange& exchange : exchanges_) {
+    if (!exchange.reply || exchange.status == 200) continue;
+    const WireError error = codec().decode_error(exchange.status, json_write(*exchange.reply));
+    const std::string* words = exchange.reply->find("error")->find_string("message");
+    EXPECT_EQ(error.message, *words);
+    EXPECT_EQ(json_parse(codec().encode_error(error)).value(), *exchange.reply);
+    EXPECT_EQ(error.kind, exchange.status == 404   ? Kind::kNotFound
+                          : exchange.status == 429 ? Kind::kRateLimited
+                                                   : error.message.find("does not exist") != std::string::npos
+                                                         ? Kind::kNotFound
+                                                         : Kind::kInvalid)
+        << exchange.source << error.message;
+  }
+}
+
+TEST_P(Recorded, StreamsGiveTheSameReplyWhenWrittenBack) {
+  int streams = 0;
+  for (const Exchange& exchange : exchanges_) {
+    if (exchange.raw.empty() || exchange.raw.find("data:") == std::string::npos) continue;
+    const Streamed first = read_stream(codec(), exchange.raw);
+    const bool broken = exchange.raw.find("event: error") != std::string::npos;
+    EXPECT_EQ(first.builder.state(), broken ? ReplyBuilder::State::kBroken : ReplyBuilder::State::kComplete)
+        << exchange.source << first.builder.error().message;
+    EXPECT_TRUE(broken || first.builder.reply().usage.has_value() || exchange.raw.find("moderation") != std::string::npos)
+        << exchange.source;
+
+    ChatRequest request;
+    request.include_usage = true;
+    const std::unique_ptr<StreamEncoder> encoder = codec().stream_encoder(request, {});
+    std::string written;
+    for (const Delta& delta : first.deltas) encoder->write(delta, written);
+    EXPECT_TRUE(encoder->dropped().empty()) << exchange.source << encoder->dropped().front();
+    const Streamed second = read_stream(codec(), written);
+    EXPECT_EQ(second.builder.state(), first.builder.state()) << exchange.source << written;
+    const Result<Json> a = json_parse(codec().encode_reply(first.builder.reply(), {}).body);
+    const Result<Json> b = json_parse(codec().encode_reply(second.builder.reply(), {}).body);
+    ASSERT_TRUE(a && b) << exchange.source;
+    EXPECT_EQ(first_difference(*a, *b), "") << exchange.source;
+    ++streams;
+  }
+  EXPECT_GE(streams, 10);
+}
+
+INSTANTIATE_TEST_SUITE_P(Wire, Recorded,
+                         testing::Values(std::pair{"openai_chat", Dialect::kOpenAiChat},
+                                         std::pair{"compatible_chat", Dialect::kOpenAiChat},
+                                         std::pair{"anthropic", Dialect::kAnthropic}),
+                         [](const auto& one) { return std::string(one.param.first); });
+
+}  // namespace
+}  // namespace sighter::wire
