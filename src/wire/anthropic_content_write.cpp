@@ -8,7 +8,8 @@ namespace {
 
 constexpr Dialect kMe = Dialect::kAnthropic;
 // Members of other dialects' blocks that carry no meaning of their own here.
-constexpr std::string_view kStructure[] = {"type", "index", "status", "id", "role", "format"};
+constexpr std::string_view kStructure[] = {"type", "index",  "status",  "id",
+                                           "role", "format", "thinking"};
 
 void finish(ObjectWriter& writer, const Block& block, Losses& losses, std::string_view prefix) {
   writer.optional("cache_control", block.cache_control);

@@ -96,7 +96,8 @@ bool plain_thoughts(const Json* thinking) {
 Block decode_thinking_part(ObjectReader& reader, const Json& thinking) {
   Thinking thoughts;
   for (const Json& part : thinking.as_array()) thoughts.text += *part.find_string("text");
-  reader.take(&thinking);
+  // How it was cut into pieces stays with the rest, where there are several.
+  if (thinking.as_array().size() == 1) reader.take(&thinking);
   return finish_part(reader, Block(std::move(thoughts)), forms::kThinkPart, {}, {});
 }
 

@@ -8,7 +8,8 @@ namespace {
 
 constexpr Dialect kMe = Dialect::kOpenAiChat;
 // Members of other dialects' blocks and messages that carry no meaning of their own here.
-constexpr std::string_view kStructure[] = {"type", "index", "status", "id", "caller", "role"};
+constexpr std::string_view kStructure[] = {"type",   "index", "status",  "id",
+                                           "caller", "role",  "thinking"};
 
 std::string lost_block(const Block& block) {
   if (const Raw* raw = block.as<Raw>())
@@ -209,13 +210,15 @@ void MessageWriter::write_part(const Block& block) {
     part.string("refusal", refusal->text);
   } else if (const Thinking* thinking = block.as<Thinking>()) {
     part.string("type", "thinking");
-    std::string& list = part.key("thinking");
-    list += '[';
-    ObjectWriter piece(list);
-    piece.string("type", "text");
-    piece.string("text", thinking->text);
-    piece.end();
-    list += ']';
+    if (!block.extra.members.contains("thinking")) {
+      std::string& list = part.key("thinking");
+      list += '[';
+      ObjectWriter piece(list);
+      piece.string("type", "text");
+      piece.string("text", thinking->text);
+      piece.end();
+      list += ']';
+    }
   }
   if (block.cache_control.has_value() && (own || (quirks_ != nullptr && quirks_->cache_control))) {
     part.json("cache_control", *block.cache_control);

@@ -16,7 +16,8 @@ JsonObject changes(JsonObject members, JsonObject& seen) {
   JsonObject out;
   for (auto& [name, value] : members) {
     Json* old = seen.find(name);
-    if (old != nullptr && *old == value) continue;
+    // A null behind something said is a chunk that does not repeat it.
+    if (old != nullptr && (value.is_null() || *old == value)) continue;
     if (old != nullptr) {
       *old = value;
     } else {

@@ -227,6 +227,9 @@ class Encoder final : public StreamEncoder {
   }
 
   void on(const End&) {
+    for (const auto& [number, state] : choices_) {
+      if (state.logprobs.has_value() || !state.extra.empty()) piece(number, [](ObjectWriter&) {});
+    }
     const bool counted = include_usage_ && usage_.has_value();
     if (counted || changed_) {
       *out_ += head_;

@@ -27,16 +27,21 @@ std::string first_difference(const Json& a, const Json& b, const std::string& at
   if (a.is_object() && b.is_object()) {
     for (const auto& [name, value] : a.as_object()) {
       const Json* other = b.find(name);
-      if (other == nullptr) return at + "/" + name + " is lost: " + json_write(value).substr(0, 200);
-      if (const std::string inner = first_difference(value, *other, at + "/" + name); !inner.empty()) return inner;
+      if (other == nullptr)
+        return at + "/" + name + " is lost: " + json_write(value).substr(0, 200);
+      if (const std::string inner = first_difference(value, *other, at + "/" + name);
+          !inner.empty())
+        return inner;
     }
     for (const auto& [name, value] : b.as_object()) {
-      if (a.find(name) == nullptr) return at + "/" + name + " is new: " + json_write(value).substr(0, 200);
+      if (a.find(name) == nullptr)
+        return at + "/" + name + " is new: " + json_write(value).substr(0, 200);
     }
   }
   if (a.is_array() && b.is_array() && a.as_array().size() == b.as_array().size()) {
     for (std::size_t i = 0; i < a.as_array().size(); ++i) {
-      const std::string inner = first_difference(a.as_array()[i], b.as_array()[i], fmt::format("{}/{}", at, i));
+      const std::string inner =
+          first_difference(a.as_array()[i], b.as_array()[i], fmt::format("{}/{}", at, i));
       if (!inner.empty()) return inner;
     }
   }
@@ -46,7 +51,8 @@ std::string first_difference(const Json& a, const Json& b, const std::string& at
 class Recorded : public testing::TestWithParam<std::pair<const char*, Dialect>> {
  protected:
   void SetUp() override {
-    const std::string path = std::string(SIGHTER_SOURCE_DIR) + "/../shared/data/recorded_replies/" + GetParam().first + ".jsonl";
+    const std::string path = std::string(SIGHTER_SOURCE_DIR) + "/../shared/data/recorded_replies/" +
+                             GetParam().first + ".jsonl";
     std::ifstream file(path);
     if (!file) GTEST_SKIP() << "no recorded exchanges at " << path;
     for (std::string line; std::getline(file, line);) {
@@ -83,7 +89,8 @@ TEST_P(Recorded, RepliesSurvive) {
   int replies = 0;
   for (const Exchange& exchange : exchanges_) {
     if (!exchange.reply || exchange.status != 200) continue;
-    if (exchange.reply->find("input_tokens") || exchange.reply->find("user_id")) continue;  // not a chat
+    if (exchange.reply->find("input_tokens") || exchange.reply->find("user_id"))
+      continue;  // not a chat
     Result<ChatReply> reply = codec().decode_reply(*exchange.reply, nullptr);
     ASSERT_TRUE(reply) << exchange.source << ": " << reply.error().what;
     const Encoded encoded = codec().encode_reply(*reply, {});
@@ -105,9 +112,9 @@ TEST_P(Recorded, ErrorsKeepTheProvidersWords) {
     EXPECT_EQ(json_parse(codec().encode_error(error)).value(), *exchange.reply);
     EXPECT_EQ(error.kind, exchange.status == 404   ? Kind::kNotFound
                           : exchange.status == 429 ? Kind::kRateLimited
-                                                   : error.message.find("does not exist") != std::string::npos
-                                                         ? Kind::kNotFound
-                                                         : Kind::kInvalid)
+                          : error.message.find("does not exist") != std::string::npos
+                              ? Kind::kNotFound
+                              : Kind::kInvalid)
         << exchange.source << error.message;
   }
 }
@@ -118,9 +125,11 @@ TEST_P(Recorded, StreamsGiveTheSameReplyWhenWrittenBack) {
     if (exchange.raw.empty() || exchange.raw.find("data:") == std::string::npos) continue;
     const Streamed first = read_stream(codec(), exchange.raw);
     const bool broken = exchange.raw.find("event: error") != std::string::npos;
-    EXPECT_EQ(first.builder.state(), broken ? ReplyBuilder::State::kBroken : ReplyBuilder::State::kComplete)
+    EXPECT_EQ(first.builder.state(),
+              broken ? ReplyBuilder::State::kBroken : ReplyBuilder::State::kComplete)
         << exchange.source << first.builder.error().message;
-    EXPECT_TRUE(broken || first.builder.reply().usage.has_value() || exchange.raw.find("moderation") != std::string::npos)
+    EXPECT_TRUE(broken || first.builder.reply().usage.has_value() ||
+                exchange.raw.find("moderation") != std::string::npos)
         << exchange.source;
 
     ChatRequest request;

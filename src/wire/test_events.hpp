@@ -44,7 +44,8 @@ struct Streamed {
   std::string error;  // of the decoder
 };
 
-inline Streamed read_stream(const Codec& codec, std::string_view raw, const Quirks* quirks = nullptr) {
+inline Streamed read_stream(const Codec& codec, std::string_view raw,
+                            const Quirks* quirks = nullptr) {
   Streamed out;
   const std::unique_ptr<StreamDecoder> decoder = codec.stream_decoder(quirks);
   for (const Event& event : split_events(raw)) {
@@ -54,7 +55,8 @@ inline Streamed read_stream(const Codec& codec, std::string_view raw, const Quir
       break;
     }
   }
-  if (Status status = decoder->end(out.deltas); !status && out.error.empty()) out.error = status.error().what;
+  if (Status status = decoder->end(out.deltas); !status && out.error.empty())
+    out.error = status.error().what;
   for (const Delta& delta : out.deltas) out.builder.add(delta);
   out.builder.end();
   return out;
