@@ -1,0 +1,220 @@
+#include "ready/lane.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/random.hpp"
+#include "io/scope.hpp"
+
+namespace sighter::ready {
+namespace {
+
+// After so many failures in a row of a provider that does not answer, the variant is given up.
+constexpr std::int64_t kFailuresInARowMax = 8;
+
+bool wants_more(const Run& run, const Lane& lane) {
+  return !lane.stopped && !run.stopped && lane.next < run.order.size() && !run.cancel.cancelled();
+}
+
+void tell_progress(const Run& run) {
+  if (!run.progress) return;
+  RunProgress progress;
+  for (const auto& lane : run.lanes) {
+    progress.done += lane->done;
+    progress.at_most += lane->stopped ? lane->done : static_cast<std::int64_t>(run.order.size());
+    if (lane->done > 0 && !lane->stopped) {
+      progress.note += fmt::format("{}{} {:.2f}", progress.note.empty() ? "" : ", ", lane->variant->name, lane->verdict.score());
+    }
+  }
+  progress.spent = run.purse.spent();
+  run.progress(progress);
+}
+
+// Whoever is certainly not the best stops. A variant that breaks a limit beats nobody.
+void stop_the_beaten(Run& run) {
+  if (!run.race || run.options.full) return;
+  for (std::size_t i = 0; i < run.lanes.size(); ++i) {
+    Lane& lane = *run.lanes[i];
+    if (lane.stopped) continue;
+    const std::optional<int> better = run.race->beaten_by(static_cast<int>(i));
+    if (!better) continue;
+    const Lane& winner = *run.lanes[static_cast<std::size_t>(*better)];
+    const double per_1k = winner.done > 0 ? winner.judged_cost.usd() * 1000 / static_cast<double>(winner.done) : 0;
+    if (run.options.max_usd_per_1k && (!winner.price_known || per_1k > *run.options.max_usd_per_1k)) continue;
+    lane.beaten_by = winner.variant->name;
+    lane.stopped = true;
+  }
+}
+
+void count(Run& run, std::size_t index, std::size_t position, double score) {
+  Lane& lane = *run.lanes[index];
+  lane.scores[position] = static_cast<float>(score);
+  ++lane.done;
+  lane.verdict.add(static_cast<std::int64_t>(position), score);
+  if (run.race) run.race->add(static_cast<int>(index), static_cast<std::int64_t>(position), score);
+  if (lane.verdict.decided() && !run.options.full) lane.stopped = true;
+  stop_the_beaten(run);
+  tell_progress(run);
+}
+
+void keep_wrong(Run& run, Lane& lane, WrongAnswer wrong) {
+  if (lane.wrong.size() < run.options.wrong_max) lane.wrong.push_back(std::move(wrong));
+}
+
+WrongAnswer wrong_of(const Run& run, std::size_t position, const functions::Case& row) {
+  WrongAnswer wrong;
+  wrong.position = position;
+  wrong.case_id = row.id;
+  wrong.line = row.line;
+  wrong.cluster = run.cases.cluster(run.order[position]);
+  wrong.input = row.input;
+  wrong.expect = row.expect.value_or(Json());
+  return wrong;
+}
+
+// A call that failed. What is the provider's or the user's trouble stops the variant; what is this
+// case's trouble scores 0.
+void on_failure(Run& run, std::size_t index, std::size_t position, const functions::Case& row, const functions::ApplyFailure& failure) {
+  Lane& lane = *run.lanes[index];
+  const Kind kind = failure.error.kind;
+  if (failure.cost) lane.paid += *failure.cost;
+  if (kind == Kind::kCancelled) return;
+  if (kind == Kind::kBudget || kind == Kind::kIo) {
+    if (!run.stopped) run.stopped = failure.error;
+    return;
+  }
+  if (kind == Kind::kUnauthorized || kind == Kind::kForbidden || kind == Kind::kUnsupported || kind == Kind::kNotFound) {
+    lane.stopped = true;
+    lane.note = failure.error.message();
+    return;
+  }
+  const bool away = kind == Kind::kUnavailable || kind == Kind::kRateLimited || kind == Kind::kTimeout;
+  if (away && ++lane.errors_in_a_row >= kFailuresInARowMax) {
+    lane.stopped = true;
+    lane.note = fmt::format("gave up after {} failures in a row: {}", lane.errors_in_a_row, failure.error.message());
+    return;
+  }
+  ++lane.errors;
+  ++lane.calls;
+  if (!failure.cost) lane.price_known = false;
+  else lane.judged_cost += *failure.cost;
+  WrongAnswer wrong = wrong_of(run, position, row);
+  wrong.reason = failure.error.what;
+  wrong.call = failure.call;
+  wrong.error = true;
+  keep_wrong(run, lane, std::move(wrong));
+  count(run, index, position, 0);
+}
+
+void store_score(Run& run, const Id& call, const Score& score, const Json& expect) {
+  if (run.store == nullptr) return;
+  store::Batch batch;
+  const Digest& rule = run.metric.digest();
+  const std::string_view rule_bytes(reinterpret_cast<const char*>(rule.data()), rule.size());
+  const Digest digest = Sha256().field(rule_bytes).field(json_canonical(expect)).finish();
+  batch.scores.push_back({call, digest, score.value, score.reason});
+  // A score can be computed again: losing one costs nothing that was paid for.
+  static_cast<void>(run.store->append(std::move(batch), store::Durability::kRelaxed));
+}
+
+void on_success(Run& run, std::size_t index, std::size_t position, const functions::Case& row, const functions::Applied& applied, const Score& score) {
+  Lane& lane = *run.lanes[index];
+  lane.errors_in_a_row = 0;
+  ++lane.calls;
+  if (applied.reused) ++lane.reused;
+  if (!applied.cost) lane.price_known = false;
+  if (applied.cost) lane.judged_cost += *applied.cost;
+  if (applied.cost && !applied.reused) lane.paid += *applied.cost;
+  lane.latencies_ms.push_back(static_cast<double>(applied.latency.count()) / 1000.0);
+  if (score.value < 1) {
+    WrongAnswer wrong = wrong_of(run, position, row);
+    wrong.output = applied.output;
+    wrong.score = score.value;
+    wrong.reason = score.reason;
+    wrong.confidence = applied.confidence;
+    wrong.call = applied.call;
+    keep_wrong(run, lane, std::move(wrong));
+  }
+  count(run, index, position, score.value);
+}
+
+io::Task<void> one_case(Run& run, std::size_t index, std::size_t position) {
+  const std::uint32_t which = run.order[position];
+  Result<functions::Case> row = run.cases.at(which);
+  if (!row) {
+    if (!run.stopped) run.stopped = row.error();
+    co_return;
+  }
+  functions::ApplyOptions options;
+  options.purse = &run.purse;
+  options.cancel = run.cancel;
+  options.reuse = !run.options.fresh;
+  options.durable = true;
+  options.held_out = run.cases.key(which);
+  Json input = row->input;
+  const functions::Variant& variant = *run.lanes[index]->variant;
+  functions::ApplyResult applied = co_await run.engine.apply(run.function, variant, std::move(input), std::move(options));
+  if (!applied) {
+    on_failure(run, index, position, *row, applied.error());
+    co_return;
+  }
+  const Json nothing;
+  Scored scored{row->input, row->expect ? &*row->expect : nullptr, applied->output};
+  Result<Score> score = co_await run.metric.score(scored, run.cancel);
+  if (!score) {
+    if (score.error().kind != Kind::kCancelled && !run.stopped) run.stopped = score.error();
+    co_return;
+  }
+  store_score(run, applied->call, *score, row->expect ? *row->expect : nothing);
+  on_success(run, index, position, *row, *applied, *score);
+}
+
+io::Task<void> worker(Run* run, std::size_t index) {
+  while (wants_more(*run, *run->lanes[index])) {
+    const std::size_t position = run->lanes[index]->next++;
+    co_await one_case(*run, index, position);
+  }
+}
+
+int workers_of(const Run& run, const Lane& lane) {
+  if (run.options.parallel > 0) return run.options.parallel;
+  if (run.function.parallel) return *run.function.parallel;
+  if (std::holds_alternative<functions::LearnedBody>(lane.variant->body)) return 1;
+  if (std::holds_alternative<functions::CodeBody>(lane.variant->body)) return 4;
+  if (const auto* prompt = std::get_if<functions::PromptBody>(&lane.variant->body)) {
+    if (run.engine.router().is_local(prompt->model)) return 2;
+    return limits::kInFlightDefault;
+  }
+  return 8;
+}
+
+}  // namespace
+
+std::vector<std::uint32_t> order_of(std::size_t cases, std::size_t limit, std::uint64_t seed) {
+  std::vector<std::uint32_t> order(cases);
+  std::iota(order.begin(), order.end(), 0u);
+  Random random(seed);
+  random.shuffle(order);
+  if (limit > 0 && limit < order.size()) order.resize(limit);
+  return order;
+}
+
+io::Task<void> follow(Run& run, std::size_t index) {
+  Lane& lane = *run.lanes[index];
+  functions::ApplyOptions options;
+  options.purse = &run.purse;
+  options.cancel = run.cancel;
+  Status ready = co_await run.engine.prepare(run.function, *lane.variant, true, std::move(options));
+  if (!ready) {
+    lane.note = ready.error().kind == Kind::kCancelled ? "" : ready.error().message();
+    lane.stopped = true;
+    co_return;
+  }
+  lane.ran = true;
+  io::Scope workers(run.engine.core());
+  const int count = std::min(workers_of(run, lane), static_cast<int>(std::min<std::size_t>(run.order.size(), 1 << 20)));
+  for (int i = 0; i < count; ++i) io::spawn(workers, "ready", worker(&run, index));
+  co_await workers.join();
+}
+
+}  // namespace sighter::ready

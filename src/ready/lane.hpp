@@ -1,0 +1,57 @@
+#pragma once
+// One variant on its way through the cases. Private to the room.
+
+#include <limits>
+#include <memory>
+
+#include "ready/run.hpp"
+#include "stats/race.hpp"
+
+namespace sighter::ready {
+
+struct Lane {
+  Lane(const functions::Variant& body, const stats::VerdictRun::Options& verdict_options)
+      : variant(&body), verdict(verdict_options), scores(static_cast<std::size_t>(verdict_options.cases), std::numeric_limits<float>::quiet_NaN()) {}
+
+  const functions::Variant* variant;
+  stats::VerdictRun verdict;
+  std::vector<float> scores;
+  std::vector<double> latencies_ms;
+  std::size_t next = 0;
+  std::int64_t done = 0, calls = 0, reused = 0, errors = 0, errors_in_a_row = 0;
+  NanoUsd paid;             // by this run
+  NanoUsd judged_cost;      // of all judged calls
+  bool price_known = true;
+  std::vector<WrongAnswer> wrong;
+  std::string note;
+  std::string beaten_by;
+  bool ran = false;
+  bool stopped = false;     // no more cases
+};
+
+// What the lanes of a run share.
+struct Run {
+  functions::Engine& engine;
+  const functions::Function& function;
+  const functions::CaseFile& cases;
+  Metric& metric;
+  store::Store* store;
+  const Clock& clock;
+  RunOptions options;
+  io::CancelToken cancel;
+  std::function<void(const RunProgress&)> progress;
+  models::Purse purse;
+  std::vector<std::uint32_t> order;
+  std::vector<std::unique_ptr<Lane>> lanes;
+  std::optional<stats::Race> race;
+  std::optional<Error> stopped;
+  Id trace;
+  std::int64_t pending_scores = 0;
+};
+
+// The cases of a run in its order: a random permutation of all, cut to the limit.
+std::vector<std::uint32_t> order_of(std::size_t cases, std::size_t limit, std::uint64_t seed);
+io::Task<void> follow(Run& run, std::size_t lane);
+RunReport report_of(Run& run, double seconds);
+
+}  // namespace sighter::ready

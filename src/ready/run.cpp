@@ -1,0 +1,212 @@
+#include "ready/run.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/similar.hpp"
+#include "io/scope.hpp"
+#include "ready/lane.hpp"
+#include "stats/paired.hpp"
+
+namespace sighter::ready {
+namespace {
+
+io::Task<void> follow_lane(Run* run, std::size_t index) { co_await follow(*run, index); }
+
+Result<std::vector<const functions::Variant*>> chosen(const functions::Function& function, const RunOptions& options) {
+  std::vector<const functions::Variant*> variants;
+  for (const functions::Variant& variant : function.variants) {
+    if (options.variants.empty()) variants.push_back(&variant);
+  }
+  for (const std::string& name : options.variants) {
+    Result<const functions::Variant*> variant = function.variant(name);
+    if (!variant) return std::unexpected(variant.error());
+    variants.push_back(*variant);
+  }
+  if (variants.empty()) return fail(Kind::kInvalid, fmt::format("the function '{}' has no variant", function.name));
+  return variants;
+}
+
+VariantReport variant_report(Run& run, Lane& lane) {
+  VariantReport report;
+  report.variant = lane.variant->name;
+  report.kind = lane.variant->kind();
+  report.verdict = lane.beaten_by.empty() ? lane.verdict.verdict() : stats::Verdict::kUndecided;
+  report.score = lane.verdict.score();
+  report.bounds = lane.done > 0 ? lane.verdict.bounds() : stats::Interval{0, 1};
+  report.cases = lane.done;
+  report.cases_total = static_cast<std::int64_t>(run.order.size());
+  report.calls = lane.calls;
+  report.reused = lane.reused;
+  report.errors = lane.errors;
+  report.cost = lane.paid;
+  if (lane.price_known && lane.done > 0) report.usd_per_1k = lane.judged_cost.usd() * 1000 / static_cast<double>(lane.done);
+  report.p50_ms = stats::quantile(lane.latencies_ms, 0.5);
+  report.p95_ms = stats::quantile(lane.latencies_ms, 0.95);
+  report.beaten_by = lane.beaten_by;
+  report.note = lane.note;
+  report.wrong = std::move(lane.wrong);
+  report.scores = std::move(lane.scores);
+  report.ran = lane.ran && lane.done > 0;
+  return report;
+}
+
+// The limits of the bar are about what was measured on the judged calls.
+void hold_to_limits(VariantReport& report, const RunOptions& options) {
+  if (!report.ran) return;
+  std::string broken;
+  if (options.max_usd_per_1k && !report.usd_per_1k) broken = "its price is not known, and the bar limits the cost";
+  if (options.max_usd_per_1k && report.usd_per_1k && *report.usd_per_1k > *options.max_usd_per_1k) {
+    broken = fmt::format("costs ${:.4g} per 1,000 calls; the bar allows ${:.4g}", *report.usd_per_1k, *options.max_usd_per_1k);
+  }
+  if (options.max_p95_ms && report.p95_ms > *options.max_p95_ms) {
+    broken = fmt::format("p95 is {:.0f} ms; the bar allows {:.0f} ms", report.p95_ms, *options.max_p95_ms);
+  }
+  if (broken.empty()) return;
+  report.note = broken;
+  if (report.verdict == stats::Verdict::kReady) report.verdict = stats::Verdict::kNotReady;
+  if (report.verdict == stats::Verdict::kPass) report.verdict = stats::Verdict::kFail;
+}
+
+void say_what_is_needed(VariantReport& report, const RunOptions& options) {
+  if (report.verdict != stats::Verdict::kUndecided || !report.ran || !report.beaten_by.empty()) return;
+  if (options.claim != stats::Claim::kTraffic || report.cases < report.cases_total) return;
+  report.cases_needed = stats::cases_to_decide(report.score, options.at_least, options.confidence);
+}
+
+int rank(stats::Verdict verdict) {
+  if (verdict == stats::Verdict::kReady || verdict == stats::Verdict::kPass) return 2;
+  return verdict == stats::Verdict::kUndecided ? 1 : 0;
+}
+
+bool better(const VariantReport& a, const VariantReport& b) {
+  if (a.beaten_by.empty() != b.beaten_by.empty()) return a.beaten_by.empty();
+  if (rank(a.verdict) != rank(b.verdict)) return rank(a.verdict) > rank(b.verdict);
+  if (a.score != b.score) return a.score > b.score;
+  return a.usd_per_1k.value_or(1e9) < b.usd_per_1k.value_or(1e9);
+}
+
+PairReport compare(const VariantReport& winner, const VariantReport& other, double confidence) {
+  PairReport pair;
+  pair.other = other.variant;
+  std::vector<double> a, b;
+  bool whole = true;
+  for (std::size_t i = 0; i < winner.scores.size(); ++i) {
+    if (std::isnan(winner.scores[i]) || std::isnan(other.scores[i])) continue;
+    a.push_back(winner.scores[i]);
+    b.push_back(other.scores[i]);
+    for (double s : {a.back(), b.back()}) whole = whole && (s == 0 || s == 1);
+  }
+  pair.cases = static_cast<std::int64_t>(a.size());
+  if (a.empty()) return pair;
+  pair.difference = stats::mean(a) - stats::mean(b);
+  if (whole) {
+    const stats::Discordant cases = stats::discordant(a, b);
+    pair.only_winner = cases.only_first;
+    pair.only_other = cases.only_second;
+    pair.interval = stats::paired_difference_binary(cases, confidence);
+    pair.p_value = stats::mcnemar(cases);
+  } else {
+    pair.interval = stats::paired_difference(a, b, confidence);
+  }
+  return pair;
+}
+
+}  // namespace
+
+RunReport report_of(Run& run, double seconds) {
+  RunReport report;
+  report.function = run.function.name;
+  report.options = run.options;
+  report.metric = run.metric.name();
+  report.seconds = seconds;
+  report.stopped = run.stopped;
+  const VariantReport* winner = nullptr;
+  for (const auto& lane : run.lanes) {
+    VariantReport variant = variant_report(run, *lane);
+    hold_to_limits(variant, run.options);
+    say_what_is_needed(variant, run.options);
+    report.calls += variant.calls;
+    report.reused += variant.reused;
+    report.cost += variant.cost;
+    report.variants.push_back(std::move(variant));
+  }
+  for (const VariantReport& variant : report.variants) {
+    if (variant.ran && (winner == nullptr || better(variant, *winner))) winner = &variant;
+  }
+  if (winner == nullptr) return report;
+  report.winner = winner->variant;
+  report.verdict = winner->verdict;
+  for (const VariantReport& other : report.variants) {
+    if (&other != winner && other.ran) report.pairs.push_back(compare(*winner, other, run.options.confidence));
+  }
+  return report;
+}
+
+io::Task<Result<RunReport>> evaluate(functions::Engine& engine, const functions::Function& function, const functions::CaseFile& cases, Metric& metric, store::Store* store, const Clock& clock, RunOptions options, io::CancelToken cancel, std::function<void(const RunProgress&)> progress) {
+  Result<std::vector<const functions::Variant*>> variants = chosen(function, options);
+  if (!variants) co_return std::unexpected(variants.error());
+  if (metric.needs_expectation() && !cases.has_expectations()) {
+    co_return fail(Kind::kInvalid, fmt::format("{} of {} cases in {} have no expectation, and the metric '{}' needs one", cases.without_expectation(), cases.size(), cases.path().string(), metric.name()), "add \"expect\": ... to them");
+  }
+  const SteadyTime begin = clock.steady_now();
+  Run run{engine, function, cases, metric, store, clock, options, cancel, std::move(progress), models::Purse(options.budget), order_of(cases.size(), options.limit, options.seed), {}, {}, {}, {}, 0};
+  stats::VerdictRun::Options verdict;
+  verdict.cases = static_cast<std::int64_t>(run.order.size());
+  verdict.bar = options.at_least;
+  verdict.confidence = options.confidence;
+  verdict.claim = options.claim;
+  verdict.whole_scores = metric.whole_scores();
+  verdict.full = options.full;
+  for (const functions::Variant* variant : *variants) run.lanes.push_back(std::make_unique<Lane>(*variant, verdict));
+  if (run.lanes.size() > 1) run.race.emplace(verdict.cases, static_cast<int>(run.lanes.size()), 1 - options.confidence);
+  {
+    io::Scope lanes(engine.core());
+    for (std::size_t i = 0; i < run.lanes.size(); ++i) io::spawn(lanes, "ready lane", follow_lane(&run, i));
+    co_await lanes.join();
+  }
+  if (!run.stopped && cancel.cancelled()) run.stopped = cancel.error();
+  const double seconds = std::chrono::duration<double>(clock.steady_now() - begin).count();
+  co_return report_of(run, seconds);
+}
+
+std::vector<const WrongAnswer*> telling(const RunReport& report, const VariantReport& variant, std::size_t most) {
+  const auto others_right = [&](const WrongAnswer& wrong) {
+    bool any = false;
+    for (const VariantReport& other : report.variants) {
+      if (&other == &variant || !other.ran || std::isnan(other.scores[wrong.position])) continue;
+      if (other.scores[wrong.position] < 1) return false;
+      any = true;
+    }
+    return any;
+  };
+  std::vector<const WrongAnswer*> sorted;
+  for (const WrongAnswer& wrong : variant.wrong) sorted.push_back(&wrong);
+  std::stable_sort(sorted.begin(), sorted.end(), [&](const WrongAnswer* a, const WrongAnswer* b) {
+    const bool right_a = others_right(*a), right_b = others_right(*b);
+    if (right_a != right_b) return right_a;
+    return a->confidence.value_or(0) > b->confidence.value_or(0);
+  });
+  std::vector<const WrongAnswer*> shown;
+  std::vector<std::uint64_t> clusters;
+  for (const WrongAnswer* wrong : sorted) {
+    if (shown.size() >= most) break;
+    if (wrong->cluster != 0 && std::find(clusters.begin(), clusters.end(), wrong->cluster) != clusters.end()) continue;
+    clusters.push_back(wrong->cluster);
+    shown.push_back(wrong);
+  }
+  return shown;
+}
+
+int exit_code(stats::Verdict verdict) {
+  switch (verdict) {
+    case stats::Verdict::kReady:
+    case stats::Verdict::kPass: return 0;
+    case stats::Verdict::kNotReady:
+    case stats::Verdict::kFail: return 100;
+    case stats::Verdict::kUndecided: return 101;
+  }
+  return 1;
+}
+
+}  // namespace sighter::ready
