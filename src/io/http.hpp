@@ -57,16 +57,16 @@ struct Url {
 
 struct HttpRequest {
   std::string method = "GET";
-  std::string url;  // absolute
-  Headers headers;  // Host, Content-Length and Connection are the client's business
-  std::string body;
+  std::string url = {};  // absolute
+  Headers headers = {};  // Host, Content-Length and Connection are the client's business
+  std::string body = {};
 };
 
 struct HttpReply {
   int status = 0;
-  std::string reason;
-  Headers headers;
-  std::string body;
+  std::string reason = {};
+  Headers headers = {};
+  std::string body = {};
 };
 
 std::string_view reason_of(int status);  // "Not Found"; "" when unknown

@@ -34,10 +34,10 @@ struct ProcessLimits {
 };
 
 struct ProcessSpec {
-  std::vector<std::string> command;      // the first is looked up in PATH unless it holds a '/'
-  std::string folder;                    // to run in; empty: the parent's
-  std::vector<std::string> environment;  // "NAME=value", all that the child gets
-  ProcessLimits limits;
+  std::vector<std::string> command = {};  // the first is looked up in PATH unless it holds a '/'
+  std::string folder = {};                // to run in; empty: the parent's
+  std::vector<std::string> environment = {};  // "NAME=value", all that the child gets
+  ProcessLimits limits = {};
   bool network = false;
 };
 

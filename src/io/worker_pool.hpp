@@ -25,7 +25,7 @@ namespace sighter::io {
 class Core;
 
 struct WorkerPoolOptions {
-  std::string name;                          // for messages: "triage/rules"
+  std::string name = {};                     // for messages: "triage/rules"
   std::size_t workers_max = 1;               // started when needed
   Duration timeout = limits::kChildTimeout;  // one row, from the moment a worker has it
   std::size_t line_bytes_max = limits::kChildLineBytesMax;

@@ -21,7 +21,7 @@ namespace step {
 // A whole reply, Content-Length set.
 struct Reply {
   int status = 200;
-  std::string body;
+  std::string body = {};
   std::string content_type = "application/json";
   io::Headers headers = {};
 };
