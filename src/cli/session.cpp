@@ -1,0 +1,76 @@
+#include "cli/session.hpp"
+
+#include <thread>
+
+#include "base/file.hpp"
+#include "cli/arguments.hpp"
+#include "cli/terminal.hpp"
+
+namespace sighter::cli {
+
+Result<functions::Project> load_project(const Arguments& arguments) {
+  const std::optional<std::string> named = arguments.text("project");
+  std::optional<std::filesystem::path> folder;
+  if (named) {
+    folder = *named;
+    std::error_code code;
+    if (!std::filesystem::exists(*folder / "sighter.toml", code)) {
+      return fail(Kind::kNotFound, fmt::format("{} holds no sighter.toml", *named), fmt::format("sighter init {}", *named));
+    }
+  } else {
+    std::error_code code;
+    folder = functions::find_project(std::filesystem::current_path(code));
+  }
+  if (!folder) return functions::no_project();
+  return functions::read_project(*folder);
+}
+
+std::filesystem::path store_file_of(const functions::Project& project) {
+  if (!project.store.file.empty()) return project.store.file;
+  return project.folder.empty() ? user_state_folder() / "store.db" : project.folder / ".sighter" / "store.db";
+}
+
+Session::Session(Level level) : log_(level) {}
+
+Result<std::unique_ptr<Session>> Session::open(const Arguments& arguments, Terminal& terminal, SessionOptions options) {
+  Result<functions::Project> project = load_project(arguments);
+  if (!project) return std::unexpected(project.error());
+  std::unique_ptr<Session> session(new Session(terminal.verbose() ? Level::kInfo : Level::kWarning));
+  session->project_folder_ = project->folder;
+  session->store_file_ = store_file_of(*project);
+  if (options.with_store) {
+    if (Status made = make_folders(session->store_file_.parent_path()); !made && !options.read_only) return std::unexpected(made.error());
+    store::Options store_options;
+    store_options.read_only = options.read_only;
+    Result<std::unique_ptr<store::Store>> store = store::Store::open(session->store_file_, session->clock_, store_options);
+    if (!store) return std::unexpected(store.error());
+    session->store_ = std::move(*store);
+  }
+  const std::size_t processors = std::max(1u, std::thread::hardware_concurrency());
+  session->core_ = std::make_unique<io::Core>("main", session->clock_);
+  Session* s = session.get();
+  models::ModelsConfig models = project->models;
+  s->core_->call([s] { s->signals_ = std::make_unique<io::StopSignals>(*s->core_); });
+  s->hub_ = std::make_unique<models::Hub>(std::move(models), s->clock_, s->log_, processors);
+  s->shared_ = std::make_unique<functions::Shared>(std::move(*project), *s->hub_, s->store_.get(), s->clock_, s->log_);
+  s->core_->call([s] { s->engine_ = std::make_unique<functions::Engine>(*s->core_, *s->shared_); });
+  return session;
+}
+
+Session::~Session() {
+  if (core_) {
+    core_->call([this] {
+      engine_.reset();
+      signals_.reset();
+    });
+  }
+  shared_.reset();
+  hub_.reset();
+  core_.reset();
+  if (store_) {
+    const Status closed = store_->close();
+    if (!closed) log_.error("store", closed.error().what);
+  }
+}
+
+}  // namespace sighter::cli

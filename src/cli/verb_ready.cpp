@@ -1,0 +1,191 @@
+// sighter ready FUNCTION | FILE
+
+#include <unistd.h>
+
+#include <iostream>
+
+#include "cli/arguments.hpp"
+#include "cli/progress.hpp"
+#include "cli/report.hpp"
+#include "cli/session.hpp"
+#include "cli/terminal.hpp"
+#include "cli/verbs_run.hpp"
+#include "ready/first_touch.hpp"
+#include "ready/run.hpp"
+
+namespace sighter::cli {
+namespace {
+
+bool is_file(const std::string& name) {
+  std::error_code code;
+  return std::filesystem::is_regular_file(name, code);
+}
+
+struct Asked {
+  functions::Function own;                        // of a first touch
+  const functions::Function* function = nullptr;  // of the project, or &own
+  std::vector<std::string> taken;
+};
+
+Result<std::unique_ptr<Asked>> asked_function(const Arguments& arguments, Session& session) {
+  const std::optional<std::string> name = arguments.positional("FUNCTION|FILE");
+  if (!name) return fail(Kind::kInvalid, "which function?", "sighter ready FUNCTION, or sighter ready cases.csv -m MODEL");
+  auto asked = std::make_unique<Asked>();
+  if (session.project().find(*name) == nullptr && is_file(*name)) {
+    ready::FirstTouchOptions options;
+    options.input = arguments.texts("input");
+    options.expect = arguments.text("expect", "");
+    options.labels = arguments.texts("labels");
+    options.text = arguments.flag("text");
+    options.model = arguments.text("model", "");
+    options.metric = arguments.text("metric", "");
+    options.at_least = arguments.number("at-least").value_or(0.9);
+    options.confidence = arguments.number("confidence").value_or(0.95);
+    Result<ready::FirstTouch> touched = ready::first_touch(*name, options);
+    if (!touched) return std::unexpected(touched.error());
+    asked->own = std::move(touched->function);
+    asked->taken = std::move(touched->taken);
+    asked->function = &asked->own;
+    return asked;
+  }
+  Result<const functions::Function*> function = session.project().function(*name);
+  if (!function) {
+    Error error = function.error();
+    if (!session.in_project()) error.hint = "there is no project here: sighter init makes one, and a file of cases works without";
+    return std::unexpected(error);
+  }
+  asked->function = *function;
+  return asked;
+}
+
+ready::RunOptions options_of(const Arguments& arguments, const functions::Function& function) {
+  ready::RunOptions options;
+  if (arguments.text("claim", "traffic") == "cases") options.claim = stats::Claim::kCases;
+  if (function.bar) {
+    options.at_least = function.bar->at_least;
+    options.confidence = function.bar->confidence;
+    options.max_usd_per_1k = function.bar->max_usd_per_1k;
+    options.max_p95_ms = function.bar->max_p95_ms;
+  }
+  options.at_least = arguments.number("at-least").value_or(options.at_least);
+  options.confidence = arguments.number("confidence").value_or(options.confidence);
+  options.budget = arguments.money("budget");
+  if (!options.budget) options.budget = function.budget;
+  options.full = arguments.flag("full");
+  options.fresh = arguments.flag("fresh");
+  options.limit = static_cast<std::size_t>(arguments.integer("limit").value_or(0));
+  options.seed = static_cast<std::uint64_t>(arguments.integer("seed").value_or(1));
+  options.parallel = static_cast<int>(arguments.integer("parallel").value_or(0));
+  options.variants = arguments.texts("variant");
+  return options;
+}
+
+Json metric_of(const Arguments& arguments, const functions::Function& function) {
+  if (const auto named = arguments.text("metric")) return Json(*named);
+  return function.bar ? function.bar->metric : Json("exact");
+}
+
+// Everything is stored under an id of the run: what was asked and what came out.
+Status record(Session& session, const ready::RunReport& report, SystemTime started) {
+  if (session.store() == nullptr) return {};
+  store::Batch batch;
+  store::RunRow run;
+  run.id = session.ids().next();
+  run.kind = "ready";
+  run.function = report.function;
+  run.seed = report.options.seed;
+  run.started = started;
+  run.finished = session.clock().system_now();
+  run.asked = json_write(Json::object({{"metric", report.metric}, {"at_least", report.options.at_least}, {"confidence", report.options.confidence}, {"full", report.options.full}}));
+  run.result = json_write(Json::object({{"verdict", stats::to_string(report.verdict)}, {"winner", report.winner}}));
+  for (const ready::VariantReport& v : report.variants) {
+    store::VerdictRow row;
+    row.run = run.id;
+    row.variant = v.variant;
+    row.verdict = stats::to_string(v.verdict);
+    row.score = v.score;
+    row.low = v.bounds.low;
+    row.high = v.bounds.high;
+    row.cases = v.cases;
+    row.cases_total = v.cases_total;
+    row.calls = v.calls;
+    row.reused = v.reused;
+    row.errors = v.errors;
+    row.cost = v.cost;
+    row.p50 = store::Micros(static_cast<std::int64_t>(v.p50_ms * 1000));
+    row.p95 = store::Micros(static_cast<std::int64_t>(v.p95_ms * 1000));
+    row.beaten_by = v.beaten_by;
+    batch.verdicts.push_back(std::move(row));
+  }
+  batch.runs.push_back(std::move(run));
+  const Result<store::Receipt> receipt = session.store()->commit(std::move(batch));
+  if (!receipt) return std::unexpected(receipt.error());
+  return {};
+}
+
+bool confirmed(Terminal& terminal, const Arguments& arguments) {
+  static_cast<void>(arguments);
+  terminal.err("Go on? [Y/n] ");
+  std::string answer;
+  std::getline(std::cin, answer);
+  return answer.empty() || answer[0] == 'y' || answer[0] == 'Y';
+}
+
+}  // namespace
+
+Result<int> run_ready(const Arguments& arguments, Terminal& terminal) {
+  Result<std::unique_ptr<Session>> opened = Session::open(arguments, terminal);
+  if (!opened) return std::unexpected(opened.error());
+  Session& session = **opened;
+  Result<std::unique_ptr<Asked>> asked = asked_function(arguments, session);
+  if (!asked) return std::unexpected(asked.error());
+  const functions::Function& function = *(*asked)->function;
+  if (function.cases.empty()) return fail(Kind::kNotFound, fmt::format("the function '{}' has no cases", function.name), fmt::format("write {}", (function.folder / "cases.jsonl").string()));
+  Result<functions::CaseFile> cases = functions::CaseFile::open(function.cases, function.case_columns);
+  if (!cases) return std::unexpected(cases.error());
+  const ready::RunOptions options = options_of(arguments, function);
+  const bool json = arguments.flag("json");
+  for (const std::string& line : (*asked)->taken) terminal.remark(line + "\n");
+  const std::size_t at_most = (options.limit > 0 ? std::min(options.limit, cases->size()) : cases->size()) * (options.variants.empty() ? function.variants.size() : options.variants.size());
+  if (!(*asked)->taken.empty() || arguments.flag("dry-run")) {
+    terminal.remark(fmt::format("{} cases, {} variants: at most {} calls{}\n", cases->size(), options.variants.empty() ? function.variants.size() : options.variants.size(), at_most, options.budget ? ", at most " + format_usd(*options.budget) : ""));
+  }
+  if (arguments.flag("dry-run")) {
+    if (json) terminal.out(json_write(Json::object({{"function", function.name}, {"cases", cases->size()}, {"calls_at_most", at_most}, {"budget_usd", options.budget ? Json(options.budget->usd()) : Json()}})) + "\n");
+    return 0;
+  }
+  const bool costs = !arguments.text("model", "").empty() && !session.engine().router().is_local(arguments.text("model", ""));
+  if (!(*asked)->taken.empty() && costs && ::isatty(0) && terminal.err_is_terminal() && !confirmed(terminal, arguments)) return 0;
+  const SystemTime started = session.clock().system_now();
+  Result<ready::RunReport> report = fail(Kind::kInternal, "not run");
+  std::unique_ptr<ready::Metric> metric;
+  {
+    Result<std::unique_ptr<ready::Metric>> made = fail(Kind::kInternal, "not made");
+    session.core().call([&] { made = ready::make_metric(metric_of(arguments, function), function.bar ? function.bar->where : "--metric", function.folder.string(), session.core(), session.log()); });
+    if (!made) return std::unexpected(made.error());
+    metric = std::move(*made);
+    Progress progress(terminal, session.clock(), function.name);
+    const auto tell = [&](const ready::RunProgress& state) { progress.update(static_cast<std::uint64_t>(state.done), static_cast<std::uint64_t>(state.at_most), state.spent, state.note); };
+    report = session.run(ready::evaluate(session.engine(), function, *cases, *metric, session.store(), session.clock(), options, session.signals().nicely(), tell));
+    session.core().call([&] { metric.reset(); });
+  }
+  if (!report) return std::unexpected(report.error());
+  if (Status stored = record(session, *report, started); !stored) terminal.error(stored.error());
+  if (json) {
+    terminal.out(json_write(ready::to_json(*report)) + "\n");
+  } else if (arguments.given("wrong")) {
+    print_wrong(terminal, *report, report->winner, static_cast<std::size_t>(arguments.integer("wrong").value_or(20)));
+  } else {
+    print_report(terminal, *report);
+  }
+  if (report->stopped) {
+    terminal.error(*report->stopped);
+    terminal.remark("what was answered is stored: the same command goes on from here\n");
+    const int signal = session.signals().last_signal();
+    return signal != 0 ? 128 + signal : report->stopped->kind == Kind::kBudget ? 101 : 1;
+  }
+  if (report->winner.empty()) return 1;
+  return ready::exit_code(report->verdict);
+}
+
+}  // namespace sighter::cli
