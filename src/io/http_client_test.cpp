@@ -589,6 +589,51 @@ TEST_F(HttpClientTest, AProxyThatCannotBeUsedIsRefusedInWords) {
             "the proxy for api.example is not an http:// URL");
 }
 
+// The same with threads and real time: the other side sees its socket close.
+struct PeerSawItClose {
+  static Task<void> request(HttpClient& client, std::string url, CancelToken token, Kind& kind) {
+    HttpRequest asked{.url = std::move(url)};
+    const Result<HttpReply> reply = co_await client.fetch(std::move(asked), {}, std::move(token));
+    kind = reply ? Kind::kInternal : reply.error().kind;
+  }
+  // How long after cancel() the upstream knew.
+  static std::chrono::milliseconds after_cancel(Script script) {
+    const RealClock clock;
+    Core upstream_core("upstream", clock);
+    Core client_core("client", clock);
+    testing::ScriptedUpstream upstream(upstream_core);
+    upstream_core.call([&] { upstream.add(std::move(script)); });
+    BlockingPool dns("dns", 1, 4);
+    HttpClient client(client_core, dns);
+    Scope scope(client_core);
+    CancelSource source;
+    Kind kind = Kind::kInternal;
+    spawn(scope, "request", request(client, upstream.url(), source.token(), kind));
+    const auto ask = [&](auto what) {
+      int got = 0;
+      upstream_core.call([&] { got = what(); });
+      return got;
+    };
+    while (ask([&] { return static_cast<int>(upstream.requests().size()); }) == 0) {
+    }
+    const auto before = clock.steady_now();
+    source.cancel("gone");
+    while (ask([&] { return upstream.open_connections(); }) > 0) {
+    }
+    const auto took = clock.steady_now() - before;
+    run_blocking(client_core, scope.join());
+    EXPECT_EQ(kind, Kind::kCancelled);
+    return std::chrono::duration_cast<std::chrono::milliseconds>(took);
+  }
+};
+
+TEST(HttpClientThreads, APeerSeesACancelledRequestWithin100Ms) {
+  EXPECT_LE(PeerSawItClose::after_cancel({step::Stall{}}), 100ms);
+  EXPECT_LE(
+      PeerSawItClose::after_cancel({step::Start{}, step::Chunk{"data: 1\n\n"}, step::Stall{}}),
+      100ms);
+}
+
 // A fault at every step: whatever the upstream sends before it closes, nothing hangs or leaks.
 TEST_F(HttpClientTest, AReplyCutAtEveryByteIsNeverTakenForAWholeOne) {
   const std::string reply =

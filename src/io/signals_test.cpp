@@ -1,0 +1,40 @@
+#include "io/signals.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "io/subprocess.hpp"
+#include "testing/loop.hpp"
+
+namespace sighter::io {
+namespace {
+
+TEST(StopSignals, TheFirstAsksNicelyAndTheSecondAtOnce) {
+  testing::Loop loop;
+  const StopSignals signals(loop.core());
+  EXPECT_EQ(signals.last_signal(), 0);
+  ::kill(::getpid(), SIGINT);
+  ASSERT_TRUE(loop.wait_until([&] { return signals.nicely().cancelled(); }));
+  EXPECT_FALSE(signals.at_once().cancelled());
+  EXPECT_EQ(signals.nicely().error().what, "stopped by Ctrl-C");
+  EXPECT_EQ(signals.last_signal(), SIGINT);
+  ::kill(::getpid(), SIGTERM);
+  ASSERT_TRUE(loop.wait_until([&] { return signals.at_once().cancelled(); }));
+  EXPECT_EQ(signals.at_once().error().what, "stopped by SIGTERM");
+  EXPECT_EQ(signals.last_signal(), SIGTERM);
+}
+
+TEST(KeepMemoryPrivateDeathTest, OthersOfTheSameUserAreShutOut) {
+  EXPECT_EXIT(
+      {
+        keep_memory_private();
+        ::_exit(::prctl(PR_GET_DUMPABLE) == 0 ? 0 : 1);
+      },
+      ::testing::ExitedWithCode(0), "");
+}
+
+}  // namespace
+}  // namespace sighter::io
