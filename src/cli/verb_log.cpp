@@ -104,7 +104,7 @@ Result<int> show(const Arguments& arguments, Terminal& terminal, store::Store& s
   if (!id) {
     Result<std::vector<Id>> ids = store.ids_starting(text, 2);
     if (!ids) return std::unexpected(ids.error());
-    if (ids->size() != 1) return fail(Kind::kNotFound, fmt::format(ids->empty() ? "no call's id starts with '{}'" : "more than one call's id starts with '{}'", text), "sighter log lists them");
+    if (ids->size() != 1) return fail(Kind::kNotFound, fmt::format("{} call's id starts with '{}'", ids->empty() ? "no" : "more than one", text), "sighter log lists them");
     id = ids->front();
   }
   Result<store::CallTree> tree = store.show(*id);
