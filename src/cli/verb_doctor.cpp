@@ -54,7 +54,9 @@ void look_at_store(Session& session, std::vector<Finding>& findings) {
 }
 
 io::Task<Finding> reach(io::Core* core, io::BlockingPool* dns, models::Provider provider) {
-  io::HttpClient client(*core, *dns, {.proxies = io::ProxySettings::from_environment()});
+  io::HttpClientOptions options;
+  options.proxies = io::ProxySettings::from_environment();
+  io::HttpClient client(*core, *dns, std::move(options));
   io::HttpRequest request;
   request.url = provider.base_url + "/models";
   const Result<std::string> key = models::resolve_key(provider.key);
