@@ -367,14 +367,14 @@ class LlamaEngine final : public Engine {
   }
 
   void describe(const std::filesystem::path& file, const GgufHeader& header) {
-    char text[256] = {};
-    llama_model_desc(model_.get(), text, sizeof text);
-    info_.description = text;
     info_.architecture = header.string("general.architecture");
     info_.name = header.string("general.name");
     if (info_.name.empty()) info_.name = file.stem().string();
     info_.license = header.string("general.license");
     info_.parameters = llama_model_n_params(model_.get());
+    info_.description = fmt::format("{}, {:.0f}M parameters, {}", info_.architecture,
+                                    static_cast<double>(info_.parameters) / 1e6,
+                                    llama_ftype_name(llama_model_ftype(model_.get())));
     info_.file_bytes = header.file_bytes;
     info_.trained_tokens = llama_model_n_ctx_train(model_.get());
     info_.vocabulary = llama_vocab_n_tokens(vocab_);

@@ -131,7 +131,7 @@ struct EmbedReply {
 struct ModelInfo {
   std::string name;          // as the file says, else the file's name
   std::string architecture;  // "llama", "bert", ...
-  std::string description;   // "llama 135M Q4_1"
+  std::string description;   // "llama, 135M parameters, Q4_1"
   std::string license;       // as the file says, else empty
   std::uint64_t parameters = 0;
   std::uint64_t file_bytes = 0;
