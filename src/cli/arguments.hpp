@@ -4,7 +4,8 @@
 //   Result<Arguments> arguments = parse_arguments({argv + 1, argv + argc}, linked_verbs());
 //   arguments->text("model"); arguments->flag("json"); arguments->positional("FUNCTION");
 //
-// Accepted: --name value, --name=value, -m value, -mvalue, -qv, options before and after the verb, and
+// Accepted: --name value, --name=value, -m value, -mvalue, -qv, options before and after the verb,
+// and
 // `--`, behind which nothing is an option. A name is never abbreviated. An option that is not
 // repeatable and is given twice is a mistake, as nothing given is dropped in silence.
 
@@ -24,8 +25,8 @@ namespace sighter::cli {
 
 enum class ColorChoice { kAuto, kAlways, kNever };
 
-// Asking for an option or a positional that the verb's row of the table does not have, or for another
-// type, is a fault of the program and ends it (CHECK). Const: any thread.
+// Asking for an option or a positional that the verb's row of the table does not have, or for
+// another type, is a fault of the program and ends it (CHECK). Const: any thread.
 class Arguments {
  public:
   // nullptr when no verb was given (then help or version was asked for, or nothing at all).

@@ -15,11 +15,11 @@
 namespace sighter::cli {
 
 struct ProgressState {
-  std::string what;                  // "triage", "fetching the model"
+  std::string what;  // "triage", "fetching the model"
   std::uint64_t done = 0;
-  std::uint64_t total = 0;           // 0: not known
-  std::optional<NanoUsd> spent;      // shown when set
-  std::string note;                  // one short remark, shown last, first to be cut
+  std::uint64_t total = 0;       // 0: not known
+  std::optional<NanoUsd> spent;  // shown when set
+  std::string note;              // one short remark, shown last, first to be cut
 };
 
 // The line's text, at most `width` columns. `left` is the estimated rest, when there is one; `turn`

@@ -11,7 +11,7 @@ namespace sighter::cli {
 
 struct Column {
   std::string title;
-  bool right = false;        // numbers
+  bool right = false;         // numbers
   std::size_t shrink_to = 0;  // > 0: a text column that may be cut down to this many columns
 };
 

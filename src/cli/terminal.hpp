@@ -1,9 +1,9 @@
 #pragma once
-// Standard output and standard error: is it a terminal, how wide, may it be coloured; and writing that
-// neither loses text to a full disk in silence nor dies of a closed pipe.
+// Standard output and standard error: is it a terminal, how wide, may it be coloured; and writing
+// that neither loses text to a full disk in silence nor dies of a closed pipe.
 //
-// What a verb was asked for goes to out(), everything said about it (progress, hints, errors) to err().
-// Any thread; one call is written in one piece.
+// What a verb was asked for goes to out(), everything said about it (progress, hints, errors) to
+// err(). Any thread; one call is written in one piece.
 
 #include <cstddef>
 #include <functional>
@@ -24,7 +24,7 @@ struct TerminalSetup {
   int out = 1;
   int err = 2;
   ColorChoice color = ColorChoice::kAuto;
-  bool quiet = false;    // no progress, no remarks
+  bool quiet = false;  // no progress, no remarks
   bool verbose = false;
   std::function<const char*(const char*)> environment;  // std::getenv when empty
 };
@@ -48,10 +48,11 @@ class Terminal {
   void remark(std::string_view text);
   // "error: what" and the hint below, to standard error.
   void error(const Error& error);
-  // Writes what out() holds. The first failure of any write to standard output so far; a closed pipe
-  // is none.
+  // Writes what out() holds. The first failure of any write to standard output so far; a closed
+  // pipe is none.
   Status flush();
-  // True when whoever read standard output went away: more output is thrown away, so stop making it.
+  // True when whoever read standard output went away: more output is thrown away, so stop making
+  // it.
   bool gone() const;
 
   // Terminals by isatty(3). TERM=dumb counts as one, without colour and without redrawing.
@@ -64,7 +65,8 @@ class Terminal {
   bool unicode() const { return unicode_; }
   // Columns for prose: the terminal's, else COLUMNS, else kWidthDefault; at least kWidthMin.
   std::size_t width() const;
-  // Columns for tables: kUnlimited when standard output is no terminal and COLUMNS is not set, so that
+  // Columns for tables: kUnlimited when standard output is no terminal and COLUMNS is not set, so
+  // that
   // `| grep` finds everything.
   std::size_t table_width() const;
 
@@ -74,8 +76,8 @@ class Terminal {
   bool out_styles() const { return out_styles_; }
   bool err_styles() const { return err_styles_; }
 
-  // One line on standard error that is drawn again and again below everything else; empty removes it.
-  // Only when err_can_redraw(). Used by Progress.
+  // One line on standard error that is drawn again and again below everything else; empty removes
+  // it. Only when err_can_redraw(). Used by Progress.
   void status_line(std::string line);
 
  private:

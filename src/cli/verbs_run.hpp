@@ -13,8 +13,8 @@ namespace sighter::cli {
 class Arguments;
 class Terminal;
 
-// The process's exit code, or the error that main prints (and turns into 1 or 2). What the verb prints
-// goes to the terminal alone; main flushes it and sees whether all of it could be written.
+// The process's exit code, or the error that main prints (and turns into 1 or 2). What the verb
+// prints goes to the terminal alone; main flushes it and sees whether all of it could be written.
 using VerbFunction = Result<int> (*)(const Arguments&, Terminal&);
 
 Result<int> run_help(const Arguments& arguments, Terminal& terminal);

@@ -1,7 +1,8 @@
 #pragma once
-// The one table of verbs and options. The parser of the command line, --help, the shells' completions,
-// the man page, the reference in docs/ and the suggestions for typos all read it, so that they cannot
-// disagree. Everything here is constant data without initialisation at start; any thread.
+// The one table of verbs and options. The parser of the command line, --help, the shells'
+// completions, the man page, the reference in docs/ and the suggestions for typos all read it, so
+// that they cannot disagree. Everything here is constant data without initialisation at start; any
+// thread.
 
 #include <cstddef>
 #include <span>
@@ -29,12 +30,12 @@ enum class ValueType {
 };
 
 struct Option {
-  std::string_view name;       // without its dashes
+  std::string_view name = {};  // without its dashes
   char letter = 0;             // -m, or 0
   ValueType type = ValueType::kFlag;
-  std::string_view value;      // what help calls the value; empty for a flag
-  std::string_view help;       // one line, no full stop
-  std::string_view otherwise;  // what holds when it is not given, in words; may be empty
+  std::string_view value = {};      // what help calls the value; empty for a flag
+  std::string_view help = {};       // one line, no full stop
+  std::string_view otherwise = {};  // what holds when it is not given, in words; may be empty
   std::span<const std::string_view> words = {};
   double least = 0, most = 0;  // of kInteger and kNumber
   bool repeatable = false;
@@ -43,9 +44,9 @@ struct Option {
 
 // An argument without dashes. The last one may be repeatable.
 struct Positional {
-  std::string_view name;
+  std::string_view name = {};
   ValueType type = ValueType::kText;
-  std::string_view help;
+  std::string_view help = {};
   std::span<const std::string_view> words = {};
   bool required = false;
   bool repeatable = false;
@@ -57,22 +58,24 @@ struct Example {
 };
 
 struct Verb {
-  std::string_view name;
-  std::string_view alias;  // another name for it, or empty
-  std::string_view summary;  // one line, no full stop
-  std::string_view about;    // paragraphs, separated by an empty line; wrapped where they are shown
+  std::string_view name = {};
+  std::string_view alias = {};    // another name for it, or empty
+  std::string_view summary = {};  // one line, no full stop
+  // Paragraphs, separated by an empty line; wrapped where they are shown.
+  std::string_view about = {};
   std::span<const Positional> positionals = {};
   std::span<const Option> options = {};
   std::span<const Example> examples = {};
-  std::span<const Verb> children = {};  // sub-commands; a verb with children takes one, and no positionals
-  bool hidden = false;                  // works, but no list names it
+  // Sub-commands; a verb with children takes one, and no positionals.
+  std::span<const Verb> children = {};
+  bool hidden = false;  // works, but no list names it
 };
 
 // A verb that the product's documents name and that this version does not have.
 struct LaterVerb {
-  std::string_view name;
-  std::string_view alias;
-  std::string_view summary;
+  std::string_view name = {};
+  std::string_view alias = {};
+  std::string_view summary = {};
 };
 
 // Every verb that the table describes, in the order in which help lists them. The program has those
@@ -87,8 +90,8 @@ using Verbs = std::vector<const Verb*>;
 // By name or alias; nullptr when there is none.
 const Verb* find_verb(const Verbs& verbs, std::string_view name);
 const Verb* find_child(const Verb& verb, std::string_view name);
-// By name (without dashes) among the verb's options and the global ones; nullptr when there is none.
-// `verb` may be null: the global ones alone.
+// By name (without dashes) among the verb's options and the global ones; nullptr when there is
+// none. `verb` may be null: the global ones alone.
 const Option* find_option(const Verb* verb, std::string_view name);
 const Option* find_option(const Verb* verb, char letter);
 
