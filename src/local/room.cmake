@@ -17,7 +17,8 @@ if(SIGHTER_LOCAL)
     # The library's interface drifts: one that llama_api.cpp was not written for is left alone.
     include(CheckCXXSourceCompiles)
     string(MD5 sighter_llama_check "${llama_DIR}")
-    set(CMAKE_REQUIRED_LIBRARIES llama)
+    set(CMAKE_REQUIRED_INCLUDES "${LLAMA_INCLUDE_DIR}")
+    set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY) # the headers tell; linking needs the C language
     set(CMAKE_REQUIRED_QUIET TRUE)
     check_cxx_source_compiles("
       #include <ggml-cpu.h>
@@ -29,7 +30,8 @@ if(SIGHTER_LOCAL)
         return llama_version() == nullptr || llama_model_n_embd_out(nullptr) || llama_ftype_name(llama_model_ftype(nullptr)) ||
                llama_vocab_get_add_sep(nullptr) || ggml_threadpool_params_default(1).poll;
       }" SIGHTER_LLAMA_FITS_${sighter_llama_check})
-    unset(CMAKE_REQUIRED_LIBRARIES)
+    unset(CMAKE_REQUIRED_INCLUDES)
+    unset(CMAKE_TRY_COMPILE_TARGET_TYPE)
     unset(CMAKE_REQUIRED_QUIET)
     if(SIGHTER_LLAMA_FITS_${sighter_llama_check})
       message(STATUS "local models: llama.cpp ${LLAMA_VERSION} in ${llama_DIR}")
