@@ -13,6 +13,13 @@ struct Run {
 };
 
 constexpr Run kRuns[] = {
+    {"init", run_init},
+    {"fire", run_fire},
+    {"ready", run_ready},
+    {"log", run_log},
+    {"store", run_store},
+    {"doctor", run_doctor},
+    {"demo", run_demo},
     {"completions", run_completions},
     {"man", run_man},
     {"help", run_help},

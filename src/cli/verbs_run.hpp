@@ -17,6 +17,13 @@ class Terminal;
 // prints goes to the terminal alone; main flushes it and sees whether all of it could be written.
 using VerbFunction = Result<int> (*)(const Arguments&, Terminal&);
 
+Result<int> run_init(const Arguments& arguments, Terminal& terminal);
+Result<int> run_fire(const Arguments& arguments, Terminal& terminal);
+Result<int> run_ready(const Arguments& arguments, Terminal& terminal);
+Result<int> run_log(const Arguments& arguments, Terminal& terminal);
+Result<int> run_store(const Arguments& arguments, Terminal& terminal);
+Result<int> run_doctor(const Arguments& arguments, Terminal& terminal);
+Result<int> run_demo(const Arguments& arguments, Terminal& terminal);
 Result<int> run_help(const Arguments& arguments, Terminal& terminal);
 Result<int> run_version(const Arguments& arguments, Terminal& terminal);
 Result<int> run_completions(const Arguments& arguments, Terminal& terminal);

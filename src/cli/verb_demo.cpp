@@ -1,0 +1,179 @@
+// What ./run prints: score by number of labels, then the verdict, then what to do next.
+
+#include <algorithm>
+
+#include "cli/arguments.hpp"
+#include "cli/progress.hpp"
+#include "cli/report.hpp"
+#include "cli/session.hpp"
+#include "cli/table.hpp"
+#include "cli/terminal.hpp"
+#include "cli/verbs_run.hpp"
+#include "ready/curve.hpp"
+#include "ready/run.hpp"
+
+namespace sighter::cli {
+namespace {
+
+// A row of the local model takes about a second: it gets fewer of them.
+constexpr std::size_t kLocalTests = 24;
+
+bool runs_local_model(Session& session, const functions::Function& function, const functions::Variant& variant) {
+  if (const auto* prompt = std::get_if<functions::PromptBody>(&variant.body)) return session.engine().router().is_local(prompt->model);
+  if (const auto* cascade = std::get_if<functions::CascadeBody>(&variant.body)) {
+    return std::any_of(cascade->steps.begin(), cascade->steps.end(), [&](const std::string& step) { return function.find(step) != nullptr && runs_local_model(session, function, *function.find(step)); });
+  }
+  return false;
+}
+
+Cell cell_of(const ready::Curve& curve, std::size_t labels) {
+  if (curve.points.empty()) return {"", Style::kDim};
+  const ready::CurvePoint* found = nullptr;
+  for (const ready::CurvePoint& point : curve.points) {
+    if (point.labels == labels || !curve.uses_labels) found = &point;
+  }
+  if (found == nullptr || !found->known) return {"-", Style::kDim};
+  const double half = (found->high - found->low) / 2;
+  return {fmt::format("{:.2f} ±{:.2f}", found->score, half), curve.uses_labels ? Style::kPlain : Style::kDim};
+}
+
+struct Demo {
+  Session& session;
+  Terminal& terminal;
+  const functions::Function& function;
+  const functions::CaseFile& cases;
+  ready::Metric& metric;
+  std::uint64_t seed;
+  std::vector<const functions::Variant*> runnable;
+  std::vector<std::string> waiting;  // "gpt: no key ..."
+};
+
+void sort_out(Demo& demo) {
+  for (const functions::Variant& variant : demo.function.variants) {
+    const bool cascade = std::holds_alternative<functions::CascadeBody>(variant.body);
+    if (const std::optional<Error> why = demo.session.engine().unusable(demo.function, variant)) {
+      demo.waiting.push_back(fmt::format("{}: {}", variant.name, why->what));
+    } else if (!cascade) {
+      demo.runnable.push_back(&variant);
+    }
+  }
+}
+
+Result<std::vector<ready::Curve>> curves_of(Demo& demo) {
+  std::vector<ready::Curve> curves;
+  Progress progress(demo.terminal, demo.session.clock(), "score by number of labels");
+  for (const functions::Variant* variant : demo.runnable) {
+    ready::CurveOptions options;
+    options.seed = demo.seed;
+    const bool local = runs_local_model(demo.session, demo.function, *variant);
+    if (local) {
+      options.repeats = 1;
+      options.tests_max = kLocalTests;
+    }
+    const auto tell = [&](std::size_t done, std::size_t total) { progress.update(done, total, {}, variant->name); };
+    Result<ready::Curve> curve = demo.session.run(ready::by_labels(demo.session.engine(), demo.function, *variant, demo.cases, demo.metric, options, demo.session.signals().nicely(), tell));
+    if (!curve) return std::unexpected(curve.error());
+    curves.push_back(std::move(*curve));
+  }
+  return curves;
+}
+
+void print_curves(Demo& demo, const std::vector<ready::Curve>& curves) {
+  const std::vector<std::size_t> sizes{0, 10, 50, demo.cases.size()};
+  Table table({{"body"}, {"0 labels", true}, {"10", true}, {"50", true}, {fmt::format("all {}", demo.cases.size()), true}});
+  for (const ready::Curve& curve : curves) {
+    std::vector<Cell> cells{{curve.variant}};
+    for (const std::size_t size : sizes) cells.push_back(cell_of(curve, size));
+    table.row(std::move(cells));
+  }
+  table.print(demo.terminal);
+}
+
+Json curves_json(const std::vector<ready::Curve>& curves) {
+  Json rows = Json::array();
+  for (const ready::Curve& curve : curves) {
+    Json points = Json::array();
+    for (const ready::CurvePoint& point : curve.points) {
+      if (point.known) points.as_array().push_back(Json::object({{"labels", point.labels}, {"score", point.score}, {"low", point.low}, {"high", point.high}, {"tested", point.tested}, {"repeats", point.repeats}}));
+    }
+    rows.as_array().push_back(Json::object({{"variant", curve.variant}, {"uses_labels", curve.uses_labels}, {"points", std::move(points)}, {"note", curve.note}}));
+  }
+  return rows;
+}
+
+Result<ready::RunReport> verdict_of(Demo& demo) {
+  ready::RunOptions options;
+  options.at_least = demo.function.bar->at_least;
+  options.confidence = demo.function.bar->confidence;
+  options.max_usd_per_1k = demo.function.bar->max_usd_per_1k;
+  options.max_p95_ms = demo.function.bar->max_p95_ms;
+  options.budget = demo.function.budget;
+  options.seed = demo.seed;
+  for (const functions::Variant* variant : demo.runnable) options.variants.push_back(variant->name);
+  Progress progress(demo.terminal, demo.session.clock(), "verdict");
+  const auto tell = [&](const ready::RunProgress& state) { progress.update(static_cast<std::uint64_t>(state.done), static_cast<std::uint64_t>(state.at_most), state.spent, state.note); };
+  return demo.session.run(ready::evaluate(demo.session.engine(), demo.function, demo.cases, demo.metric, demo.session.store(), demo.session.clock(), options, demo.session.signals().nicely(), tell));
+}
+
+void print_intro(Demo& demo) {
+  Terminal& out = demo.terminal;
+  out.out(out.styled(Style::kBold, "Which team should answer this customer message?") + "\n");
+  out.out(wrap(fmt::format("{} messages, {} teams. Plain code, small learned models and a language model compete on one function. All of it runs on this machine.", demo.cases.size(), demo.function.output.labels().size()), out.width(), 0) + "\n\n");
+  out.out(out.styled(Style::kBold, "Score by number of labels used") + out.styled(Style::kDim, "  (95 % intervals)") + "\n");
+}
+
+void print_notes(Demo& demo, const std::vector<ready::Curve>& curves) {
+  std::string notes = "Each is judged on messages that it has not seen. Grey: uses no labels.";
+  for (const functions::Variant* variant : demo.runnable) {
+    if (!runs_local_model(demo.session, demo.function, *variant)) continue;
+    notes += fmt::format(" The language model is asked about {} messages a column, to stay short.", kLocalTests);
+    break;
+  }
+  demo.terminal.out(demo.terminal.styled(Style::kDim, wrap(notes, demo.terminal.width(), 0)) + "\n");
+  for (const ready::Curve& curve : curves) {
+    if (!curve.note.empty()) demo.terminal.out(demo.terminal.styled(Style::kDim, wrap(curve.variant + ": " + curve.note, demo.terminal.width(), 2)) + "\n");
+  }
+  for (const std::string& waiting : demo.waiting) demo.terminal.out(demo.terminal.styled(Style::kDim, wrap("waits: " + visible_line(waiting), demo.terminal.width(), 2)) + "\n");
+}
+
+}  // namespace
+
+Result<int> run_demo(const Arguments& arguments, Terminal& terminal) {
+  Result<std::unique_ptr<Session>> opened = Session::open(arguments, terminal);
+  if (!opened) return std::unexpected(opened.error());
+  Session& session = **opened;
+  Result<const functions::Function*> function = session.project().function("triage");
+  if (!function) return std::unexpected(function.error());
+  Result<functions::CaseFile> cases = functions::CaseFile::open((*function)->cases);
+  if (!cases) return std::unexpected(cases.error());
+  Result<std::unique_ptr<ready::Metric>> metric = fail(Kind::kInternal, "not made");
+  session.core().call([&] { metric = ready::make_metric((*function)->bar->metric, (*function)->bar->where, (*function)->folder.string(), session.core(), session.log()); });
+  if (!metric) return std::unexpected(metric.error());
+  Demo demo{session, terminal, **function, *cases, **metric, static_cast<std::uint64_t>(arguments.integer("seed").value_or(1)), {}, {}};
+  sort_out(demo);
+  const bool json = arguments.flag("json");
+  if (!json) print_intro(demo);
+  Result<std::vector<ready::Curve>> curves = curves_of(demo);
+  if (!curves) return std::unexpected(curves.error());
+  if (!json) {
+    print_curves(demo, *curves);
+    print_notes(demo, *curves);
+    terminal.out("\n" + terminal.styled(Style::kBold, fmt::format("Good enough to ship? The bar: {:.2f}", demo.function.bar->at_least)) + "\n");
+  }
+  Result<ready::RunReport> report = verdict_of(demo);
+  if (!report) return std::unexpected(report.error());
+  if (json) {
+    terminal.out(json_write(Json::object({{"curves", curves_json(*curves)}, {"ready", ready::to_json(*report)}})) + "\n");
+  } else {
+    print_report(terminal, *report);
+    terminal.out("\n" + terminal.styled(Style::kBold, "Next") + "\n");
+    terminal.out("  build/run/sighter fire triage \"I was charged twice\" --variant all --project examples/support\n");
+    terminal.out("  build/run/sighter init desk                  your own function\n");
+    terminal.out("  build/run/sighter ready tickets.csv -m openai/gpt-5-mini   a verdict on your own file\n");
+  }
+  session.core().call([&] { metric->reset(); });
+  if (report->stopped) return std::unexpected(*report->stopped);
+  return 0;
+}
+
+}  // namespace sighter::cli
