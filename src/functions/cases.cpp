@@ -24,8 +24,6 @@ bool is_expect_name(std::string_view name) {
   return std::find(kExpectNames.begin(), kExpectNames.end(), name) != kExpectNames.end();
 }
 
-bool is_side_name(std::string_view name) { return name == "id" || name == "cluster" || name == "tags"; }
-
 bool ends_with_any(const std::string& name, std::initializer_list<std::string_view> endings) {
   return std::any_of(endings.begin(), endings.end(), [&](std::string_view ending) { return name.ends_with(ending); });
 }

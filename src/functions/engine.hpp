@@ -95,9 +95,9 @@ class Engine {
   std::optional<Error> unusable(const Function& function, const Variant& variant) const;
   models::Router& router();
   io::Core& core();
+  struct Impl;  // for this room's sources
 
  private:
-  struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -12,6 +12,7 @@
 
 #include "base/json.hpp"
 #include "base/money.hpp"
+#include "functions/cases.hpp"
 #include "functions/contract.hpp"
 #include "base/hash.hpp"
 #include "learn/learner.hpp"
@@ -92,6 +93,7 @@ struct Function {
   std::optional<int> parallel;           // [run] parallel
   std::vector<Variant> variants;         // in the order of the file
   std::filesystem::path cases;           // empty: there are none
+  CaseColumns case_columns;              // how to read them
 
   const Variant* find(std::string_view variant) const;
   Result<const Variant*> variant(std::string_view name) const;  // kNotFound with did you mean

@@ -1,0 +1,136 @@
+#pragma once
+// The inside of the engine: what all cores share, and what a kind of body must be able to do.
+// Private to the room.
+
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/hash.hpp"
+#include "base/log.hpp"
+#include "functions/engine.hpp"
+#include "functions/examples.hpp"
+#include "functions/fits.hpp"
+#include "functions/once.hpp"
+#include "io/blocking_pool.hpp"
+#include "io/channel.hpp"
+
+namespace sighter::functions {
+
+// Any thread.
+struct Shared::Impl {
+  Impl(Project snapshot, models::Hub& models, store::Store* rows, const Clock& the_clock, Log& the_log);
+
+  using Set = std::shared_ptr<const ExampleSet>;
+  Once<Set>& set_of(const Function& function);
+  Vectors find_vectors(const Function& function, const std::string& model);
+  void keep_vectors(const Function& function, const std::string& model, Vectors vectors);
+  // The fits of a learned variant; those of subsets are few and the oldest goes first.
+  std::shared_ptr<Fits> fits(const Function& function, const Variant& variant, const Set& set,
+                             const Vectors& vectors, const Subset& only);
+  // Whether this is the first row with that configuration.
+  bool first_of(const Digest& config);
+
+  const Project project;
+  models::Hub& hub;
+  store::Store* store;
+  const Clock& clock;
+  Log& log;
+  IdMaker ids;
+  io::BlockingPool pool;
+
+ private:
+  std::mutex mutex_;
+  std::map<const Function*, std::unique_ptr<Once<Set>>> sets_;
+  std::map<std::pair<const Function*, std::string>, Vectors> vectors_;
+  std::list<std::pair<Digest, std::shared_ptr<Fits>>> fits_;  // the latest first
+  std::set<Digest> configs_;
+};
+
+// One application on its way. Lives in the frame of Engine::apply.
+struct Call {
+  const Function* function = nullptr;
+  const Variant* variant = nullptr;
+  Json input;
+  ApplyOptions options;
+  Id id;
+  Id trace;
+};
+
+// What a body came to. A failure may have cost something too.
+struct Outcome {
+  Result<Json> output = Json();
+  std::optional<double> confidence = {};
+  std::vector<double> probabilities = {};
+  std::optional<wire::Usage> usage = {};
+  std::optional<NanoUsd> cost = NanoUsd{};           // of its own physical requests
+  std::optional<NanoUsd> inner_cost = NanoUsd{};     // of the calls that it made
+  std::optional<std::chrono::microseconds> latency = {};  // where it is not that of the clock
+  std::optional<std::chrono::microseconds> first_token = {};
+  std::string model = {};  // as it was asked for
+  std::string route = {};
+  std::string finish_reason = {};
+  std::string extras = {};
+  Json tried = Json::array();  // what was tried before the answer, and why it failed
+  std::vector<models::Attempt> attempts = {};
+  bool reused = false;  // of a cascade: all of its steps were
+};
+
+void add_cost(std::optional<NanoUsd>& sum, const std::optional<NanoUsd>& more);
+void add_usage(std::optional<wire::Usage>& sum, const std::optional<wire::Usage>& more);
+
+// A call whose body knows exactly what it will be given, but has not been asked yet.
+class Work {
+ public:
+  virtual ~Work() = default;
+  // Of what the body is really given; nullopt: an output of it cannot be used again as a whole.
+  virtual std::optional<Digest> fingerprint() const = 0;
+  virtual io::Task<Outcome> run() = 0;
+};
+
+// One variant on one core.
+class Body {
+ public:
+  virtual ~Body() = default;
+  virtual std::optional<Error> unusable() const = 0;
+  virtual io::Task<Status> prepare(bool judged, const ApplyOptions& options) = 0;
+  // `call` outlives the work.
+  virtual io::Task<Result<std::unique_ptr<Work>>> plan(const Call& call) = 0;
+};
+
+struct Engine::Impl {
+  Impl(Engine& the_engine, io::Core& the_core, Shared& the_shared);
+  Body& body(const Function& function, const Variant& variant);
+  io::Task<Result<Shared::Impl::Set>> examples(const Function& function);
+
+  Engine& engine;
+  io::Core& core;
+  Shared::Impl& shared;
+  models::Router router;
+  io::Gate embedding;  // of cases: one at a time
+  std::map<const Variant*, std::unique_ptr<Body>> bodies;
+};
+
+std::unique_ptr<Body> make_code_body(Engine::Impl& engine, const Function& function, const Variant& variant);
+std::unique_ptr<Body> make_learned_body(Engine::Impl& engine, const Function& function, const Variant& variant);
+std::unique_ptr<Body> make_prompt_body(Engine::Impl& engine, const Function& function, const Variant& variant);
+std::unique_ptr<Body> make_cascade_body(Engine::Impl& engine, const Function& function, const Variant& variant);
+
+// Writes the rows of a call; with options.durable returns only once they are on the disk.
+struct Record {
+  const Call* call = nullptr;
+  SystemTime start{};
+  std::chrono::microseconds latency{0};
+  std::optional<Digest> fingerprint;
+};
+io::Task<Status> record(Engine::Impl& engine, Record what, const Outcome& outcome);
+// The answer that a stored row holds.
+Result<Applied> applied_from(const store::CallRow& row, const Variant& variant, const Digest& fingerprint);
+
+}  // namespace sighter::functions
