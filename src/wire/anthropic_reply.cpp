@@ -8,7 +8,9 @@ namespace sighter::wire::anthropic {
 namespace {
 
 constexpr Dialect kMe = Dialect::kAnthropic;
-constexpr std::string_view kStructure[] = {"type", "object", "role", "status", "index"};
+// "reasoning..." that stays with the rest repeats blocks of thinking.
+constexpr std::string_view kStructure[] = {
+    "type", "object", "role", "status", "index", "reasoning", "reasoning_content"};
 using Mode = ObjectReader::Mode;
 
 std::int64_t count(const Json& json, std::string_view name) {
@@ -143,11 +145,9 @@ Encoded encode_reply(const ChatReply& reply, const EncodeOptions& options) {
     refused = refused || block.as<Refusal>() != nullptr;
   }
   out += ']';
-  if (choice.finish.kind != FinishReason::Kind::kNone) {
+  if (!own || choice.finish.kind != FinishReason::Kind::kNone) {
     writer.string("stop_reason",
-                  refused && !own ? "refusal" : stop_word(choice.finish, reply.dialect));
-  } else if (!own) {
-    writer.raw("stop_reason", "null");
+                  refused && !own ? "refusal" : stop_word(choice.settled_finish(), reply.dialect));
   }
   if (!choice.stop_sequence.empty()) {
     writer.string("stop_sequence", choice.stop_sequence);

@@ -8,8 +8,9 @@ namespace sighter::wire::anthropic {
 namespace {
 
 constexpr Dialect kMe = Dialect::kAnthropic;
-constexpr std::string_view kStructure[] = {"type",  "object", "role",     "status",
-                                           "index", "id",     "reasoning"};
+// "reasoning..." that stays with the rest repeats blocks of thinking.
+constexpr std::string_view kStructure[] = {"type",  "object", "role",      "status",
+                                           "index", "id",     "reasoning", "reasoning_content"};
 constexpr std::int64_t kBudgetMin = 1024;  // the least that the provider takes
 
 bool is_system(const Message& message) {

@@ -75,6 +75,17 @@ std::string Message::all_text() const {
   return out;
 }
 
+FinishReason Choice::settled_finish() const {
+  if (finish.kind != FinishReason::Kind::kNone) return finish;
+  for (const Block& block : message.content) {
+    const ToolCall* call = block.as<ToolCall>();
+    if (call != nullptr && call->kind != ToolCall::Kind::kProvider) {
+      return FinishReason{.kind = FinishReason::Kind::kToolCalls};
+    }
+  }
+  return FinishReason{.kind = FinishReason::Kind::kStop};
+}
+
 std::string ChatReply::text() const {
   return choices.empty() ? std::string() : choices.front().message.all_text();
 }

@@ -286,6 +286,9 @@ struct Choice {
   std::int64_t index = 0;
   Message message{.role = Role::kAssistant};
   FinishReason finish{};
+  // `finish`; where the provider did not say: tool calls or a plain stop, by what the message
+  // holds.
+  FinishReason settled_finish() const;
   std::string stop_sequence{};     // the one that was written
   std::optional<Json> logprobs{};  // in the shape of Chat Completions, whatever the dialect
   Extra extra{};

@@ -99,7 +99,8 @@ bool says_nothing(const Json& value) {
     case Json::Type::kArray:
       return value.as_array().empty();
     case Json::Type::kObject:
-      return value.as_object().empty();
+      return std::all_of(value.as_object().begin(), value.as_object().end(),
+                         [](const auto& member) { return says_nothing(member.second); });
     default:
       return false;
   }

@@ -75,7 +75,7 @@ class Commas {
   bool first_ = true;
 };
 
-// True for null, "", [] and {}: a member of another dialect that says nothing.
+// True for null, "", [], {} and objects of nothing else: a member that says nothing elsewhere.
 bool says_nothing(const Json& value);
 
 // What `dialect` could not express of one request or reply.

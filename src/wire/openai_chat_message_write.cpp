@@ -83,8 +83,10 @@ void write_detail(std::string& out, const Block& block, Losses& losses) {
 
 // Only a plain text can be written as a bare string.
 bool MessageWriter::bare(const Block& block) const {
-  return block.as<Text>() != nullptr && !block.cache_control.has_value() &&
-         (block.extra.members.empty() || !losses_.own(block.extra));
+  if (block.as<Text>() == nullptr) return false;
+  const bool own = losses_.own(block.extra);
+  const bool marks = own || (quirks_ != nullptr && quirks_->cache_control);
+  return (!block.cache_control.has_value() || !marks) && (block.extra.members.empty() || !own);
 }
 
 std::string MessageWriter::tool_id(std::string_view id) const {
@@ -247,6 +249,7 @@ void MessageWriter::write_content(ObjectWriter& writer, const Message& message,
     std::string joined;
     for (const Block* block : parts) {
       losses_.foreign(block->extra, "messages.content", kStructure);
+      if (block->cache_control.has_value()) losses_.approximate("cache_control");
       if (parts.size() > 1) joined += block->as<Text>()->text;
     }
     writer.string("content", parts.size() > 1 ? joined : parts[0]->as<Text>()->text);

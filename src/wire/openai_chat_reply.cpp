@@ -116,6 +116,11 @@ Usage decode_usage(Json json) {
        {"prompt_cache_hit_tokens", "cached_tokens", "num_cached_tokens"}) {
     if (usage.cache_read == 0) usage.cache_read = count(json.find(name));
   }
+  // Some count what they read and wrote twice; parts of a total are no more than it.
+  usage.cache_read =
+      std::clamp<std::int64_t>(usage.cache_read, 0, std::max<std::int64_t>(usage.input, 0));
+  usage.cache_write = std::clamp<std::int64_t>(
+      usage.cache_write, 0, std::max<std::int64_t>(usage.input - usage.cache_read, 0));
   if (const Json* cost = json.find("cost"); cost != nullptr && cost->is_number()) {
     usage.cost_usd = Number(JsonNumber{cost->number_text()});
   }
@@ -203,10 +208,8 @@ Encoded encode_reply(const ChatReply& reply, const EncodeOptions& options) {
     } else if (!own) {
       one.raw("logprobs", "null");
     }
-    if (choice.finish.kind != FinishReason::Kind::kNone) {
-      one.string("finish_reason", finish_word(choice.finish, reply.dialect));
-    } else if (!own) {
-      one.string("finish_reason", "stop");
+    if (!own || choice.finish.kind != FinishReason::Kind::kNone) {
+      one.string("finish_reason", finish_word(choice.settled_finish(), reply.dialect));
     }
     losses.rest(one, choice.extra, "choices", kStructure);
     one.end();

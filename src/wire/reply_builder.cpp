@@ -185,6 +185,7 @@ std::vector<Delta> deltas_of(ChatReply reply) {
   out.emplace_back(std::move(start));
   for (Choice& choice : reply.choices) {
     const int number = static_cast<int>(choice.index);
+    FinishReason finish = choice.settled_finish();
     out.emplace_back(MessageExtra{.choice = number, .extra = std::move(choice.message.extra)});
     if (choice.logprobs.has_value())
       out.emplace_back(LogprobsDelta{number, std::move(*choice.logprobs)});
@@ -194,7 +195,7 @@ std::vector<Delta> deltas_of(ChatReply reply) {
       out.emplace_back(ChoiceExtra{.choice = number, .extra = std::move(choice.extra)});
     }
     out.emplace_back(Finish{.choice = number,
-                            .reason = std::move(choice.finish),
+                            .reason = std::move(finish),
                             .stop_sequence = std::move(choice.stop_sequence)});
   }
   if (reply.usage.has_value()) out.emplace_back(UsageDelta{std::move(*reply.usage)});

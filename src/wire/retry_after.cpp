@@ -28,7 +28,7 @@ std::optional<double> take_number(std::string_view& text) {
   double value = 0;
   const auto [end, code] =
       std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
-  if (code != std::errc() || !(value >= 0)) return std::nullopt;
+  if (code != std::errc() || !std::isfinite(value) || !(value >= 0)) return std::nullopt;
   text.remove_prefix(static_cast<std::size_t>(end - text.data()));
   return std::min(value, 1e7);
 }

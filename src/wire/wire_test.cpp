@@ -1,0 +1,290 @@
+// Errors, waiting times, quirks, media, embeddings and the small things.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "wire/anthropic.hpp"
+#include "wire/effort.hpp"
+#include "wire/embeddings.hpp"
+#include "wire/errors.hpp"
+#include "wire/media.hpp"
+#include "wire/openai_chat.hpp"
+
+namespace sighter::wire {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+// ---- errors
+
+struct ErrorCase {
+  int status;
+  std::string body;
+  Kind kind;
+  std::string message;
+};
+
+TEST(Errors, EveryShapeKeepsTheWords) {
+  const std::vector<ErrorCase> cases{
+      {429, R"({"error":{"message":"slow down","type":"requests","code":"rate_limit_exceeded"}})",
+       Kind::kRateLimited, "slow down"},
+      {429,
+       R"({"error":{"message":"no money","type":"insufficient_quota","code":"insufficient_quota"}})",
+       Kind::kBudget, "no money"},
+      {400, R"({"error":{"message":"too long","code":"context_length_exceeded"}})", Kind::kTooLarge,
+       "too long"},
+      {400,
+       R"({"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 9 tokens"}})",
+       Kind::kTooLarge, "prompt is too long: 9 tokens"},
+      {529, R"({"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}})",
+       Kind::kUnavailable, "Overloaded"},
+      {401, R"({"error":"bad key"})", Kind::kUnauthorized, "bad key"},
+      {422, R"({"detail":[{"loc":["body"],"msg":"field required"}]})", Kind::kInvalid,
+       R"([{"loc":["body"],"msg":"field required"}])"},
+      {400, R"({"object":"error","message":"bad","type":"BadRequestError","code":400})",
+       Kind::kInvalid, "bad"},
+      {503, "upstream connect error\n", Kind::kUnavailable, "upstream connect error"},
+      {502,
+       "<html><head><style>p{}</style><title>502 Bad "
+       "Gateway</title></head><body><h1>Bad</h1></body></html>",
+       Kind::kUnavailable, "502 Bad Gateway Bad"},
+      {500, "", Kind::kUpstream, ""},
+      {400, R"([{"error":{"code":400,"message":"API key not valid","status":"INVALID_ARGUMENT"}}])",
+       Kind::kInvalid, "API key not valid"},
+      {504, "{\"truncated", Kind::kTimeout, "{\"truncated"},
+      {404,
+       R"({"error":{"message":"no such model","type":"invalid_request_error","code":"model_not_found"}})",
+       Kind::kNotFound, "no such model"},
+  };
+  for (const ErrorCase& c : cases) {
+    const WireError error = openai_chat::decode_error(c.status, c.body);
+    EXPECT_EQ(error.kind, c.kind) << c.body;
+    EXPECT_EQ(error.message, c.message);
+    EXPECT_EQ(error.status, c.status);
+  }
+}
+
+TEST(Errors, LongAndIllFormedWordsAreMadeSafe) {
+  const WireError error = anthropic::decode_error(500, std::string(9000, 'x') + "\xff");
+  EXPECT_LE(error.message.size(), 2003u);
+  const WireError bytes = anthropic::decode_error(500,
+                                                  "a\xff"
+                                                  "b");
+  EXPECT_EQ(bytes.message,
+            "a\xEF\xBF\xBD"
+            "b");
+}
+
+TEST(Errors, AreSaidInTheClientsDialect) {
+  const WireError error = anthropic::decode_error(
+      429, R"({"type":"error","error":{"type":"rate_limit_error","message":"slow"}})");
+  EXPECT_EQ(
+      openai_chat::encode_error(error),
+      R"({"error":{"message":"slow","type":"rate_limit_error","param":null,"code":"rate_limit_exceeded"}})");
+  EXPECT_EQ(anthropic::encode_error(error),
+            R"({"type":"error","error":{"type":"rate_limit_error","message":"slow"}})");
+  const WireError own = to_wire_error(Error{Kind::kNotFound, "no model m", "see /v1/models"});
+  EXPECT_EQ(own.status, 404);
+  EXPECT_EQ(
+      anthropic::encode_error(own),
+      R"({"type":"error","error":{"type":"not_found_error","message":"no model m; see /v1/models"}})");
+}
+
+TEST(Errors, BecomeAnErrorOfTheHouse) {
+  const WireError error = openai_chat::decode_error(
+      429, R"({"error":{"message":"slow","code":"rate_limit_exceeded"}})");
+  EXPECT_EQ(error.to_error("openai").what, "openai answered 429 (rate_limit_exceeded): slow");
+  EXPECT_EQ(error.to_error("openai").kind, Kind::kRateLimited);
+}
+
+TEST(Errors, GooglesDelayIsRead) {
+  const WireError error = read_error(
+      Dialect::kGemini, 429,
+      std::string_view(
+          R"({"error":{"message":"m","status":"RESOURCE_EXHAUSTED","details":[{"@type":"x"},{"retryDelay":"13.5s"}]}})"));
+  EXPECT_EQ(error.retry_after, 13500ms);
+}
+
+// ---- waiting
+
+std::optional<std::chrono::milliseconds> wait(std::vector<HeaderView> headers) {
+  // Sun, 06 Nov 1994 08:49:37 GMT
+  return retry_after(headers, std::chrono::sys_time<std::chrono::microseconds>(784'111'777s));
+}
+
+TEST(RetryAfter, ReadsEveryForm) {
+  EXPECT_EQ(wait({{"Retry-After", "3"}}), 3s);
+  EXPECT_EQ(wait({{"retry-after", "0.25"}}), 250ms);
+  EXPECT_EQ(wait({{"retry-after", "9"}, {"Retry-After-Ms", "120"}}), 120ms);
+  EXPECT_EQ(wait({{"retry-after", "Sun, 06 Nov 1994 08:50:37 GMT"}}), 60s);
+  EXPECT_EQ(wait({{"retry-after", "Sun, 06 Nov 1994 08:00:00 GMT"}}), 0s);
+  EXPECT_EQ(wait({{"x-ratelimit-remaining-tokens", "0"}, {"x-ratelimit-reset-tokens", "6m0s"}}),
+            6min);
+  EXPECT_EQ(
+      wait({{"x-ratelimit-remaining-requests", "0"}, {"x-ratelimit-reset-requests", "120ms"}}),
+      120ms);
+  EXPECT_EQ(
+      wait({{"x-ratelimit-remaining-requests", "5"}, {"x-ratelimit-reset-requests", "120ms"}}),
+      std::nullopt);
+  EXPECT_EQ(wait({{"anthropic-ratelimit-tokens-remaining", "0"},
+                  {"anthropic-ratelimit-tokens-reset", "1994-11-06T08:49:47Z"}}),
+            10s);
+}
+
+TEST(RetryAfter, RefusesWhatItCannotRead) {
+  for (const char* text : {"", "soon", "-1", "1e999", "nan", "inf", "Sun, 99 Nov 1994 08:49:37 GMT",
+                           "Sun, 06 Xyz 1994 08:49:37 GMT", "3 parsecs"}) {
+    EXPECT_EQ(wait({{"retry-after", text}}), std::nullopt) << text;
+  }
+  EXPECT_EQ(wait({}), std::nullopt);
+}
+
+// ---- quirks, efforts, media
+
+TEST(QuirksTable, IsFoundByNameThenByHost) {
+  EXPECT_EQ(quirks_of("groq").provider, "groq");
+  EXPECT_EQ(quirks_of("mine", "https://api.groq.com/openai/v1").provider, "groq");
+  EXPECT_EQ(quirks_of("lab", "http://127.0.0.1:8000/v1").provider, "");
+  EXPECT_EQ(quirks_of("x", "http://localhost:11434/v1").provider, "ollama");
+  EXPECT_EQ(quirks_table()[0].provider, "openai");
+}
+
+TEST(Effort, WordsAndTokensAgree) {
+  for (const char* word : {"none", "low", "medium", "high"})
+    EXPECT_EQ(effort_of_budget(budget_of_effort(word)), word);
+  EXPECT_TRUE(thinks_by_budget("claude-sonnet-4-5-20250929"));
+  EXPECT_TRUE(thinks_by_budget("us.anthropic.claude-3-7-sonnet-20250219-v1:0"));
+  EXPECT_FALSE(thinks_by_budget("claude-opus-4-8"));
+}
+
+TEST(MediaText, Base64) {
+  EXPECT_EQ(base64_encode("Man"), "TWFu");
+  EXPECT_EQ(base64_encode("Ma"), "TWE=");
+  EXPECT_EQ(base64_encode("M"), "TQ==");
+  EXPECT_EQ(base64_decode("TWE="), "Ma");
+  EXPECT_EQ(base64_decode("TWE"), "Ma");
+  EXPECT_EQ(base64_decode("T"), std::nullopt);
+  EXPECT_EQ(base64_decode("T!=="), std::nullopt);
+  EXPECT_EQ(base64_decode(""), "");
+}
+
+TEST(MediaText, DataUrlsComeBack) {
+  for (const char* url :
+       {"data:image/png;base64,AAAA", "data:,x", "data:text/plain;charset=utf-8;base64,AA",
+        "data:;base64,AA", "https://x/a,b;base64,c"}) {
+    Media media;
+    set_url(media, url);
+    EXPECT_EQ(url_of(media), url);
+  }
+}
+
+TEST(Numbers, KeepTheirTextAndCompareByValue) {
+  EXPECT_EQ(Number(0.7).text, "0.7");
+  EXPECT_TRUE(Number(1) == Number(JsonNumber{"1.0"}));
+  EXPECT_EQ(Number(JsonNumber{"1e-999"}).value(), 0);
+  EXPECT_EQ(Number(JsonNumber{"1e999"}).value(), std::numeric_limits<double>::infinity());
+}
+
+// ---- made by the program
+
+TEST(ProgramMade, ARequestInBothDialects) {
+  ChatRequest request{.model = "m"};
+  request.messages.push_back(Message::text(Role::kSystem, "s"));
+  request.messages.push_back(Message::text(Role::kUser, "u"));
+  request.temperature = 0.5;
+  request.max_tokens = 9;
+  request.reasoning = Reasoning{.effort = "high"};
+  EXPECT_EQ(
+      openai_chat::encode_request(request)->body,
+      R"({"model":"m","messages":[{"role":"system","content":"s"},{"role":"user","content":"u"}],"max_completion_tokens":9,"temperature":0.5,"reasoning_effort":"high"})");
+  request.reasoning.reset();
+  EXPECT_EQ(
+      anthropic::encode_request(request)->body,
+      R"({"model":"m","system":"s","messages":[{"role":"user","content":[{"type":"text","text":"u"}]}],"max_tokens":9,"temperature":0.5})");
+}
+
+TEST(ProgramMade, AReplyInBothDialects) {
+  ChatReply reply{.id = "r", .model = "m"};
+  Choice choice;
+  choice.message.content.emplace_back(Text{.text = "hi"});
+  choice.finish.kind = FinishReason::Kind::kStop;
+  reply.choices.push_back(choice);
+  reply.usage = Usage{.input = 5, .output = 2, .cache_read = 3};
+  EXPECT_EQ(
+      openai_chat::encode_reply(reply, {.now_s = 7}).body,
+      R"({"id":"r","object":"chat.completion","created":7,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"hi","refusal":null},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7,"prompt_tokens_details":{"cached_tokens":3,"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0}}})");
+  EXPECT_EQ(
+      anthropic::encode_reply(reply).body,
+      R"({"id":"r","type":"message","role":"assistant","model":"m","content":[{"type":"text","text":"hi"}],"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":2,"cache_creation_input_tokens":0,"cache_read_input_tokens":3,"output_tokens":2}})");
+}
+
+TEST(CountTokens, LeavesOutWhatIsNotCounted) {
+  const Result<ChatRequest> request = anthropic::decode_request(
+      json_parse(
+          R"({"model":"m","max_tokens":5,"stream":true,"temperature":1,"system":"s","messages":[],"thinking":{"type":"disabled"},"x":1})")
+          .value());
+  ASSERT_TRUE(request);
+  EXPECT_EQ(
+      json_parse(anthropic::encode_count_tokens(*request)->body).value(),
+      json_parse(R"({"model":"m","system":"s","messages":[],"thinking":{"type":"disabled"},"x":1})")
+          .value());
+}
+
+// ---- embeddings
+
+TEST(Embeddings, RequestsSurvive) {
+  for (
+      const char* text :
+      {R"({"model":"m","input":"a"})",
+       R"({"model":"m","input":["a","b"],"dimensions":3,"encoding_format":"base64","user":"u","x":{"y":1.0}})",
+       R"({"model":"m","input":[1,2]})", R"({"model":"m","input":[[1,2],[3]]})"}) {
+    const Json body = json_parse(text).value();
+    const Result<EmbeddingRequest> request = openai_embeddings::decode_request(body);
+    ASSERT_TRUE(request) << request.error().what;
+    EXPECT_EQ(json_parse(openai_embeddings::encode_request(*request).body).value(), body);
+  }
+  EXPECT_FALSE(openai_embeddings::decode_request(json_parse(R"({"input":[1.5]})").value()));
+  EXPECT_FALSE(openai_embeddings::decode_request(json_parse(R"({"input":[]})").value()));
+}
+
+TEST(Embeddings, FloatsAndBase64SayTheSame) {
+  const Json body =
+      json_parse(
+          R"({"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.5,-0.25,0.1]}],"model":"m","usage":{"prompt_tokens":4,"total_tokens":4}})")
+          .value();
+  const Result<EmbeddingReply> reply = openai_embeddings::decode_reply(body);
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(json_parse(openai_embeddings::encode_reply(*reply)).value(), body);
+  const std::string packed = openai_embeddings::encode_reply(*reply, {}, true);
+  const Result<EmbeddingReply> back = openai_embeddings::decode_reply(json_parse(packed).value());
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->data[0].values[1], -0.25);
+  EXPECT_FLOAT_EQ(static_cast<float>(back->data[0].values[2]), 0.1f);
+}
+
+TEST(Embeddings, RecordedExchangesSurvive) {
+  std::ifstream file(std::string(SIGHTER_SOURCE_DIR) +
+                     "/../shared/data/recorded_replies/openai_embeddings.jsonl");
+  if (!file) GTEST_SKIP() << "no recorded exchanges";
+  for (std::string line; std::getline(file, line);) {
+    const Json exchange = json_parse(line).value();
+    const Result<EmbeddingRequest> request =
+        openai_embeddings::decode_request(*exchange.find("request"));
+    ASSERT_TRUE(request);
+    EXPECT_EQ(json_parse(openai_embeddings::encode_request(*request).body).value(),
+              *exchange.find("request"));
+    const Result<EmbeddingReply> reply =
+        openai_embeddings::decode_reply(*exchange.find("response"));
+    ASSERT_TRUE(reply);
+    EXPECT_EQ(reply->data[0].values.size(), 128u);
+    EXPECT_EQ(json_parse(openai_embeddings::encode_reply(*reply)).value(),
+              *exchange.find("response"));
+  }
+}
+
+}  // namespace
+}  // namespace sighter::wire
