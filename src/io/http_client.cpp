@@ -55,7 +55,10 @@ HttpClient::HttpClient(Core& core, BlockingPool& dns, HttpClientOptions options)
     : impl_(std::make_shared<Impl>(core, dns, std::move(options))) {}
 
 HttpClient::~HttpClient() {
-  impl_->core.call([this] { impl_->pool.close_all(); });
+  impl_->core.call([this] {
+    impl_->pool.close_all();
+    impl_.reset();
+  });
 }
 
 std::size_t HttpClient::idle_connections() const {

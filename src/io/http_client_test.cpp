@@ -593,7 +593,8 @@ TEST_F(HttpClientTest, AProxyThatCannotBeUsedIsRefusedInWords) {
 struct PeerSawItClose {
   static Task<void> request(HttpClient& client, std::string url, CancelToken token, Kind& kind) {
     HttpRequest asked{.url = std::move(url)};
-    const Result<HttpReply> reply = co_await client.fetch(std::move(asked), {}, std::move(token));
+    const Deadlines deadlines;
+    const Result<HttpReply> reply = co_await client.fetch(std::move(asked), deadlines, token);
     kind = reply ? Kind::kInternal : reply.error().kind;
   }
   // How long after cancel() the upstream knew.

@@ -35,6 +35,7 @@ struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
   Alarm accept_again;
   std::shared_ptr<boost::asio::ssl::context> tls;
   std::list<Connection*> connections;
+  bool started = false;
   bool stopping = false;
 
  private:
@@ -58,7 +59,7 @@ class Connection final : public ServerRequest, public Responder {
   std::string_view target() const override { return parser_.target(); }
   std::string_view path() const override;
   std::string_view query() const override;
-  const Headers& headers() const override { return const_cast<HttpParser&>(parser_).headers(); }
+  const Headers& headers() const override { return parser_.headers(); }
   std::string_view peer() const override { return peer_; }
   std::optional<std::uint64_t> content_length() const override { return parser_.content_length(); }
   Task<Result<std::string_view>> read_some() override;

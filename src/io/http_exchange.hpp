@@ -113,6 +113,7 @@ class Exchange {
   std::string piece_;  // what read() gave out last
 };
 
+std::string base64(std::string_view bytes);
 // "10 s", "250 ms"
 std::string in_words(Duration duration);
 

@@ -296,6 +296,9 @@ const std::string& HttpParser::target() const {
 Headers& HttpParser::headers() {
   return impl_->message.headers;
 }
+const Headers& HttpParser::headers() const {
+  return impl_->message.headers;
+}
 std::string& HttpParser::body() {
   return impl_->message.body;
 }

@@ -49,6 +49,7 @@ class HttpParser {
   const std::string& method() const;
   const std::string& target() const;
   Headers& headers();
+  const Headers& headers() const;
   // Body bytes since it was last emptied; the caller moves them out or clears them.
   std::string& body();
 

@@ -166,6 +166,7 @@ Status HttpServer::start() {
     Status set = set_certificate(options.tls_certificate_pem, options.tls_key_pem);
     if (!set) return set;
   }
+  impl_->started = true;
   impl_->accept();
   return {};
 }

@@ -55,6 +55,7 @@ struct HttpServerOptions {
   Log* log = nullptr;  // faults of handlers and of accept
 };
 
+// A request and its Responder are used by one coroutine: never a read beside a write.
 class ServerRequest {
  public:
   virtual ~ServerRequest() = default;

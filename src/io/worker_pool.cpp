@@ -198,7 +198,7 @@ WorkerPool::WorkerPool(Core& core, ProcessSpec spec, WorkerPoolOptions options)
     : impl_(std::make_shared<Impl>(core, std::move(spec), std::move(options))) {}
 
 WorkerPool::~WorkerPool() {
-  impl_->core.call([this] { impl_->idle.clear(); });
+  impl_->core.call([this] { impl_.reset(); });
 }
 
 WorkerPoolStats WorkerPool::stats() const {
