@@ -100,6 +100,43 @@ bool is_authority(std::string_view text, bool international) {
   return std::ranges::all_of(port, is_digit);
 }
 
+bool is_percent_encoded(std::string_view text) {
+  return text.size() >= 3 && text[0] == '%' && is_hex(text[1]) && is_hex(text[2]);
+}
+
+// RFC 6570, section 2.3: name with inner dots, then "*" or ":" and 1 to 9999.
+bool is_template_variable(std::string_view text) {
+  if (text.ends_with('*')) {
+    text.remove_suffix(1);
+  } else if (const std::size_t colon = text.find(':'); colon != text.npos) {
+    const std::string_view prefix = text.substr(colon + 1);
+    if (prefix.empty() || prefix.size() > 4 || prefix[0] == '0' ||
+        !std::ranges::all_of(prefix, is_digit))
+      return false;
+    text = text.substr(0, colon);
+  }
+  if (text.empty() || text.starts_with('.') || text.ends_with('.') || text.contains(".."))
+    return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '%' ? !is_percent_encoded(text.substr(i))
+                 : !(is_alpha(c) || is_digit(c) || c == '_' || c == '.'))
+      return false;
+  }
+  return true;
+}
+
+// What stands between the braces.
+bool is_template_expression(std::string_view text) {
+  if (!text.empty() && std::string_view("+#./;?&=,!@|").contains(text[0])) text.remove_prefix(1);
+  for (std::size_t at = 0; at <= text.size();) {
+    const std::size_t end = std::min(text.find(',', at), text.size());
+    if (!is_template_variable(text.substr(at, end - at))) return false;
+    at = end + 1;
+  }
+  return true;
+}
+
 bool parts_are_valid(const Uri& uri, bool international) {
   if (uri.scheme && !is_scheme(*uri.scheme)) return false;
   if (uri.authority && !is_authority(*uri.authority, international)) return false;
@@ -191,34 +228,14 @@ bool is_uri_reference(std::string_view text, bool international) {
 bool is_uri_template(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
-    if (c == '}' || c == ' ' || c == '"' || c == '\'' || c == '<' || c == '>' || c == '\\' ||
-        c == '^' || c == '`' || c == '|' || static_cast<unsigned char>(c) < 0x20) {
+    if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7F ||
+        std::string_view("}\"<>\\^`|").contains(c))
       return false;
-    }
-    if (c == '%' && (i + 2 >= text.size() || !is_hex(text[i + 1]) || !is_hex(text[i + 2])))
-      return false;
+    if (c == '%' && !is_percent_encoded(text.substr(i))) return false;
     if (c != '{') continue;
     const std::size_t close = text.find('}', i);
-    if (close == text.npos) return false;
-    std::string_view inside = text.substr(i + 1, close - i - 1);
-    if (!inside.empty() && std::string_view("+#./;?&=,!@|").contains(inside[0]))
-      inside.remove_prefix(1);
-    if (inside.empty()) return false;
-    bool empty_name = true;
-    for (std::size_t k = 0; k < inside.size(); ++k) {
-      const char d = inside[k];
-      if (d == ',') {
-        if (empty_name) return false;
-        empty_name = true;
-      } else if (is_alpha(d) || is_digit(d) || d == '_' || d == '.' || d == '%') {
-        empty_name = false;
-      } else if (d == ':' && !empty_name && k + 1 < inside.size() && is_digit(inside[k + 1])) {
-        while (k + 1 < inside.size() && is_digit(inside[k + 1])) ++k;
-      } else if (d != '*' || empty_name) {
-        return false;
-      }
-    }
-    if (empty_name) return false;
+    if (close == text.npos || !is_template_expression(text.substr(i + 1, close - i - 1)))
+      return false;
     i = close;
   }
   return true;
