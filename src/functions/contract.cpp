@@ -9,6 +9,7 @@
 #include "base/file.hpp"
 #include "base/limits.hpp"
 #include "base/similar.hpp"
+#include "base/utf8.hpp"
 
 namespace sighter::functions {
 namespace {
@@ -60,6 +61,12 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
+// The beginning of a text, for a message.
+std::string shown(std::string_view text) {
+  const std::string_view begin = text.substr(0, 80);
+  return std::string(begin.substr(0, complete_utf8_prefix(begin)));
+}
+
 bool same_letters(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
     return std::tolower(static_cast<unsigned char>(x)) == std::tolower(static_cast<unsigned char>(y));
@@ -79,7 +86,7 @@ Result<Json> read_label(std::string_view text, const std::vector<std::string>& l
       if (same_letters(candidate, label)) return Json(label);
     }
   }
-  return fail(Kind::kInvalid, fmt::format("'{}' is not one of the labels", std::string(word.substr(0, 80))), fmt::format("answer with one of: {}", fmt::join(labels, ", ")));
+  return fail(Kind::kInvalid, fmt::format("'{}' is not one of the labels", shown(word)), fmt::format("answer with one of: {}", fmt::join(labels, ", ")));
 }
 
 // The JSON value inside a model's text: all of it, what a Markdown fence holds, or from the first
@@ -237,7 +244,7 @@ Status OutputContract::check(const Json& output) const {
   if (!output.is_string()) return fail(Kind::kInvalid, fmt::format("the output must be a string, not {}", output.type_name()));
   if (form_ == Form::kText) return {};
   if (std::find(labels_.begin(), labels_.end(), output.as_string()) != labels_.end()) return {};
-  return fail(Kind::kInvalid, fmt::format("'{}' is not one of the labels", output.as_string().substr(0, 80)), did_you_mean(output.as_string(), labels_));
+  return fail(Kind::kInvalid, fmt::format("'{}' is not one of the labels", shown(output.as_string())), did_you_mean(output.as_string(), labels_));
 }
 
 Result<Json> OutputContract::read(std::string_view text) const {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/limits.hpp"
+#include "base/utf8.hpp"
 #include "functions/prompt_render.hpp"
 #include "functions/requests.hpp"
 #include "text/schema_strict.hpp"
@@ -259,6 +259,12 @@ bool wants_tools(const wire::ChatReply& reply) {
   });
 }
 
+std::string shortened(std::string text) {
+  constexpr std::size_t kBytesMax = 2000;
+  if (text.size() > kBytesMax) text.resize(complete_utf8_prefix(std::string_view(text).substr(0, kBytesMax)));
+  return text;
+}
+
 std::string misfit(const Error& error, const wire::ChatReply& reply) {
   const bool cut = !reply.choices.empty() && reply.choices.front().finish.kind == wire::FinishReason::Kind::kLength;
   return cut ? error.what + " (the answer was cut at max_tokens)" : error.what;
@@ -295,7 +301,7 @@ io::Task<Outcome> ChatWork::run() {
       co_return outcome;
     }
     const std::string problem = misfit(value.error(), reply);
-    outcome.tried.as_array().push_back(Json::object({{"answer", reply.text().substr(0, 2000)}, {"error", problem}}));
+    outcome.tried.as_array().push_back(Json::object({{"answer", shortened(reply.text())}, {"error", problem}}));
     if (repaired || !runner_.prompt().repair || value.error().kind == Kind::kUpstream) {
       outcome.output = std::unexpected(Error{Kind::kUpstream, "the model's answer does not fit: " + problem, value.error().hint});
       co_return outcome;
