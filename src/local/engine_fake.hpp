@@ -3,6 +3,7 @@
 // log-odds of the next token depend on all tokens before it, in order, so that a mistake in what a
 // sequence holds changes every number. It counts what it computes and refuses what llama.cpp would.
 
+#include <atomic>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -20,9 +21,9 @@ inline constexpr std::size_t kFakeVocabulary = 256;
 
 // What all sessions of an engine did, and what they shall do.
 struct FakeWork {
-  int decoded = 0;   // tokens
-  int batches = 0;
-  int sessions = 0;
+  std::atomic<int> decoded = 0;  // tokens
+  std::atomic<int> batches = 0;
+  std::atomic<int> sessions = 0;
   int fail_at_batch = -1;                  // this batch (from 0) fails with kInternal
   std::stop_source* stop_at_batch = nullptr;  // cancelled from within a batch
   std::string writes;  // not empty: after "prompt" the likeliest continuation is this, then the end

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 
 #include "base/random.hpp"
@@ -291,6 +292,25 @@ TEST(Pool, NeverMakesMoreContextsThanAllowed) {
   const auto model = model_over(work, 2);
   for (int i = 0; i < 20; ++i) ASSERT_TRUE(model->score(score_request(std::string(20, static_cast<char>('a' + i)), {{"", "x"}})));
   EXPECT_EQ(work.sessions, 2);
+}
+
+TEST(Pool, ManyThreadsGetTheSameNumbers) {
+  FakeWork unused;
+  const auto model = model_over(unused, 3);
+  std::vector<std::jthread> threads;
+  std::atomic<int> right = 0;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&, t] {
+      const std::string prefix = "thread " + std::to_string(t % 3) + " asks";
+      for (int i = 0; i < 50; ++i) {
+        const std::string text = "item " + std::to_string(i);
+        const auto reply = model->score(score_request(prefix, {{"", text}, {"x", text}}));
+        right += reply && std::abs(reply->logprobs[0] - expected_logprob(FakeWork{}, prefix, text)) < 1e-5;
+      }
+    });
+  }
+  threads.clear();
+  EXPECT_EQ(right.load(), 400);
 }
 
 TEST(Pool, WaitingForAContextEndsWhenCancelled) {

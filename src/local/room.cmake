@@ -16,7 +16,7 @@ if(SIGHTER_LOCAL)
   if(llama_FOUND)
     # The library's interface drifts: one that llama_api.cpp was not written for is left alone.
     include(CheckCXXSourceCompiles)
-    string(MD5 sighter_llama_check "${llama_DIR}")
+    string(MD5 sighter_llama_check "${llama_DIR} ${LLAMA_VERSION}")
     set(CMAKE_REQUIRED_INCLUDES "${LLAMA_INCLUDE_DIR}")
     set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY) # the headers tell; linking needs the C language
     set(CMAKE_REQUIRED_QUIET TRUE)
