@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <string_view>
 
 #include "base/utf8.hpp"
@@ -15,7 +14,8 @@ using Duration = std::chrono::steady_clock::duration;
 namespace {
 
 constexpr std::size_t kBarColumns = 20;
-constexpr double kAverageSeconds = 10;
+constexpr std::chrono::seconds kSampleEvery{1};
+constexpr std::size_t kSamples = 16;
 
 double seconds(Duration time) {
   return std::chrono::duration<double>(time).count();
@@ -74,26 +74,26 @@ std::string progress_line(const ProgressState& state, Duration elapsed,
 Progress::Progress(Terminal& terminal, const Clock& clock, std::string what)
     : terminal_(terminal), clock_(clock) {
   state_.what = std::move(what);
-  started_ = drawn_ = measured_ = clock_.steady_now();
+  started_ = drawn_ = clock_.steady_now();
+  recent_.emplace_back(started_, 0);
 }
 
 Progress::~Progress() {
   finish();
 }
 
-// Seconds to go by the recent rate. Rows that were stored before the start come in one burst, which
-// an average since the start would take for speed.
+// The time to go by the rate of the last seconds. Rows that were stored before the start come in
+// one burst, which an average since the start would take for speed.
 std::optional<Duration> Progress::left(SteadyTime now) {
-  const double passed = seconds(now - measured_);
-  if (passed >= 0.5) {
-    const double current = static_cast<double>(state_.done - measured_done_) / passed;
-    const double weight = rate_ > 0 ? 1 - std::exp(-passed / kAverageSeconds) : 1;
-    rate_ += weight * (current - rate_);
-    measured_ = now;
-    measured_done_ = state_.done;
+  if (recent_.empty() || now - recent_.back().first >= kSampleEvery) {
+    recent_.emplace_back(now, state_.done);
   }
-  if (rate_ <= 0 || state_.total <= state_.done || seconds(now - started_) < 2) return {};
-  const double rest = static_cast<double>(state_.total - state_.done) / rate_;
+  while (recent_.size() > kSamples) recent_.pop_front();
+  const auto& [since, done_then] = recent_.front();
+  if (now - since < kSampleEvery || state_.done <= done_then) return {};
+  if (state_.total <= state_.done) return {};
+  const double rate = static_cast<double>(state_.done - done_then) / seconds(now - since);
+  const double rest = static_cast<double>(state_.total - state_.done) / rate;
   if (rest > 1e6) return {};
   return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(rest));
 }
@@ -102,16 +102,16 @@ void Progress::update(std::uint64_t done, std::uint64_t total, std::optional<Nan
                       std::string note) {
   const std::lock_guard lock(mutex_);
   if (finished_ || terminal_.quiet()) return;
-  measured_done_ = std::min(measured_done_, done);
+  if (done < state_.done) recent_.clear();  // another piece of work
   state_.done = done;
   state_.total = total;
   state_.spent = spent;
   state_.note = std::move(note);
   const SteadyTime now = clock_.steady_now();
+  const std::optional<Duration> rest = left(now);
   const Duration pause = terminal_.err_can_redraw() ? Duration(kRedraw) : Duration(kPlainLine);
   if (now - drawn_ < pause) return;
   drawn_ = now;
-  const std::optional<Duration> rest = left(now);
   if (terminal_.err_can_redraw()) {
     const std::size_t width = terminal_.width() - 1;  // the last column would wrap
     terminal_.status_line(

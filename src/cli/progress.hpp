@@ -4,9 +4,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/clock.hpp"
 #include "base/money.hpp"
@@ -53,9 +55,8 @@ class Progress {
   const Clock& clock_;
   std::mutex mutex_;
   ProgressState state_;
-  SteadyTime started_, drawn_, measured_;
-  std::uint64_t measured_done_ = 0;
-  double rate_ = 0;  // items a second, an exponential average over about ten seconds
+  SteadyTime started_, drawn_;
+  std::deque<std::pair<SteadyTime, std::uint64_t>> recent_;  // what was done when, the last seconds
   bool finished_ = false;
   unsigned turn_ = 0;
 };

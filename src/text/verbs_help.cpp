@@ -83,7 +83,7 @@ struct Line {
 std::string two_columns(const std::vector<Line>& lines, const HelpLook& look) {
   std::size_t left = 0;
   for (const Line& line : lines) left = std::max(left, line.left.size());
-  left = std::min(left, look.width / 3 + 4);
+  left = std::min(left, look.width / 3 + 2);
   const std::size_t indent = left + 4;
   std::string out;
   for (const Line& line : lines) {
@@ -150,8 +150,9 @@ std::string help_overview(const Verbs& verbs, const HelpLook& look) {
 
 std::string help_verb(const Verb& verb, const Verb* child, const HelpLook& look) {
   const Verb& last = child ? *child : verb;
-  std::string out = fmt::format("{}sighter {}{} - {}\n\n", look.bold, verb_name(verb, child),
-                                look.off, last.summary);
+  const std::string name = "sighter " + verb_name(verb, child);
+  std::string out = wrapped(fmt::format("{} - {}", name, last.summary), 0, look.width) + "\n\n";
+  out.replace(0, name.size(), fmt::format("{}{}{}", look.bold, name, look.off));
   out += title("Usage", look) + "  " + wrapped(usage_line(verb, child), 4, look.width) + "\n\n";
   out += paragraphs(last.about, look.width);
   if (!last.children.empty()) {

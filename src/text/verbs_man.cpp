@@ -114,7 +114,7 @@ std::string man_page(const Verbs& verbs, std::string_view version) {
       ".SH FILES\n"
       ".TP\nsighter.toml\nthe project: store, providers, models\n"
       ".TP\nfunctions/NAME/function.toml\na function: contract, bar, bodies\n"
-      ".TP\n.sighter/\nwhat was stored; not for git\n";
+      ".TP\n\\&.sighter/\nwhat was stored; not for git\n";
   return out;
 }
 

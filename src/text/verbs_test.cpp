@@ -42,8 +42,8 @@ TEST(VerbTable, NamesAndLettersAreUnique) {
     const auto add = [&](std::span<const Option> options) {
       for (const Option& option : options) {
         EXPECT_TRUE(names.insert(option.name).second) << verb.name << " --" << option.name;
-        if (option.letter)
-          EXPECT_TRUE(letters.insert(option.letter).second) << verb.name << " -" << option.letter;
+        if (option.letter == 0) continue;
+        EXPECT_TRUE(letters.insert(option.letter).second) << verb.name << " -" << option.letter;
       }
     };
     add((child ? *child : verb).options);
@@ -97,7 +97,8 @@ TEST(VerbHelp, NoLineIsWiderThanTheRoom) {
         bool example = false;  // stays on one line, for copying
         for (const Example& each : leaf.examples)
           example |= line == "  " + std::string(each.command);
-        if (!example) EXPECT_LE(display_width(line), width) << line;
+        if (example) continue;
+        EXPECT_LE(display_width(line), width) << line;
       }
     });
   }
@@ -155,7 +156,7 @@ TEST_P(CompletionScript, OffersEveryVerbAndOption) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shells, CompletionScript, ::testing::Values("bash", "zsh", "fish"),
-                         [](const auto& info) { return std::string(info.param); });
+                         [](const auto& shell) { return std::string(shell.param); });
 
 // What bash would offer for a line, by running the script in it.
 std::string offered_by_bash(const std::string& words, int current) {
