@@ -17,6 +17,7 @@ inline constexpr std::uint32_t kContentText = 1;  // of a message or tool result
 inline constexpr std::uint32_t kNoInput = 2;      // of a tool call: "input" was absent
 inline constexpr std::uint32_t kTyped = 4;        // of a tool: "type": "custom" was said
 inline constexpr std::uint32_t kNoType = 1;       // of a reply: "type": "message" was absent
+inline constexpr std::uint32_t kNoRole = 8;       // of a reply: "role": "assistant" was absent
 }  // namespace forms
 
 // Unknown types are kept raw.

@@ -98,8 +98,8 @@ Result<ChatReply> decode_reply(Json body, const Quirks*) {
   }
   choice.message.extra.dialect = kMe;
   choice.extra.dialect = kMe;
-  reader.constant("role", "assistant");
-  forms = reader.constant("type", "message") ? 0 : forms::kNoType;
+  forms = reader.constant("role", "assistant") ? 0 : forms::kNoRole;
+  if (!reader.constant("type", "message")) forms |= forms::kNoType;
   reader.string("id", reply.id);
   reader.string("model", reply.model);
   std::string word;
@@ -124,7 +124,7 @@ Encoded encode_reply(const ChatReply& reply, const EncodeOptions& options) {
   ObjectWriter writer(out);
   if (!own || !reply.id.empty()) writer.string("id", reply.id);
   if (!losses.form(reply.extra, forms::kNoType)) writer.string("type", "message");
-  writer.string("role", "assistant");
+  if (!losses.form(reply.extra, forms::kNoRole)) writer.string("role", "assistant");
   const std::string_view model =
       options.model.empty() ? std::string_view(reply.model) : options.model;
   if (!own || !model.empty()) writer.string("model", model);

@@ -163,7 +163,8 @@ void decode_reasoning(ObjectReader& reader, ChatRequest& request, Extra& thinkin
     JsonObject* format = inner.object("format");
     const std::string* type =
         format == nullptr ? nullptr : inner.peek("format")->find_string("type");
-    if (type != nullptr && *type == "json_schema") {
+    const Json* schema = format == nullptr ? nullptr : format->find("schema");
+    if (type != nullptr && *type == "json_schema" && schema != nullptr && !schema->is_null()) {
       ResponseFormat response{.kind = ResponseFormat::Kind::kJsonSchema};
       ObjectReader fields(*format, reader.place(), Mode::kLenient);
       fields.constant("type", "json_schema");

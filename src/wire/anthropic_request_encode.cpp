@@ -34,7 +34,7 @@ class RequestWriter {
   Result<Encoded> write() {
     out_.reserve(512);
     ObjectWriter writer(out_);
-    writer.string("model", model_);
+    if (!own_ || !model_.empty()) writer.string("model", model_);
     choose_thinking();
     write_system(writer);
     write_messages(writer);
@@ -159,7 +159,7 @@ class RequestWriter {
   void write_tool(const Tool& tool) {
     ObjectWriter writer(out_);
     if (losses_.form(tool.extra, forms::kTyped)) writer.string("type", "custom");
-    writer.string("name", tool.name);
+    if (!tool.name.empty() || tool.extra.dialect != kMe) writer.string("name", tool.name);
     writer.string_if("description", tool.description);
     if (tool.schema.has_value()) {
       writer.json("input_schema", *tool.schema);

@@ -126,6 +126,7 @@ void MessageWriter::write_role(ObjectWriter& writer, const Message& message) {
 }
 
 void MessageWriter::write_media(const Block& block, const Media& media) {
+  const bool read_here = block.extra.dialect == kMe;
   ObjectWriter part(out_);
   const auto inner_end = [&](ObjectWriter& inner, std::string_view name) {
     inner.inner_rest(block.extra, name, kMe);
@@ -141,7 +142,8 @@ void MessageWriter::write_media(const Block& block, const Media& media) {
         break;
       }
       ObjectWriter inner(part.key(name));
-      inner.string("url", url_of(media));
+      const std::string url = url_of(media);
+      if (!url.empty() || !read_here) inner.string("url", url);
       inner.string_if("detail", media.detail);
       inner_end(inner, name);
       break;
@@ -149,7 +151,7 @@ void MessageWriter::write_media(const Block& block, const Media& media) {
     case Media::Kind::kAudio: {
       part.string("type", "input_audio");
       ObjectWriter inner(part.key("input_audio"));
-      inner.string("data", media.data);
+      if (!media.data.empty() || !read_here) inner.string("data", media.data);
       inner.string_if("format", audio_format(media));
       inner_end(inner, "input_audio");
       break;
@@ -206,10 +208,10 @@ void MessageWriter::write_part(const Block& block) {
   ObjectWriter part(out_);
   if (const Text* text = block.as<Text>()) {
     part.string("type", "text");
-    part.string("text", text->text);
+    if (!text->text.empty() || block.extra.dialect != kMe) part.string("text", text->text);
   } else if (const Refusal* refusal = block.as<Refusal>()) {
     part.string("type", "refusal");
-    part.string("refusal", refusal->text);
+    if (!refusal->text.empty() || block.extra.dialect != kMe) part.string("refusal", refusal->text);
   } else if (const Thinking* thinking = block.as<Thinking>()) {
     part.string("type", "thinking");
     if (!block.extra.members.contains("thinking")) {
@@ -325,7 +327,8 @@ void MessageWriter::write_call(const Block& block, const ToolCall& call) {
   ObjectWriter inner(writer.key(member));
   const bool read_here = block.extra.dialect == kMe;
   if (!read_here || !call.name.empty()) inner.string("name", call.name);
-  if (losses_.form(block.extra, forms::kArgumentsJson)) {
+  // A stream of pieces may have been none together.
+  if (losses_.form(block.extra, forms::kArgumentsJson) && json_parse(call.arguments)) {
     inner.raw("arguments", call.arguments);
   } else if (custom) {
     if (!read_here || !call.arguments.empty()) inner.string("input", call.arguments);

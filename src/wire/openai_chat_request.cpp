@@ -50,7 +50,7 @@ void write_tool(std::string& out, const Tool& tool, Losses& losses, const Quirks
   ObjectWriter writer(out);
   if (!losses.form(tool.extra, forms::kNoType)) writer.string("type", "function");
   ObjectWriter inner(writer.key("function"));
-  inner.string("name", tool.name);
+  if (!tool.name.empty() || tool.extra.dialect != kMe) inner.string("name", tool.name);
   inner.string_if("description", tool.description);
   inner.optional("parameters", tool.schema);
   inner.optional("strict", tool.strict);
@@ -368,8 +368,9 @@ class RequestWriter {
   Result<Encoded> write() {
     out_.reserve(512);
     ObjectWriter writer(out_);
-    writer.string("model",
-                  options_.model.empty() ? std::string_view(request_.model) : options_.model);
+    const std::string_view model =
+        options_.model.empty() ? std::string_view(request_.model) : options_.model;
+    if (!own_ || !model.empty()) writer.string("model", model);
     writer.key("messages") += '[';
     MessageWriter messages(out_, losses_, quirks_, MessageWriter::Side::kRequest);
     for (const Message& message : request_.messages) messages.write(message);

@@ -269,6 +269,8 @@ class Encoder final : public StreamEncoder {
     writer.integer("created", created_s_);
     writer.string("model", model_);
     writer.string_if("service_tier", tier_);
+    writer.skip("choices");
+    writer.skip("usage");
     writer.rest(sticky_);
     head_ += ',';
   }

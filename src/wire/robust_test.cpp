@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <fstream>
 
 #include "base/random.hpp"
@@ -13,6 +14,11 @@
 
 namespace sighter::wire {
 namespace {
+
+// Longer by the environment: WIRE_FUZZ_MS=60000.
+const std::chrono::milliseconds kEach(std::getenv("WIRE_FUZZ_MS")
+                                          ? std::atoi(std::getenv("WIRE_FUZZ_MS"))
+                                          : 700);
 
 constexpr Dialect kDialects[] = {Dialect::kOpenAiChat, Dialect::kAnthropic};
 
@@ -98,7 +104,7 @@ void break_bytes(std::string& text, Random& random) {
 // Runs `step` with seed after seed until its time is over.
 template <class Step>
 void for_a_while(Step&& step) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(700);
+  const auto end = std::chrono::steady_clock::now() + kEach;
   for (std::uint64_t seed = 1; std::chrono::steady_clock::now() < end; ++seed) {
     SCOPED_TRACE(fmt::format("seed {}", seed));
     Random random(seed);
@@ -229,7 +235,8 @@ TEST(Robust, MutatedStreamsEndCompleteOrBroken) {
       for (const Event& event : split_events(out)) {
         EXPECT_TRUE(event.data == "[DONE]" || json_parse(event.data)) << event.data;
       }
-      EXPECT_TRUE(json_parse(codec_of(to)->encode_reply(streamed.builder.reply(), {}).body));
+      const std::string whole = codec_of(to)->encode_reply(streamed.builder.reply(), {}).body;
+      EXPECT_TRUE(json_parse(whole)) << whole;
     }
   });
 }
