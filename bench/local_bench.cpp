@@ -3,10 +3,10 @@
 //
 //   local_bench MODEL.gguf [ROWS] [ROUNDS]          ROWS = 8, ROUNDS = 5
 //
-// Ours: from text to probabilities (tokens, choice of a context, tree, decode, log-softmax). Bare: the
-// tokens are given, the shared prompt was computed before the clock starts, each row is decoded behind
-// it, all labels in one batch; the same log-softmax. Rounds of both alternate; the ratio is that of
-// each pair. One thread, one context.
+// Ours: from text to probabilities (tokens, choice of a context, tree, decode, log-softmax). Bare:
+// the tokens are given, the shared prompt was computed before the clock starts, each row is decoded
+// behind it, all labels in one batch; the same log-softmax. Rounds of both alternate; the ratio is
+// that of each pair. One thread, one context.
 
 #include <fmt/core.h>
 #include <llama.h>
@@ -36,8 +36,8 @@ constexpr int kContextTokens = 2048;
 constexpr int kBatchTokens = 256;
 constexpr int kSequences = 64;
 
-// Both sides compute on the calling thread alone, so its processor time is what they cost, also on a
-// machine that does other things.
+// Both sides compute on the calling thread alone, so its processor time is what they cost, also on
+// a machine that does other things.
 struct Stopwatch {
   static double now(clockid_t clock) {
     timespec time{};
@@ -67,16 +67,20 @@ LabelTask support_task() {
 }
 
 std::vector<std::string> messages(int count) {
-  const std::vector<std::string> starts = {"hello, ", "Since the last update ", "Hi team! ", "second try: ", ""};
-  const std::vector<std::string> ends = {
-      "my card was billed for a plan that I had cancelled", "the search box does not find anything any more",
-      "how do I change the e-mail address of my account?", "what would the large plan cost for a year?",
-      "the courier says that the address does not exist", "where can I read about your privacy rules?",
-      "I paid by transfer but the order is still shown as open"};
+  const std::vector<std::string> starts = {"hello, ", "Since the last update ", "Hi team! ",
+                                           "second try: ", ""};
+  const std::vector<std::string> ends = {"my card was billed for a plan that I had cancelled",
+                                         "the search box does not find anything any more",
+                                         "how do I change the e-mail address of my account?",
+                                         "what would the large plan cost for a year?",
+                                         "the courier says that the address does not exist",
+                                         "where can I read about your privacy rules?",
+                                         "I paid by transfer but the order is still shown as open"};
   std::vector<std::string> out;
   for (int i = 0; i < count; ++i) {
     const auto n = static_cast<std::size_t>(i);
-    out.push_back(starts[n % starts.size()] + ends[n % ends.size()] + " (case " + std::to_string(100 + i) + ")");
+    out.push_back(starts[n % starts.size()] + ends[n % ends.size()] + " (case " +
+                  std::to_string(100 + i) + ")");
   }
   return out;
 }
@@ -136,7 +140,8 @@ class Bare {
       if (row.tails_start_scored) {
         const auto logits = logits_of(batch_.n_tokens - 1);
         const double total = log_sum_exp(logits);
-        for (std::size_t i = 0; i < row.tails.size(); ++i) sums[i] += at(logits, row.tails[i][0]) - total;
+        for (std::size_t i = 0; i < row.tails.size(); ++i)
+          sums[i] += at(logits, row.tails[i][0]) - total;
       }
     }
     batch_.n_tokens = 0;
@@ -198,7 +203,9 @@ class Bare {
     asked_.clear();
     batch_.n_tokens = 0;
   }
-  std::span<const float> logits_of(int index) const { return {llama_get_logits_ith(context_, index), vocabulary_}; }
+  std::span<const float> logits_of(int index) const {
+    return {llama_get_logits_ith(context_, index), vocabulary_};
+  }
   static double at(std::span<const float> logits, llama_token token) {
     return static_cast<double>(logits[static_cast<std::size_t>(token)]);
   }
@@ -217,9 +224,12 @@ std::string all_text(const Prompt& prompt) {
   return out;
 }
 
-// What the model is given for a request, token by token: pieces are tokenized as the library does it.
+// What the model is given for a request, token by token: pieces are tokenized as the library does
+// it.
 Row row_of(const Model& model, const LabelRequest& request) {
-  const auto tokens = [&](std::string text) { return model.tokenize(prompt_of(std::move(text), false)).value(); };
+  const auto tokens = [&](std::string text) {
+    return model.tokenize(prompt_of(std::move(text), false)).value();
+  };
   const auto cut = [](std::string text) { return text.substr(0, text.find_last_not_of(' ') + 1); };
   Row row;
   if (request.scoring == LabelScoring::kDirect) {
@@ -241,7 +251,8 @@ Row row_of(const Model& model, const LabelRequest& request) {
 std::vector<llama_token> shared_beginning(const std::vector<Row>& rows) {
   std::vector<llama_token> shared = rows.front().common;
   for (const Row& row : rows) {
-    const auto differs = std::mismatch(shared.begin(), shared.end(), row.common.begin(), row.common.end()).first;
+    const auto differs =
+        std::mismatch(shared.begin(), shared.end(), row.common.begin(), row.common.end()).first;
     shared.erase(differs, shared.end());
   }
   return shared;
@@ -276,7 +287,8 @@ Outcome run_bare(Bare& bare, const std::vector<Row>& rows, std::size_t held) {
   const Stopwatch watch;
   for (const Row& row : rows) {
     const auto sums = bare.score(row);
-    out.best.push_back(static_cast<std::size_t>(std::max_element(sums.begin(), sums.end()) - sums.begin()));
+    out.best.push_back(
+        static_cast<std::size_t>(std::max_element(sums.begin(), sums.end()) - sums.begin()));
     out.computed += static_cast<int>(row.common.size() - held);
     for (const auto& tail : row.tails) out.computed += static_cast<int>(tail.size()) - 1;
   }
@@ -309,13 +321,17 @@ void compare(Model& model, Bare& bare, LabelScoring scoring, int count, int roun
   }
   for (auto* list : {&wall, &cpu, &ours_s, &bare_s}) std::sort(list->begin(), list->end());
   const auto middle = wall.size() / 2;
-  const auto same = std::inner_product(ours.best.begin(), ours.best.end(), reference.best.begin(), 0, std::plus<>(),
-                                       [](std::size_t a, std::size_t b) { return a == b; });
-  fmt::print("{}: {} rows behind {} shared tokens, {} rounds\n", to_string(scoring), count, shared.size(), rounds);
-  fmt::print("  ours / bare, processor time {:.3f} ({:.3f} to {:.3f}), wall {:.3f} ({:.3f} to {:.3f})\n", cpu[middle],
-             cpu.front(), cpu.back(), wall[middle], wall.front(), wall.back());
+  const auto same =
+      std::inner_product(ours.best.begin(), ours.best.end(), reference.best.begin(), 0,
+                         std::plus<>(), [](std::size_t a, std::size_t b) { return a == b; });
+  fmt::print("{}: {} rows behind {} shared tokens, {} rounds\n", to_string(scoring), count,
+             shared.size(), rounds);
+  fmt::print(
+      "  ours / bare, processor time {:.3f} ({:.3f} to {:.3f}), wall {:.3f} ({:.3f} to {:.3f})\n",
+      cpu[middle], cpu.front(), cpu.back(), wall[middle], wall.front(), wall.back());
   fmt::print("  ours {:.2f} rows/s, bare {:.2f}; tokens computed {} and {}; same label {} of {}\n",
-             count / ours_s[middle], count / bare_s[middle], ours.computed, reference.computed, same, count);
+             count / ours_s[middle], count / bare_s[middle], ours.computed, reference.computed,
+             same, count);
 }
 
 }  // namespace
@@ -341,8 +357,9 @@ int main(int argc, char** argv) {
   const int rounds = argc > 3 ? std::max(1, std::atoi(argv[3])) : 5;
   const auto speed = (*model)->measure();
   if (speed)
-    fmt::print("{}: one thread, prompt {:.0f} tokens/s, generation {:.0f} tokens/s\n", (*model)->info().description,
-               speed->prompt_tokens_per_s, speed->generated_tokens_per_s);
+    fmt::print("{}: one thread, prompt {:.0f} tokens/s, generation {:.0f} tokens/s\n",
+               (*model)->info().description, speed->prompt_tokens_per_s,
+               speed->generated_tokens_per_s);
   compare(**model, bare, LabelScoring::kDirect, rows, rounds);
   compare(**model, bare, LabelScoring::kChannel, rows, rounds);
   return 0;

@@ -7,11 +7,13 @@ namespace sighter::local {
 
 namespace {
 
-// With less in common than this, or half of a short prompt, a context is better left to what it holds.
+// With less in common than this, or half of a short prompt, a context is better left to what it
+// holds.
 constexpr std::size_t kWorthSharing = 16;
 
 std::size_t common(std::span<const Token> a, std::span<const Token> b) {
-  return static_cast<std::size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
+  return static_cast<std::size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first -
+                                  a.begin());
 }
 
 }  // namespace
@@ -59,7 +61,9 @@ ContextPool::Lease::~Lease() {
 }
 
 ContextPool::ContextPool(Engine& engine, int contexts_max, const SessionOptions& options)
-    : engine_(engine), options_(options), slots_(static_cast<std::size_t>(std::max(1, contexts_max))) {}
+    : engine_(engine),
+      options_(options),
+      slots_(static_cast<std::size_t>(std::max(1, contexts_max))) {}
 
 std::optional<std::size_t> ContextPool::choose(std::span<const Token> prompt) const {
   std::optional<std::size_t> best, unmade;
@@ -78,7 +82,8 @@ std::optional<std::size_t> ContextPool::choose(std::span<const Token> prompt) co
       best_common = shared;
     }
   }
-  if (!best || (unmade && best_common < std::min(kWorthSharing, prompt.size() / 2) && !slots_[*best].context->held().empty()))
+  if (!best || (unmade && best_common < std::min(kWorthSharing, prompt.size() / 2) &&
+                !slots_[*best].context->held().empty()))
     return unmade ? unmade : best;
   return best;
 }

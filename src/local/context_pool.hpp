@@ -1,5 +1,6 @@
 #pragma once
-// The bounded pool of contexts of one model. Any thread may take one; whoever holds it uses it alone.
+// The bounded pool of contexts of one model. Any thread may take one; whoever holds it uses it
+// alone.
 
 #include <condition_variable>
 #include <memory>
@@ -22,8 +23,8 @@ class Context {
   // Forgets all but the beginning that `prompt` shares, and of that all but `most` tokens. Returns
   // how many tokens are left.
   std::size_t reuse(std::span<const Token> prompt, std::size_t most);
-  // Computes `tokens` after what is held. Only the last one's log-odds are there afterwards. After an
-  // error what is held is what was held before.
+  // Computes `tokens` after what is held. Only the last one's log-odds are there afterwards. After
+  // an error what is held is what was held before.
   Status extend(std::span<const Token> tokens, const std::stop_token& cancel);
   std::span<const float> last_logits() const { return session_->logits(last_index_); }
 
@@ -45,7 +46,8 @@ class ContextPool {
   class Lease {
    public:
     Lease(ContextPool& pool, std::size_t index) : pool_(&pool), index_(index) {}
-    Lease(Lease&& other) noexcept : pool_(std::exchange(other.pool_, nullptr)), index_(other.index_) {}
+    Lease(Lease&& other) noexcept
+        : pool_(std::exchange(other.pool_, nullptr)), index_(other.index_) {}
     Lease& operator=(Lease&&) = delete;
     ~Lease();
     Context& operator*() const { return *pool_->slots_[index_].context; }

@@ -42,9 +42,10 @@ bool truncate(std::vector<Token>& tokens, std::size_t most, std::size_t closing)
 
 Result<EmbedReply> embed(Model::State& state, const EmbedRequest& request) {
   if (!state.embedders)
-    return fail(Kind::kUnsupported,
-                fmt::format("{} is a language model: it has no embeddings of texts", state.info.name),
-                "use an embedding model, for example all-MiniLM-L6-v2");
+    return fail(
+        Kind::kUnsupported,
+        fmt::format("{} is a language model: it has no embeddings of texts", state.info.name),
+        "use an embedding model, for example all-MiniLM-L6-v2");
   auto context = state.embedders->acquire({}, request.cancel);
   if (!context) return std::unexpected(context.error());
   Session& session = (*context)->session();

@@ -24,7 +24,7 @@ struct FakeWork {
   std::atomic<int> decoded = 0;  // tokens
   std::atomic<int> batches = 0;
   std::atomic<int> sessions = 0;
-  int fail_at_batch = -1;                  // this batch (from 0) fails with kInternal
+  int fail_at_batch = -1;                     // this batch (from 0) fails with kInternal
   std::stop_source* stop_at_batch = nullptr;  // cancelled from within a batch
   std::string writes;  // not empty: after "prompt" the likeliest continuation is this, then the end
   std::size_t prompt_bytes = 0;
@@ -117,7 +117,9 @@ class FakeEngine final : public Engine {
   std::vector<Token> before_prompt() const override { return {}; }
   std::vector<Token> after_prompt() const override { return {}; }
   Token start_token() const override { return 1; }
-  std::string text_of(Token token) const override { return std::string(1, static_cast<char>(token)); }
+  std::string text_of(Token token) const override {
+    return std::string(1, static_cast<char>(token));
+  }
   bool ends_turn(Token token) const override { return token == kFakeEnd; }
   Result<std::unique_ptr<Session>> open(const SessionOptions& options) override {
     return std::make_unique<FakeSession>(work_, options.context_tokens);

@@ -22,8 +22,12 @@ constexpr long kRepetitionsMax = 2000;
 bool is_name_char(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
 }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool is_hex(char c) {
+  return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
 
 // Recursive descent; every step returns false once a mistake was noted.
 class Checker {
@@ -32,7 +36,8 @@ class Checker {
 
   Status check(std::string_view root) {
     if (const auto bad = find_invalid_utf8(text_)) return mistake_at(*bad, "not UTF-8");
-    if (const auto nul = text_.find('\0'); nul != text_.npos) return mistake_at(nul, "a NUL character");
+    if (const auto nul = text_.find('\0'); nul != text_.npos)
+      return mistake_at(nul, "a NUL character");
     space(true);
     while (!end())
       if (!rule()) return mistake_at(mistake_, what_);
@@ -40,14 +45,17 @@ class Checker {
       if (!defined_.contains(name))
         return mistake_at(at, fmt::format("there is no rule '{}'", name), suggest(name));
     if (!defined_.contains(std::string(root)))
-      return fail(Kind::kInvalid, fmt::format("bad grammar: there is no rule '{}' to start with", root),
-                  defined_.empty() ? "write one: root ::= \"yes\" | \"no\"" : suggest(std::string(root)));
+      return fail(
+          Kind::kInvalid, fmt::format("bad grammar: there is no rule '{}' to start with", root),
+          defined_.empty() ? "write one: root ::= \"yes\" | \"no\"" : suggest(std::string(root)));
     return {};
   }
 
  private:
   bool end() const { return at_ >= text_.size(); }
-  char peek(std::size_t ahead = 0) const { return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0'; }
+  char peek(std::size_t ahead = 0) const {
+    return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0';
+  }
 
   bool wrong(std::string what) {
     mistake_ = at_;
@@ -169,7 +177,8 @@ class Checker {
       most = least;
       if (is_digit(peek()) && !count(most)) return false;
       space(false);
-      if (most < least) return wrong(fmt::format("at least {} and at most {} is impossible", least, most));
+      if (most < least)
+        return wrong(fmt::format("at least {} and at most {} is impossible", least, most));
     }
     if (peek() != '}') return wrong("expected } behind the number of repetitions");
     ++at_;
@@ -180,7 +189,8 @@ class Checker {
     if (!is_digit(peek())) return wrong("expected a number of repetitions");
     for (out = 0; is_digit(peek()); ++at_) {
       out = out * 10 + (peek() - '0');
-      if (out > kRepetitionsMax) return wrong(fmt::format("more than {} repetitions", kRepetitionsMax));
+      if (out > kRepetitionsMax)
+        return wrong(fmt::format("more than {} repetitions", kRepetitionsMax));
     }
     return true;
   }
@@ -194,7 +204,8 @@ class Checker {
       return true;
     }
     if (end()) at_ = start;
-    return wrong(end() || at_ == start ? "this ( is never closed" : fmt::format("expected ) or |, found '{}'", peek()));
+    return wrong(end() || at_ == start ? "this ( is never closed"
+                                       : fmt::format("expected ) or |, found '{}'", peek()));
   }
 
   bool quoted() {
@@ -262,6 +273,8 @@ class Checker {
 
 }  // namespace
 
-Status check_grammar(std::string_view grammar, std::string_view root) { return Checker(grammar).check(root); }
+Status check_grammar(std::string_view grammar, std::string_view root) {
+  return Checker(grammar).check(root);
+}
 
 }  // namespace sighter::local

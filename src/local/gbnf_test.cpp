@@ -65,7 +65,8 @@ TEST(Gbnf, MistakesAreToldWithTheirPlace) {
 }
 
 TEST(Gbnf, AMissingRuleSuggestsTheNearest) {
-  EXPECT_THAT(check_grammar("root ::= itme\nitem ::= \"x\"", "root").error().hint, HasSubstr("'item'"));
+  EXPECT_THAT(check_grammar("root ::= itme\nitem ::= \"x\"", "root").error().hint,
+              HasSubstr("'item'"));
 }
 
 TEST(Gbnf, NestingHasALimit) {
@@ -74,7 +75,8 @@ TEST(Gbnf, NestingHasALimit) {
 }
 
 TEST(Gbnf, MutatedGrammarsNeverHangOrCrash) {
-  const std::string seed = "root ::= (\"a\" | [^b-c]){1,2} item? # x\nitem ::= <[3]> \"\\u00e4\\n\" .\n";
+  const std::string seed =
+      "root ::= (\"a\" | [^b-c]){1,2} item? # x\nitem ::= <[3]> \"\\u00e4\\n\" .\n";
   const std::string alphabet = "\"[](){}|<>!*+?.\\-^:=,#\n ab0\xc3";
   Random random(7);
   int refused = 0;

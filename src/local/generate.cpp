@@ -25,8 +25,9 @@ Status check(const GenerateRequest& request) {
   constexpr double kMany = 1e9;
   for (const Status& status :
        {check_range("max_tokens", request.max_tokens, 0, kMany),
-        check_range("temperature", request.temperature, 0, 100), check_range("top_p", request.top_p, 0, 1),
-        check_range("min_p", request.min_p, 0, 1), check_range("top_k", request.top_k, 0, kMany),
+        check_range("temperature", request.temperature, 0, 100),
+        check_range("top_p", request.top_p, 0, 1), check_range("min_p", request.min_p, 0, 1),
+        check_range("top_k", request.top_k, 0, kMany),
         check_range("logprobs", request.logprobs.value_or(0), 0, kAlternativesMax)})
     if (!status) return status;
   if (request.stop.size() > kStopStringsMax)
@@ -98,9 +99,9 @@ class Generation {
   GenerateReply& reply() { return reply_; }
 
  private:
-  // Without a grammar's help first: checking one token is cheap, masking the vocabulary is not. What
-  // is refused is drawn again from what is allowed, which gives each allowed token the probability
-  // that it has among the allowed ones.
+  // Without a grammar's help first: checking one token is cheap, masking the vocabulary is not.
+  // What is refused is drawn again from what is allowed, which gives each allowed token the
+  // probability that it has among the allowed ones.
   Result<Token> next(std::span<const float> logits) {
     masked_.clear();
     auto token = sampler_.pick(logits);
@@ -109,7 +110,8 @@ class Generation {
       token = sampler_.pick(masked_);
       if (!token) return fail(Kind::kInternal, "the grammar allows no token of this model here");
     }
-    if (!token) return fail(Kind::kInvalid, "the model computed no numbers", "its file is probably damaged");
+    if (!token)
+      return fail(Kind::kInvalid, "the model computed no numbers", "its file is probably damaged");
     return *token;
   }
 
@@ -161,7 +163,8 @@ Result<GenerateReply> generate(Model::State& state, const GenerateRequest& reque
   if (const Status ok = check(request); !ok) return std::unexpected(ok.error());
   const auto prompt = prompt_tokens(*state.engine, request.prompt);
   if (!prompt) return std::unexpected(prompt.error());
-  if (const Status ok = fits(state.info, prompt->size(), 0); !ok) return std::unexpected(ok.error());
+  if (const Status ok = fits(state.info, prompt->size(), 0); !ok)
+    return std::unexpected(ok.error());
 
   Generation generation(state, request);
   if (const Status ok = generation.prepare(); !ok) return std::unexpected(ok.error());

@@ -32,19 +32,20 @@ struct Blocks {
 };
 // Tensor types: values a block, bytes a block. One that is not listed is not checked for length.
 constexpr std::array kTensorTypes = {
-    Blocks{0, 1, 4},     Blocks{1, 1, 2},     Blocks{2, 32, 18},   Blocks{3, 32, 20},
-    Blocks{6, 32, 22},   Blocks{7, 32, 24},   Blocks{8, 32, 34},   Blocks{9, 32, 36},
-    Blocks{10, 256, 84}, Blocks{11, 256, 110}, Blocks{12, 256, 144}, Blocks{13, 256, 176},
-    Blocks{14, 256, 210}, Blocks{15, 256, 292}, Blocks{16, 256, 66}, Blocks{17, 256, 74},
-    Blocks{18, 256, 98}, Blocks{19, 256, 50}, Blocks{20, 32, 18},  Blocks{21, 256, 110},
-    Blocks{22, 256, 82}, Blocks{23, 256, 136}, Blocks{24, 1, 1},   Blocks{25, 1, 2},
-    Blocks{26, 1, 4},    Blocks{27, 1, 8},    Blocks{28, 1, 8},    Blocks{29, 256, 56},
-    Blocks{30, 1, 2},    Blocks{34, 256, 54}, Blocks{35, 256, 66}, Blocks{39, 32, 17}};
+    Blocks{0, 1, 4},      Blocks{1, 1, 2},      Blocks{2, 32, 18},    Blocks{3, 32, 20},
+    Blocks{6, 32, 22},    Blocks{7, 32, 24},    Blocks{8, 32, 34},    Blocks{9, 32, 36},
+    Blocks{10, 256, 84},  Blocks{11, 256, 110}, Blocks{12, 256, 144}, Blocks{13, 256, 176},
+    Blocks{14, 256, 210}, Blocks{15, 256, 292}, Blocks{16, 256, 66},  Blocks{17, 256, 74},
+    Blocks{18, 256, 98},  Blocks{19, 256, 50},  Blocks{20, 32, 18},   Blocks{21, 256, 110},
+    Blocks{22, 256, 82},  Blocks{23, 256, 136}, Blocks{24, 1, 1},     Blocks{25, 1, 2},
+    Blocks{26, 1, 4},     Blocks{27, 1, 8},     Blocks{28, 1, 8},     Blocks{29, 256, 56},
+    Blocks{30, 1, 2},     Blocks{34, 256, 54},  Blocks{35, 256, 66},  Blocks{39, 32, 17}};
 
 // Reads on until something is missing or impossible; then everything it returns is zero or empty.
 class Reader {
  public:
-  Reader(const std::filesystem::path& file, std::uint64_t size) : in_(file, std::ios::binary), size_(size) {}
+  Reader(const std::filesystem::path& file, std::uint64_t size)
+      : in_(file, std::ios::binary), size_(size) {}
 
   bool open() const { return in_.is_open(); }
   bool cut() const { return cut_; }
@@ -107,14 +108,22 @@ class Reader {
 
 std::int64_t read_integer(Reader& in, std::uint32_t type) {
   switch (type) {
-    case 0: return in.number<std::uint8_t>();
-    case 1: return in.number<std::int8_t>();
-    case 2: return in.number<std::uint16_t>();
-    case 3: return in.number<std::int16_t>();
-    case 4: return in.number<std::uint32_t>();
-    case 5: return in.number<std::int32_t>();
-    case 7: return in.number<std::uint8_t>() != 0;
-    default: return static_cast<std::int64_t>(in.number<std::uint64_t>());
+    case 0:
+      return in.number<std::uint8_t>();
+    case 1:
+      return in.number<std::int8_t>();
+    case 2:
+      return in.number<std::uint16_t>();
+    case 3:
+      return in.number<std::int16_t>();
+    case 4:
+      return in.number<std::uint32_t>();
+    case 5:
+      return in.number<std::int32_t>();
+    case 7:
+      return in.number<std::uint8_t>() != 0;
+    default:
+      return static_cast<std::int64_t>(in.number<std::uint64_t>());
   }
 }
 
@@ -131,7 +140,8 @@ void read_pairs(Reader& in, std::uint64_t count, GgufHeader& header) {
   for (std::uint64_t i = 0; i < count && in.good(); ++i) {
     std::string key = in.string();
     const auto type = in.number<std::uint32_t>();
-    if (type >= kValueBytes.size()) return in.breaks(fmt::format("a value of unknown type {}", type));
+    if (type >= kValueBytes.size())
+      return in.breaks(fmt::format("a value of unknown type {}", type));
     if (type == kString) {
       header.strings[std::move(key)] = in.string();
     } else if (type == kArray) {
@@ -171,7 +181,8 @@ std::uint64_t read_tensors(Reader& in, std::uint64_t count) {
     }
     const auto type = in.number<std::uint32_t>();
     const auto offset = in.number<std::uint64_t>();
-    if (offset > std::numeric_limits<std::uint64_t>::max() / 4) in.breaks("a tensor beyond any file");
+    if (offset > std::numeric_limits<std::uint64_t>::max() / 4)
+      in.breaks("a tensor beyond any file");
     if (in.good()) end = std::max(end, offset + tensor_bytes(type, values));
   }
   return end;
@@ -193,7 +204,8 @@ Result<std::uint64_t> size_of(const std::filesystem::path& file) {
     return fail(Kind::kInvalid, fmt::format("{} is a folder, not a GGUF file", file.string()),
                 "name the .gguf file in it");
   const auto size = std::filesystem::file_size(file, error);
-  if (error) return fail(Kind::kIo, fmt::format("cannot read {}: {}", file.string(), error.message()));
+  if (error)
+    return fail(Kind::kIo, fmt::format("cannot read {}: {}", file.string(), error.message()));
   return size;
 }
 
@@ -234,13 +246,15 @@ Result<GgufHeader> read_gguf_header(const std::filesystem::path& file) {
   if (!in.broken().empty())
     return fail(Kind::kInvalid, fmt::format("{} is damaged: {}", file.string(), in.broken()),
                 "fetch the file again");
-  if (in.cut()) return std::unexpected(cut_short(file, *size, ", which is not even its description"));
+  if (in.cut())
+    return std::unexpected(cut_short(file, *size, ", which is not even its description"));
   header.tensors = static_cast<std::int64_t>(tensors);
-  const auto alignment =
-      static_cast<std::uint64_t>(std::max<std::int64_t>(1, header.integer("general.alignment").value_or(32)));
+  const auto alignment = static_cast<std::uint64_t>(
+      std::max<std::int64_t>(1, header.integer("general.alignment").value_or(32)));
   const std::uint64_t needed = (in.at() + alignment - 1) / alignment * alignment + data;
   if (tensors > 0 && needed > *size)
-    return std::unexpected(cut_short(file, *size, fmt::format(", its description needs {}", needed)));
+    return std::unexpected(
+        cut_short(file, *size, fmt::format(", its description needs {}", needed)));
   return header;
 }
 

@@ -20,17 +20,21 @@ std::string bytes(T value) {
   std::memcpy(out.data(), &value, sizeof value);
   return out;
 }
-std::string text(const std::string& value) { return bytes<std::uint64_t>(value.size()) + value; }
+std::string text(const std::string& value) {
+  return bytes<std::uint64_t>(value.size()) + value;
+}
 
 // Three pairs and one F16 tensor of 8 x 4 values: 64 bytes of data behind the aligned description.
 std::string small_file() {
-  std::string out = "GGUF" + bytes<std::uint32_t>(3) + bytes<std::uint64_t>(1) + bytes<std::uint64_t>(4);
+  std::string out =
+      "GGUF" + bytes<std::uint32_t>(3) + bytes<std::uint64_t>(1) + bytes<std::uint64_t>(4);
   out += text("general.architecture") + bytes<std::uint32_t>(8) + text("toy");
   out += text("toy.context_length") + bytes<std::uint32_t>(4) + bytes<std::uint32_t>(512);
   out += text("toy.epsilon") + bytes<std::uint32_t>(6) + bytes<float>(0.5f);
-  out += text("tokens") + bytes<std::uint32_t>(9) + bytes<std::uint32_t>(8) + bytes<std::uint64_t>(2) + text("a") + text("bc");
-  out += text("weight") + bytes<std::uint32_t>(2) + bytes<std::uint64_t>(8) + bytes<std::uint64_t>(4) +
-         bytes<std::uint32_t>(1) + bytes<std::uint64_t>(0);
+  out += text("tokens") + bytes<std::uint32_t>(9) + bytes<std::uint32_t>(8) +
+         bytes<std::uint64_t>(2) + text("a") + text("bc");
+  out += text("weight") + bytes<std::uint32_t>(2) + bytes<std::uint64_t>(8) +
+         bytes<std::uint64_t>(4) + bytes<std::uint32_t>(1) + bytes<std::uint64_t>(0);
   out.resize((out.size() + 31) / 32 * 32);
   return out + std::string(64, 'w');
 }
@@ -69,8 +73,8 @@ TEST_F(Gguf, EveryCutIsNoticed) {
 TEST_F(Gguf, ACutSaysByHowMuch) {
   const std::string whole = small_file();
   EXPECT_THAT(read(whole.substr(0, whole.size() - 10)).error().what,
-              HasSubstr("has " + std::to_string(whole.size() - 10) + " bytes, its description needs " +
-                        std::to_string(whole.size())));
+              HasSubstr("has " + std::to_string(whole.size() - 10) +
+                        " bytes, its description needs " + std::to_string(whole.size())));
 }
 
 TEST_F(Gguf, OtherFilesAreNamedAsSuch) {
@@ -85,7 +89,8 @@ TEST_F(Gguf, AnUnknownVersionIsNamed) {
 }
 
 TEST_F(Gguf, AFolderIsNamedAsSuch) {
-  EXPECT_THAT(read_gguf_header(std::filesystem::temp_directory_path()).error().what, HasSubstr("is a folder"));
+  EXPECT_THAT(read_gguf_header(std::filesystem::temp_directory_path()).error().what,
+              HasSubstr("is a folder"));
 }
 
 TEST_F(Gguf, AbsurdLengthsAreDamage) {

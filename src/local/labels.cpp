@@ -17,13 +17,16 @@ constexpr std::size_t kLabelTokensMax = 256;  // of a label that is written, not
 constexpr std::array<std::string_view, 4> kWords = {"direct", "calibrated", "channel", "grammar"};
 
 Status check(const LabelRequest& request) {
-  if (request.labels.empty()) return fail(Kind::kInvalid, "there are no labels", "name at least one");
+  if (request.labels.empty())
+    return fail(Kind::kInvalid, "there are no labels", "name at least one");
   std::set<std::string_view> seen;
   for (const std::string& label : request.labels) {
     if (label.empty()) return fail(Kind::kInvalid, "a label is empty", "give it a name");
-    if (!seen.insert(label).second) return fail(Kind::kInvalid, fmt::format("label '{}' is there twice", label));
+    if (!seen.insert(label).second)
+      return fail(Kind::kInvalid, fmt::format("label '{}' is there twice", label));
   }
-  if (request.scoring == LabelScoring::kChannel && request.label_contexts.size() != request.labels.size())
+  if (request.scoring == LabelScoring::kChannel &&
+      request.label_contexts.size() != request.labels.size())
     return fail(Kind::kInternal, "channel scoring without a context for each label");
   if (!request.log_priors.empty() && request.log_priors.size() != request.labels.size())
     return fail(Kind::kInternal, "priors that are not as many as the labels");
@@ -88,16 +91,20 @@ Result<LabelReply> direct(Scorer& model, const LabelRequest& request, PriorCache
   }
   ScoreRequest ask;
   ask.cancel = request.cancel;
-  for (const std::string& label : request.labels) ask.items.push_back({prompt, {spaces + label, false}});
+  for (const std::string& label : request.labels)
+    ask.items.push_back({prompt, {spaces + label, false}});
   // What both prompts begin with is computed once, since they are asked for together.
   if (calibrated && !prior)
-    for (const std::string& label : request.labels) ask.items.push_back({bare, {bare_spaces + label, false}});
+    for (const std::string& label : request.labels)
+      ask.items.push_back({bare, {bare_spaces + label, false}});
   const auto scored = model.score(ask);
   if (!scored) return std::unexpected(scored.error());
 
-  std::vector<double> scores(scored->logprobs.begin(), scored->logprobs.begin() + static_cast<std::ptrdiff_t>(n));
+  std::vector<double> scores(scored->logprobs.begin(),
+                             scored->logprobs.begin() + static_cast<std::ptrdiff_t>(n));
   if (calibrated && !prior) {
-    prior.emplace(scored->logprobs.begin() + static_cast<std::ptrdiff_t>(n), scored->logprobs.end());
+    prior.emplace(scored->logprobs.begin() + static_cast<std::ptrdiff_t>(n),
+                  scored->logprobs.end());
     if (priors != nullptr) priors->add(key, *prior);
   }
   for (std::size_t i = 0; i < n && calibrated; ++i) scores[i] -= (*prior)[i];
@@ -142,7 +149,8 @@ Result<LabelReply> grammar(Scorer& model, const LabelRequest& request) {
   if (written->finish == FinishReason::kCancelled) return fail(Kind::kCancelled, "cancelled");
   const auto found = std::find(texts.begin(), texts.end(), written->text);
   if (found == texts.end())
-    return fail(Kind::kUpstream, fmt::format("the model wrote '{}', which is no label", written->text),
+    return fail(Kind::kUpstream,
+                fmt::format("the model wrote '{}', which is no label", written->text),
                 "labels may be too long to be written; use scoring = \"direct\"");
   LabelReply reply;
   reply.best = static_cast<std::size_t>(found - texts.begin());
@@ -152,7 +160,8 @@ Result<LabelReply> grammar(Scorer& model, const LabelRequest& request) {
   // It was chosen greedily, so no other label counts as likelier.
   const double least = 1.0 / static_cast<double>(texts.size());
   const double probability = others == 0 ? 1.0 : std::max(std::exp(logprob), least);
-  reply.probabilities.assign(texts.size(), others == 0 ? 0.0 : (1 - probability) / static_cast<double>(others));
+  reply.probabilities.assign(texts.size(),
+                             others == 0 ? 0.0 : (1 - probability) / static_cast<double>(others));
   reply.probabilities[reply.best] = probability;
   reply.prompt_tokens = written->prompt_tokens;
   reply.cached_tokens = written->cached_tokens;
@@ -176,7 +185,9 @@ std::string one_line(std::string_view text) {
 
 }  // namespace
 
-std::string_view to_string(LabelScoring scoring) { return kWords[static_cast<std::size_t>(scoring)]; }
+std::string_view to_string(LabelScoring scoring) {
+  return kWords[static_cast<std::size_t>(scoring)];
+}
 
 std::optional<LabelScoring> label_scoring_from(std::string_view word) {
   const auto found = std::find(kWords.begin(), kWords.end(), word);
@@ -184,7 +195,9 @@ std::optional<LabelScoring> label_scoring_from(std::string_view word) {
   return static_cast<LabelScoring>(found - kWords.begin());
 }
 
-std::vector<std::string> label_scoring_words() { return {kWords.begin(), kWords.end()}; }
+std::vector<std::string> label_scoring_words() {
+  return {kWords.begin(), kWords.end()};
+}
 
 std::optional<std::vector<double>> PriorCache::find(const std::string& key) {
   const std::lock_guard lock(mutex_);
@@ -206,9 +219,12 @@ Result<LabelReply> score_labels(Scorer& model, const LabelRequest& request, Prio
   if (const Status ok = check(request); !ok) return std::unexpected(ok.error());
   switch (request.scoring) {
     case LabelScoring::kDirect:
-    case LabelScoring::kCalibrated: return direct(model, request, priors);
-    case LabelScoring::kChannel: return channel(model, request);
-    case LabelScoring::kGrammar: return grammar(model, request);
+    case LabelScoring::kCalibrated:
+      return direct(model, request, priors);
+    case LabelScoring::kChannel:
+      return channel(model, request);
+    case LabelScoring::kGrammar:
+      return grammar(model, request);
   }
   return fail(Kind::kInternal, "unknown label scoring");
 }
@@ -241,11 +257,14 @@ LabelRequest label_request(const LabelTask& task, LabelScoring scoring, std::str
   const bool channel = scoring == LabelScoring::kChannel;
 
   std::string start = task.instructions.empty() ? std::string() : task.instructions + "\n\n";
-  if (!channel) start += fmt::format("{} is one of: {}.\n\n", task.label_name, fmt::join(task.labels, ", "));
+  if (!channel)
+    start += fmt::format("{} is one of: {}.\n\n", task.label_name, fmt::join(task.labels, ", "));
   for (const LabelExample& example : task.examples) {
     const std::string text = one_line(example.input);
-    start += channel ? fmt::format("{}: {}\n{}: {}\n\n", task.label_name, example.label, task.input_name, text)
-                     : fmt::format("{}: {}\n{}: {}\n\n", task.input_name, text, task.label_name, example.label);
+    start += channel ? fmt::format("{}: {}\n{}: {}\n\n", task.label_name, example.label,
+                                   task.input_name, text)
+                     : fmt::format("{}: {}\n{}: {}\n\n", task.input_name, text, task.label_name,
+                                   example.label);
   }
   request.shared = prompt_of(start, false);
   if (channel) {
@@ -255,7 +274,8 @@ LabelRequest label_request(const LabelTask& task, LabelScoring scoring, std::str
     return request;
   }
   const auto ask = [&](std::string_view text) {
-    return prompt_of(fmt::format("{}{}: {}\n{}: ", start, task.input_name, text, task.label_name), false);
+    return prompt_of(fmt::format("{}{}: {}\n{}: ", start, task.input_name, text, task.label_name),
+                     false);
   };
   request.prompt = ask(request.input);
   request.prompt_without_input = ask("");

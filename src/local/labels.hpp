@@ -1,12 +1,14 @@
 #pragma once
-// Which of a closed set of labels fits an input, by the probabilities of a language model instead of
-// its free text. Four ways, none of them best everywhere: let a verdict choose.
+// Which of a closed set of labels fits an input, by the probabilities of a language model instead
+// of its free text. Four ways, none of them best everywhere: let a verdict choose.
 //
 //   direct      log P(label | prompt with the input)
-//   calibrated  direct, minus log P(label | the same prompt without an input): takes away the labels
+//   calibrated  direct, minus log P(label | the same prompt without an input): takes away the
+//   labels
 //               that the model likes whatever it reads (Zhao et al., "Calibrate Before Use", 2021,
 //               as pointwise mutual information: Holtzman et al., "Surface Form Competition", 2021)
-//   channel     log P(input | label) + log prior (Min et al., "Noisy Channel Language Model Prompting
+//   channel     log P(input | label) + log prior (Min et al., "Noisy Channel Language Model
+//   Prompting
 //               for Few-Shot Text Classification", 2022): a small model's most reliable way
 //   grammar     the model writes, and a grammar lets it write nothing but a label
 //
@@ -86,8 +88,8 @@ struct LabelTask {
   std::string input_name = "Message";
   std::string label_name = "Label";
 };
-// Fills in everything but `cancel` and `log_priors`. Line ends in inputs become spaces, so that a line
-// stays a line. Nothing of it is markup.
+// Fills in everything but `cancel` and `log_priors`. Line ends in inputs become spaces, so that a
+// line stays a line. Nothing of it is markup.
 LabelRequest label_request(const LabelTask& task, LabelScoring scoring, std::string_view input);
 
 }  // namespace sighter::local

@@ -23,7 +23,8 @@ std::string all_text(const Prompt& prompt) {
 // Answers from a function of (text before, text), and remembers what it was asked.
 class ScriptedScorer final : public Scorer {
  public:
-  std::function<double(const std::string&, const std::string&)> logprob = [](const auto&, const auto&) { return -1.0; };
+  std::function<double(const std::string&, const std::string&)> logprob =
+      [](const auto&, const auto&) { return -1.0; };
   GenerateReply writes;
   std::vector<std::pair<std::string, std::string>> asked;
   GenerateRequest generate_asked;
@@ -53,8 +54,11 @@ LabelTask task() {
 
 TEST(Labels, DirectScoresTheLabelBehindThePrompt) {
   ScriptedScorer scorer;
-  scorer.logprob = [](const std::string&, const std::string& text) { return std::log(text == " bug" ? 0.3 : 0.1); };
-  const auto reply = score_labels(scorer, label_request(task(), LabelScoring::kDirect, "help"), nullptr);
+  scorer.logprob = [](const std::string&, const std::string& text) {
+    return std::log(text == " bug" ? 0.3 : 0.1);
+  };
+  const auto reply =
+      score_labels(scorer, label_request(task(), LabelScoring::kDirect, "help"), nullptr);
   ASSERT_TRUE(reply) << reply.error().message();
   EXPECT_EQ(reply->best, 1u);
   EXPECT_NEAR(reply->probabilities[1], 0.75, 1e-12);
@@ -73,7 +77,8 @@ TEST(Labels, CalibratedTakesAwayWhatTheModelLikesAnyway) {
     if (text == " billing") return std::log(with_input ? 0.6 : 0.8);
     return std::log(with_input ? 0.3 : 0.1);
   };
-  const auto reply = score_labels(scorer, label_request(task(), LabelScoring::kCalibrated, "help"), nullptr);
+  const auto reply =
+      score_labels(scorer, label_request(task(), LabelScoring::kCalibrated, "help"), nullptr);
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->best, 1u);
   EXPECT_NEAR(reply->probabilities[1], 3.0 / (3.0 + 0.75), 1e-12);
@@ -82,9 +87,11 @@ TEST(Labels, CalibratedTakesAwayWhatTheModelLikesAnyway) {
 TEST(Labels, ThePriorOfAPromptIsAskedForOnce) {
   ScriptedScorer scorer;
   PriorCache priors;
-  ASSERT_TRUE(score_labels(scorer, label_request(task(), LabelScoring::kCalibrated, "one"), &priors));
+  ASSERT_TRUE(
+      score_labels(scorer, label_request(task(), LabelScoring::kCalibrated, "one"), &priors));
   EXPECT_EQ(scorer.asked.size(), 4u);
-  ASSERT_TRUE(score_labels(scorer, label_request(task(), LabelScoring::kCalibrated, "two"), &priors));
+  ASSERT_TRUE(
+      score_labels(scorer, label_request(task(), LabelScoring::kCalibrated, "two"), &priors));
   EXPECT_EQ(scorer.asked.size(), 6u);
 }
 
@@ -93,8 +100,10 @@ TEST(Labels, AnotherPromptHasAnotherPrior) {
   PriorCache priors;
   LabelTask other = task();
   other.examples.pop_back();
-  ASSERT_TRUE(score_labels(scorer, label_request(task(), LabelScoring::kCalibrated, "one"), &priors));
-  ASSERT_TRUE(score_labels(scorer, label_request(other, LabelScoring::kCalibrated, "one"), &priors));
+  ASSERT_TRUE(
+      score_labels(scorer, label_request(task(), LabelScoring::kCalibrated, "one"), &priors));
+  ASSERT_TRUE(
+      score_labels(scorer, label_request(other, LabelScoring::kCalibrated, "one"), &priors));
   EXPECT_EQ(scorer.asked.size(), 8u);
 }
 
@@ -104,7 +113,8 @@ TEST(Labels, ChannelScoresTheInputBehindEachLabel) {
     EXPECT_EQ(text, " help");
     return before.ends_with("Label: bug\nMessage:") ? -1.0 : -3.0;
   };
-  const auto reply = score_labels(scorer, label_request(task(), LabelScoring::kChannel, "help"), nullptr);
+  const auto reply =
+      score_labels(scorer, label_request(task(), LabelScoring::kChannel, "help"), nullptr);
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->best, 1u);
   EXPECT_NEAR(reply->probabilities[1], 1 / (1 + std::exp(-2.0)), 1e-12);
@@ -123,10 +133,12 @@ TEST(Labels, GrammarTakesTheProbabilityAmongWhatWasAllowed) {
   ScriptedScorer scorer;
   scorer.writes.text = " bug";
   scorer.writes.logprobs = {{" bug", -5, std::log(0.8), {}}};
-  const auto reply = score_labels(scorer, label_request(task(), LabelScoring::kGrammar, "help"), nullptr);
+  const auto reply =
+      score_labels(scorer, label_request(task(), LabelScoring::kGrammar, "help"), nullptr);
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->best, 1u);
-  EXPECT_THAT(reply->probabilities, ElementsAre(testing::DoubleNear(0.2, 1e-9), testing::DoubleNear(0.8, 1e-9)));
+  EXPECT_THAT(reply->probabilities,
+              ElementsAre(testing::DoubleNear(0.2, 1e-9), testing::DoubleNear(0.8, 1e-9)));
   EXPECT_TRUE(check_grammar(scorer.generate_asked.grammar, "root"));
   EXPECT_TRUE(all_text(scorer.generate_asked.prompt).ends_with("Label:"));
 }
@@ -134,7 +146,8 @@ TEST(Labels, GrammarTakesTheProbabilityAmongWhatWasAllowed) {
 TEST(Labels, SomethingElseThanALabelIsAnError) {
   ScriptedScorer scorer;
   scorer.writes.text = " bu";
-  const auto reply = score_labels(scorer, label_request(task(), LabelScoring::kGrammar, "help"), nullptr);
+  const auto reply =
+      score_labels(scorer, label_request(task(), LabelScoring::kGrammar, "help"), nullptr);
   ASSERT_FALSE(reply);
   EXPECT_THAT(reply.error().what, HasSubstr("' bu', which is no label"));
 }
@@ -156,7 +169,8 @@ TEST(Labels, TheGrammarQuotesWhatGbnfWouldRead) {
 }
 
 TEST(Labels, WordsReadBack) {
-  for (const std::string& word : label_scoring_words()) EXPECT_EQ(to_string(*label_scoring_from(word)), word);
+  for (const std::string& word : label_scoring_words())
+    EXPECT_EQ(to_string(*label_scoring_from(word)), word);
   EXPECT_EQ(label_scoring_from("chanel"), std::nullopt);
 }
 

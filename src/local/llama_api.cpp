@@ -1,5 +1,5 @@
-// All of the program's calls to llama.cpp, whose interface drifts between versions: a new version is
-// met here and nowhere else. Written for 0.5 (the one tools/local_models.sh builds).
+// All of the program's calls to llama.cpp, whose interface drifts between versions: a new version
+// is met here and nowhere else. Written for 0.5 (the one tools/local_models.sh builds).
 //
 // The library reports failures by words in its log; they are collected per thread while a call is
 // under way and become part of the error. Nothing of it is printed.
@@ -21,8 +21,8 @@ namespace sighter::local {
 
 namespace {
 
-// The library plans its memory for batches whose length is a multiple of the number of sequences; with
-// another one it ends the process for an embedding model.
+// The library plans its memory for batches whose length is a multiple of the number of sequences;
+// with another one it ends the process for an embedding model.
 constexpr int kSequencesMax = 64;
 constexpr int kBatchTokens = 4 * kSequencesMax;
 constexpr int kEmbedBatchTokensMax = 2048;
@@ -50,7 +50,8 @@ class Words {
     std::string line = text_.substr(0, text_.find('\n'));
     for (std::size_t colon = line.find(": "); colon != std::string::npos; colon = line.find(": ")) {
       const std::string_view front = std::string_view(line).substr(0, colon);
-      if (front.find(' ') != std::string_view::npos || front.find('_') == std::string_view::npos) break;
+      if (front.find(' ') != std::string_view::npos || front.find('_') == std::string_view::npos)
+        break;
       line.erase(0, colon + 2);
     }
     return line;
@@ -99,7 +100,10 @@ struct FreeModel {
 class LlamaSession final : public Session {
  public:
   LlamaSession(llama_model* model, int vocabulary, bool branches, bool embeds)
-      : model_(model), vocabulary_(vocabulary), sequences_(branches ? kSequencesMax : 1), embeds_(embeds) {}
+      : model_(model),
+        vocabulary_(vocabulary),
+        sequences_(branches ? kSequencesMax : 1),
+        embeds_(embeds) {}
 
   Status open(const SessionOptions& options) {
     llama_context_params params = llama_context_default_params();
@@ -119,7 +123,8 @@ class LlamaSession final : public Session {
     context_.reset(llama_init_from_model(model_, params));
     if (!context_)
       return fail(Kind::kUnavailable,
-                  fmt::format("no memory for a context of {} tokens: {}", options.context_tokens, words.first()),
+                  fmt::format("no memory for a context of {} tokens: {}", options.context_tokens,
+                              words.first()),
                   "set a smaller context_tokens, or fewer contexts");
     batch_.reset(new llama_batch(llama_batch_init(batch, 0, sequences_)));
     batch_tokens_ = batch;
@@ -146,7 +151,8 @@ class LlamaSession final : public Session {
   }
 
   void copy_to(int first_sequence, int last_sequence) override {
-    for (int to = first_sequence; to <= last_sequence; ++to) llama_memory_seq_cp(memory(), 0, to, -1, -1);
+    for (int to = first_sequence; to <= last_sequence; ++to)
+      llama_memory_seq_cp(memory(), 0, to, -1, -1);
   }
 
   void clear() override {
@@ -159,12 +165,14 @@ class LlamaSession final : public Session {
     batch_->n_tokens = 0;
     for (std::size_t text = 0; text < texts.size(); ++text)
       for (std::size_t at = 0; at < texts[text].size(); ++at)
-        add(texts[text][at], static_cast<int>(at), static_cast<int>(text), static_cast<int>(text), true);
+        add(texts[text][at], static_cast<int>(at), static_cast<int>(text), static_cast<int>(text),
+            true);
     if (const Status done = run(cancel); !done) return std::unexpected(done.error());
     const auto length = static_cast<std::size_t>(llama_model_n_embd_out(model_));
     std::vector<std::vector<float>> vectors;
     for (std::size_t text = 0; text < texts.size(); ++text) {
-      const float* vector = llama_get_embeddings_seq(context_.get(), static_cast<llama_seq_id>(text));
+      const float* vector =
+          llama_get_embeddings_seq(context_.get(), static_cast<llama_seq_id>(text));
       if (vector == nullptr) return fail(Kind::kInternal, "the model gave no embedding");
       vectors.emplace_back(vector, vector + length);
     }
@@ -202,14 +210,16 @@ class LlamaSession final : public Session {
     if (cancel.stop_requested()) return fail(Kind::kCancelled, "cancelled");
     cancel_ = &cancel;
     const Words words;
-    const std::int32_t code =
-        memory() != nullptr ? llama_decode(context_.get(), *batch_) : llama_encode(context_.get(), *batch_);
+    const std::int32_t code = memory() != nullptr ? llama_decode(context_.get(), *batch_)
+                                                  : llama_encode(context_.get(), *batch_);
     cancel_ = nullptr;
     if (code == 0) return {};
     if (cancel.stop_requested()) return fail(Kind::kCancelled, "cancelled");
     if (code == 1)
-      return fail(Kind::kTooLarge, "the context of the model is full", "set a larger context_tokens");
-    return fail(Kind::kInternal, fmt::format("llama.cpp could not compute (code {}): {}", code, words.first()));
+      return fail(Kind::kTooLarge, "the context of the model is full",
+                  "set a larger context_tokens");
+    return fail(Kind::kInternal,
+                fmt::format("llama.cpp could not compute (code {}): {}", code, words.first()));
   }
 
   llama_model* model_;
@@ -228,7 +238,9 @@ class LlamaSession final : public Session {
 class LlamaGrammar final : public Grammar {
  public:
   LlamaGrammar(const llama_vocab* vocab, std::unique_ptr<llama_sampler, FreeSampler> sampler)
-      : vocab_(vocab), sampler_(std::move(sampler)), entries_(static_cast<std::size_t>(llama_vocab_n_tokens(vocab))) {}
+      : vocab_(vocab),
+        sampler_(std::move(sampler)),
+        entries_(static_cast<std::size_t>(llama_vocab_n_tokens(vocab))) {}
 
   bool allows(Token token) override {
     if (hidden(token)) return false;
@@ -239,7 +251,8 @@ class LlamaGrammar final : public Grammar {
   }
 
   void mask(std::span<float> logits) override {
-    for (std::size_t i = 0; i < entries_.size(); ++i) entries_[i] = {static_cast<Token>(i), logits[i], 0.0f};
+    for (std::size_t i = 0; i < entries_.size(); ++i)
+      entries_[i] = {static_cast<Token>(i), logits[i], 0.0f};
     llama_token_data_array array{entries_.data(), entries_.size(), -1, false};
     llama_sampler_apply(sampler_.get(), &array);
     for (std::size_t i = 0; i < array.size; ++i) {
@@ -278,7 +291,8 @@ class LlamaEngine final : public Engine {
       : model_(std::move(model)), vocab_(llama_model_get_vocab(model_.get())) {
     describe(file, header);
     const char* text = llama_model_chat_template(model_.get(), nullptr);
-    template_ = {text == nullptr ? "" : text, spelling(llama_vocab_bos(vocab_)), spelling(llama_vocab_eos(vocab_))};
+    template_ = {text == nullptr ? "" : text, spelling(llama_vocab_bos(vocab_)),
+                 spelling(llama_vocab_eos(vocab_))};
     // Such vocabularies put a space in front of every text that they are given.
     puts_space_ = llama_vocab_type(vocab_) == LLAMA_VOCAB_TYPE_SPM;
   }
@@ -323,13 +337,17 @@ class LlamaEngine final : public Engine {
   bool ends_turn(Token token) const override { return llama_vocab_is_eog(vocab_, token); }
 
   Result<std::unique_ptr<Session>> open(const SessionOptions& options) override {
-    const bool branches = !llama_model_is_recurrent(model_.get()) && !llama_model_is_hybrid(model_.get());
-    auto session = std::make_unique<LlamaSession>(model_.get(), info_.vocabulary, branches, options.embeds);
-    if (const Status opened = session->open(options); !opened) return std::unexpected(opened.error());
+    const bool branches =
+        !llama_model_is_recurrent(model_.get()) && !llama_model_is_hybrid(model_.get());
+    auto session =
+        std::make_unique<LlamaSession>(model_.get(), info_.vocabulary, branches, options.embeds);
+    if (const Status opened = session->open(options); !opened)
+      return std::unexpected(opened.error());
     return session;
   }
 
-  Result<std::unique_ptr<Grammar>> grammar(const std::string& text, const std::string& root) const override {
+  Result<std::unique_ptr<Grammar>> grammar(const std::string& text,
+                                           const std::string& root) const override {
     const Words words;
     std::unique_ptr<llama_sampler, FreeSampler> sampler(
         llama_sampler_init_grammar(vocab_, text.c_str(), root.c_str()));
@@ -341,7 +359,8 @@ class LlamaEngine final : public Engine {
   std::string piece(Token token, bool special) const {
     std::string text(64, '\0');
     const auto put = [&] {
-      return llama_token_to_piece(vocab_, token, text.data(), static_cast<std::int32_t>(text.size()), 0, special);
+      return llama_token_to_piece(vocab_, token, text.data(),
+                                  static_cast<std::int32_t>(text.size()), 0, special);
     };
     std::int32_t length = put();
     if (length < 0) {
@@ -352,7 +371,9 @@ class LlamaEngine final : public Engine {
     return text;
   }
 
-  std::string spelling(Token token) const { return token == LLAMA_TOKEN_NULL ? "" : piece(token, true); }
+  std::string spelling(Token token) const {
+    return token == LLAMA_TOKEN_NULL ? "" : piece(token, true);
+  }
 
   Result<std::vector<Token>> tokens_of(std::string_view text, bool markup) const {
     if (text.size() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max() / 2))
@@ -382,8 +403,8 @@ class LlamaEngine final : public Engine {
     const auto pooling = header.integer(info_.architecture + ".pooling_type").value_or(0);
     info_.embeds = pooling >= LLAMA_POOLING_TYPE_MEAN && pooling <= LLAMA_POOLING_TYPE_LAST;
     info_.generates = header.integer(info_.architecture + ".attention.causal").value_or(1) != 0 &&
-                      llama_model_has_decoder(model_.get()) && !llama_model_has_encoder(model_.get()) &&
-                      pooling != LLAMA_POOLING_TYPE_RANK;
+                      llama_model_has_decoder(model_.get()) &&
+                      !llama_model_has_encoder(model_.get()) && pooling != LLAMA_POOLING_TYPE_RANK;
   }
 
   std::unique_ptr<llama_model, FreeModel> model_;
@@ -403,13 +424,18 @@ Result<std::unique_ptr<Engine>> load_engine(const std::filesystem::path& file) {
   std::unique_ptr<llama_model, FreeModel> model(
       llama_model_load_from_file(file.c_str(), llama_model_default_params()));
   if (!model)
-    return fail(Kind::kInvalid, fmt::format("llama.cpp cannot load {}: {}", file.string(), words.first()),
+    return fail(Kind::kInvalid,
+                fmt::format("llama.cpp cannot load {}: {}", file.string(), words.first()),
                 "the file may be damaged, or need a newer llama.cpp than this build has");
   return std::make_unique<LlamaEngine>(std::move(model), file, *header);
 }
 
-bool available() { return true; }
+bool available() {
+  return true;
+}
 
-std::string engine_description() { return fmt::format("llama.cpp {}", llama_version()); }
+std::string engine_description() {
+  return fmt::format("llama.cpp {}", llama_version());
+}
 
 }  // namespace sighter::local

@@ -5,12 +5,17 @@
 namespace sighter::local {
 
 Result<std::unique_ptr<Engine>> load_engine(const std::filesystem::path&) {
-  return fail(Kind::kUnsupported, "this build has no local model",
-              "run tools/local_models.sh llama, then configure and build again with SIGHTER_LOCAL=ON");
+  return fail(
+      Kind::kUnsupported, "this build has no local model",
+      "run tools/local_models.sh llama, then configure and build again with SIGHTER_LOCAL=ON");
 }
 
-bool available() { return false; }
+bool available() {
+  return false;
+}
 
-std::string engine_description() { return "built without llama.cpp"; }
+std::string engine_description() {
+  return "built without llama.cpp";
+}
 
 }  // namespace sighter::local

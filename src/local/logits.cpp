@@ -115,8 +115,8 @@ std::int32_t Sampler::draw(const std::vector<std::pair<float, std::int32_t>>& ca
   }
   const double at = random_.uniform() * sum;
   const auto found = std::upper_bound(sums.begin(), sums.end(), at);
-  const auto index = std::min<std::ptrdiff_t>(found - sums.begin(),
-                                              static_cast<std::ptrdiff_t>(sums.size()) - 1);
+  const auto index =
+      std::min<std::ptrdiff_t>(found - sums.begin(), static_cast<std::ptrdiff_t>(sums.size()) - 1);
   return candidates[static_cast<std::size_t>(index)].second;
 }
 

@@ -40,20 +40,25 @@ TEST(LogSumExp, LargeNumbersDoNotOverflow) {
 
 TEST(Largest, BestFirstAndTiesInOrder) {
   const auto best = largest(std::vector{1.0f, 3.0f, kNan, 2.0f, 3.0f}, 3);
-  EXPECT_THAT(best, testing::ElementsAre(std::pair{1, 3.0f}, std::pair{4, 3.0f}, std::pair{3, 2.0f}));
+  EXPECT_THAT(best,
+              testing::ElementsAre(std::pair{1, 3.0f}, std::pair{4, 3.0f}, std::pair{3, 2.0f}));
 }
 
-TEST(Largest, NoMoreThanThereAre) { EXPECT_EQ(largest(std::vector{1.0f, 2.0f}, 5).size(), 2u); }
+TEST(Largest, NoMoreThanThereAre) {
+  EXPECT_EQ(largest(std::vector{1.0f, 2.0f}, 5).size(), 2u);
+}
 
 // How often each of the entries is drawn in 20,000 draws.
 std::vector<double> shares(const SamplerOptions& options, const std::vector<float>& logits) {
   Sampler sampler(options, 42);
   std::vector<double> out(logits.size());
-  for (int i = 0; i < 20'000; ++i) out[static_cast<std::size_t>(*sampler.pick(logits))] += 1.0 / 20'000;
+  for (int i = 0; i < 20'000; ++i)
+    out[static_cast<std::size_t>(*sampler.pick(logits))] += 1.0 / 20'000;
   return out;
 }
 
-const std::vector<float> kLogits = {std::log(0.5f), std::log(0.3f), std::log(0.15f), std::log(0.05f), -kInfinity};
+const std::vector<float> kLogits = {std::log(0.5f), std::log(0.3f), std::log(0.15f),
+                                    std::log(0.05f), -kInfinity};
 
 TEST(Sampler, DrawsByTheProbabilities) {
   const auto got = shares({}, kLogits);
@@ -86,7 +91,9 @@ TEST(Sampler, TopPKeepsTheLeastSetThatHoldsIt) {
   EXPECT_GT(got[1], 0.3);
 }
 
-TEST(Sampler, TopPOfZeroKeepsOne) { EXPECT_NEAR(shares({.top_p = 0}, kLogits)[0], 1.0, 1e-9); }
+TEST(Sampler, TopPOfZeroKeepsOne) {
+  EXPECT_NEAR(shares({.top_p = 0}, kLogits)[0], 1.0, 1e-9);
+}
 
 TEST(Sampler, MinPIsRelativeToTheLikeliest) {
   const auto got = shares({.min_p = 0.25}, kLogits);

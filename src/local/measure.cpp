@@ -27,7 +27,8 @@ Result<std::vector<Token>> sample_prompt(const Engine& engine) {
 
 }  // namespace
 
-Result<Speed> measure(Engine& engine, const SessionOptions& options, const std::stop_token& cancel) {
+Result<Speed> measure(Engine& engine, const SessionOptions& options,
+                      const std::stop_token& cancel) {
   const auto prompt = sample_prompt(engine);
   if (!prompt) return std::unexpected(prompt.error());
   auto session = engine.open(options);
@@ -38,7 +39,8 @@ Result<Speed> measure(Engine& engine, const SessionOptions& options, const std::
     // The first batch also pays for setting up; the second is measured.
     for (int round = 0; round < 2; ++round) {
       const auto start = Steady::now();
-      if (auto done = (*session)->embed({&*prompt, 1}, cancel); !done) return std::unexpected(done.error());
+      if (auto done = (*session)->embed({&*prompt, 1}, cancel); !done)
+        return std::unexpected(done.error());
       speed.prompt_tokens_per_s = per_second(prompt->size(), start);
     }
     return speed;
@@ -53,7 +55,8 @@ Result<Speed> measure(Engine& engine, const SessionOptions& options, const std::
   start = Steady::now();
   for (int i = 0; i < kGeneratedTokens; ++i) {
     const auto likeliest = largest(context.last_logits(), 1);
-    if (likeliest.empty()) return fail(Kind::kInvalid, "the model computed no numbers", "its file is probably damaged");
+    if (likeliest.empty())
+      return fail(Kind::kInvalid, "the model computed no numbers", "its file is probably damaged");
     if (Status done = context.extend({&likeliest.front().first, 1}, cancel); !done)
       return std::unexpected(done.error());
   }

@@ -24,7 +24,8 @@ Status check(const ModelOptions& options) {
     return fail(Kind::kInvalid, fmt::format("threads = {} is out of range", options.threads),
                 fmt::format("use 1 to {}, or 0 to have it measured", kThreadsMax));
   if (options.context_tokens < 0)
-    return fail(Kind::kInvalid, fmt::format("context_tokens = {} is out of range", options.context_tokens),
+    return fail(Kind::kInvalid,
+                fmt::format("context_tokens = {} is out of range", options.context_tokens),
                 "use 0 for as many as the model was trained for");
   return {};
 }
@@ -44,7 +45,9 @@ Result<int> measured_threads(Engine& engine, SessionOptions options) {
 
 }  // namespace
 
-Prompt prompt_of(std::string text, bool markup) { return {{std::move(text), markup}}; }
+Prompt prompt_of(std::string text, bool markup) {
+  return {{std::move(text), markup}};
+}
 
 Prompt joined(const Prompt& prompt) {
   Prompt out;
@@ -84,10 +87,12 @@ Status fits(const ModelInfo& info, std::size_t tokens, std::size_t more) {
   if (tokens + more <= limit) return {};
   const std::string hint =
       info.context_tokens < info.trained_tokens
-          ? fmt::format("shorten it, or set context_tokens higher (this model: up to {})", info.trained_tokens)
+          ? fmt::format("shorten it, or set context_tokens higher (this model: up to {})",
+                        info.trained_tokens)
           : "shorten it, or take a model with a larger context";
   return fail(Kind::kTooLarge,
-              fmt::format("the prompt has {} tokens; {} holds {}, completion included", tokens, info.name, limit),
+              fmt::format("the prompt has {} tokens; {} holds {}, completion included", tokens,
+                          info.name, limit),
               hint);
 }
 
@@ -101,7 +106,8 @@ Result<std::unique_ptr<Model>> Model::load(const ModelOptions& options) {
   return Model::over(std::move(*engine), options);
 }
 
-Result<std::unique_ptr<Model>> Model::over(std::unique_ptr<Engine> engine, const ModelOptions& options) {
+Result<std::unique_ptr<Model>> Model::over(std::unique_ptr<Engine> engine,
+                                           const ModelOptions& options) {
   auto state = std::make_unique<State>(std::move(engine));
   ModelInfo& info = state->info;
   info = state->engine->info();
@@ -132,13 +138,21 @@ Result<GenerateReply> Model::generate(const GenerateRequest& request) {
   return local::generate(*state_, request);
 }
 
-Result<ScoreReply> Model::score(const ScoreRequest& request) { return local::score(*state_, request); }
+Result<ScoreReply> Model::score(const ScoreRequest& request) {
+  return local::score(*state_, request);
+}
 
-Result<EmbedReply> Model::embed(const EmbedRequest& request) { return local::embed(*state_, request); }
+Result<EmbedReply> Model::embed(const EmbedRequest& request) {
+  return local::embed(*state_, request);
+}
 
-const ModelInfo& Model::info() const { return state_->info; }
+const ModelInfo& Model::info() const {
+  return state_->info;
+}
 
-const ChatTemplate& Model::chat_template() const { return state_->engine->chat_template(); }
+const ChatTemplate& Model::chat_template() const {
+  return state_->engine->chat_template();
+}
 
 Result<std::vector<std::int32_t>> Model::tokenize(const Prompt& prompt) const {
   return prompt_tokens(*state_->engine, prompt);

@@ -2,9 +2,9 @@
 // A language model that runs in this process, from a GGUF file.
 //
 // Calls block for as long as the computation takes (milliseconds to minutes) and may come from any
-// number of threads: run them on a bounded pool, never on an event core. A model owns a bounded pool
-// of contexts; a call that finds none free waits for one. Every wait and every computation ends soon
-// after `cancel` is requested (within one step of the graph, some milliseconds).
+// number of threads: run them on a bounded pool, never on an event core. A model owns a bounded
+// pool of contexts; a call that finds none free waits for one. Every wait and every computation
+// ends soon after `cancel` is requested (within one step of the graph, some milliseconds).
 //
 // Each context keeps what it computed for its last prompt, and a call gets the context whose prompt
 // begins most like its own: rows of one prompt pay for the shared beginning once.
@@ -60,9 +60,9 @@ struct Alternative {
 
 struct TokenLogprob {
   std::string text;    // bytes; one token may be part of a character
-  double logprob = 0;  // natural logarithm, of the model's own distribution: before the temperature,
-                       // the cuts (top_p ...) and the grammar
-  double allowed_logprob = 0;        // the same among the tokens that the grammar allowed here
+  double logprob = 0;  // natural logarithm, of the model's own distribution: before the
+                       // temperature, the cuts (top_p ...) and the grammar
+  double allowed_logprob = 0;          // the same among the tokens that the grammar allowed here
   std::vector<Alternative> likeliest;  // the n likeliest tokens, best first
 };
 
@@ -74,10 +74,10 @@ struct GenerateRequest {
   double min_p = 0.0;        // only tokens at least this likely, relative to the likeliest
   int top_k = 0;             // only the k likeliest; 0: all
   std::uint64_t seed = 0;    // the same seed, request, file and processor give the same text
-  std::vector<std::string> stop;   // text ends before the first of these; none of them is empty
-  std::string grammar;             // GBNF; empty: anything
+  std::vector<std::string> stop;  // text ends before the first of these; none of them is empty
+  std::string grammar;            // GBNF; empty: anything
   std::string grammar_root = "root";
-  std::optional<int> logprobs;     // report log-probabilities, with this many alternatives (0..20)
+  std::optional<int> logprobs;  // report log-probabilities, with this many alternatives (0..20)
   // Called on the calling thread with whole UTF-8 characters, in order; together they are the
   // reply's text. Nothing that may become a stop string is handed out before it is certain.
   std::function<void(std::string_view)> on_text;
@@ -93,9 +93,9 @@ enum class FinishReason {
 struct GenerateReply {
   std::string text;  // valid UTF-8: what is not becomes U+FFFD
   FinishReason finish = FinishReason::kStop;
-  std::string stop;        // the stop string that ended it, or empty
+  std::string stop;  // the stop string that ended it, or empty
   int prompt_tokens = 0;
-  int cached_tokens = 0;   // of the prompt, computed earlier and reused
+  int cached_tokens = 0;  // of the prompt, computed earlier and reused
   int generated_tokens = 0;
   std::vector<TokenLogprob> logprobs;  // of generated tokens, the end of turn not among them
 };
@@ -167,8 +167,8 @@ class Scorer {
 
 class Model final : public Scorer {
  public:
-  // kNotFound, kInvalid (not GGUF, cut short, unknown kind of model), kUnsupported, kUnavailable (no
-  // memory). The weights are mapped from the file, which must not change while the model lives.
+  // kNotFound, kInvalid (not GGUF, cut short, unknown kind of model), kUnsupported, kUnavailable
+  // (no memory). The weights are mapped from the file, which must not change while the model lives.
   static Result<std::unique_ptr<Model>> load(const ModelOptions& options);
   ~Model() override;  // after the last call has returned
   Model(const Model&) = delete;
@@ -190,7 +190,8 @@ class Model final : public Scorer {
   Result<Speed> measure(int threads = 0, std::stop_token cancel = {});
   // For this room alone: the parts, and a model over an engine that tests made.
   struct State;
-  static Result<std::unique_ptr<Model>> over(std::unique_ptr<Engine> engine, const ModelOptions& options);
+  static Result<std::unique_ptr<Model>> over(std::unique_ptr<Engine> engine,
+                                             const ModelOptions& options);
 
  private:
   explicit Model(std::unique_ptr<State> state);

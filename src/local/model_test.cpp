@@ -1,6 +1,8 @@
 // What the room does around the engine, with a toy for an engine: needs no weights, runs in every
 // build.
 
+#include "local/model.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -10,7 +12,6 @@
 #include "base/random.hpp"
 #include "local/engine_fake.hpp"
 #include "local/logits.hpp"
-#include "local/model.hpp"
 
 namespace sighter::local {
 namespace {
@@ -34,10 +35,12 @@ double expected_logprob(const FakeWork& work, const std::string& before, const s
   return sum;
 }
 
-ScoreRequest score_request(std::string prefix, const std::vector<std::pair<std::string, std::string>>& items) {
+ScoreRequest score_request(std::string prefix,
+                           const std::vector<std::pair<std::string, std::string>>& items) {
   ScoreRequest request;
   request.prefix = prompt_of(std::move(prefix));
-  for (const auto& [context, text] : items) request.items.push_back({prompt_of(context), {text, false}});
+  for (const auto& [context, text] : items)
+    request.items.push_back({prompt_of(context), {text, false}});
   return request;
 }
 
@@ -80,7 +83,8 @@ TEST(Score, WithoutAnythingBeforeStartsAtTheStartToken) {
 TEST(Score, ComputesASharedBeginningOnce) {
   FakeWork work;
   const auto model = model_over(work);
-  const auto reply = model->score(score_request("shared ", {{"x", "one"}, {"x", "on"}, {"y", "two"}}));
+  const auto reply =
+      model->score(score_request("shared ", {{"x", "one"}, {"x", "on"}, {"y", "two"}}));
   ASSERT_TRUE(reply);
   // "shared " + "x" "o" "n" + "y" "t" "w"
   EXPECT_EQ(reply->prompt_tokens, 7 + 3 + 3);
@@ -92,7 +96,8 @@ TEST(Score, ReusesWhatTheLastRequestLeft) {
   const auto model = model_over(work);
   ASSERT_TRUE(model->score(score_request("the same beginning: row 1", {{"", "a"}, {"", "bc"}})));
   work.decoded = 0;
-  const auto second = model->score(score_request("the same beginning: row 2", {{"", "a"}, {"", "bc"}}));
+  const auto second =
+      model->score(score_request("the same beginning: row 2", {{"", "a"}, {"", "bc"}}));
   ASSERT_TRUE(second);
   EXPECT_EQ(second->cached_tokens, 24);
   EXPECT_EQ(work.decoded, 2);
@@ -114,11 +119,14 @@ TEST(Score, TakesMoreItemsThanSequencesAndMoreTokensThanABatch) {
   FakeWork work;
   const auto model = model_over(work);
   std::vector<std::pair<std::string, std::string>> items;
-  for (int i = 0; i < 11; ++i) items.push_back({std::string(static_cast<std::size_t>(i % 4), 'c'), "text " + std::to_string(i)});
+  for (int i = 0; i < 11; ++i)
+    items.push_back(
+        {std::string(static_cast<std::size_t>(i % 4), 'c'), "text " + std::to_string(i)});
   const auto reply = model->score(score_request("a longer prefix", items));
   ASSERT_TRUE(reply) << reply.error().message();
   for (std::size_t i = 0; i < items.size(); ++i)
-    EXPECT_NEAR(reply->logprobs[i], expected_logprob(work, "a longer prefix" + items[i].first, items[i].second), 1e-5);
+    EXPECT_NEAR(reply->logprobs[i],
+                expected_logprob(work, "a longer prefix" + items[i].first, items[i].second), 1e-5);
 }
 
 // Random requests, one after the other on the same contexts, against the slow way.
@@ -128,17 +136,20 @@ TEST(Score, AgreesWithTheSlowWayOnRandomRequests) {
   Random random(20240611);
   const auto letters = [&](std::uint64_t most) {
     std::string out;
-    for (std::uint64_t n = random.below(most + 1); n > 0; --n) out += static_cast<char>('a' + random.below(2));
+    for (std::uint64_t n = random.below(most + 1); n > 0; --n)
+      out += static_cast<char>('a' + random.below(2));
     return out;
   };
   for (int round = 0; round < 300; ++round) {
     const std::string prefix = "p" + letters(12);
     std::vector<std::pair<std::string, std::string>> items;
-    for (std::uint64_t n = 1 + random.below(8); n > 0; --n) items.push_back({letters(5), letters(6)});
+    for (std::uint64_t n = 1 + random.below(8); n > 0; --n)
+      items.push_back({letters(5), letters(6)});
     const auto reply = model->score(score_request(prefix, items));
     ASSERT_TRUE(reply) << reply.error().message();
     for (std::size_t i = 0; i < items.size(); ++i)
-      ASSERT_NEAR(reply->logprobs[i], expected_logprob(work, prefix + items[i].first, items[i].second), 1e-5)
+      ASSERT_NEAR(reply->logprobs[i],
+                  expected_logprob(work, prefix + items[i].first, items[i].second), 1e-5)
           << "round " << round << ", item " << i;
   }
 }
@@ -147,7 +158,8 @@ TEST(Score, AfterAFailedBatchTheNextRequestIsRight) {
   for (int n = 0; n < 6; ++n) {
     FakeWork work;
     const auto model = model_over(work);
-    const auto request = score_request("some prefix here", {{"", "abcdefgh"}, {"x", "ijk"}, {"y", "lm"}});
+    const auto request =
+        score_request("some prefix here", {{"", "abcdefgh"}, {"x", "ijk"}, {"y", "lm"}});
     work.fail_at_batch = n;
     (void)model->score(request);
     work.fail_at_batch = -1;
@@ -279,7 +291,9 @@ TEST(Generate, ParametersOutOfRangeAreNamed) {
 TEST(Pool, ASecondPromptSparesWhatTheFirstLeft) {
   FakeWork work;
   const auto model = model_over(work, 2);
-  const auto ask = [&](const std::string& prompt) { return model->score(score_request(prompt, {{"", "ab"}})).value(); };
+  const auto ask = [&](const std::string& prompt) {
+    return model->score(score_request(prompt, {{"", "ab"}})).value();
+  };
   ask("the first prompt, quite long, row 1");
   ask("another prompt, no shorter, row 1");
   EXPECT_EQ(ask("the first prompt, quite long, row 2").cached_tokens, 34);
@@ -290,7 +304,9 @@ TEST(Pool, ASecondPromptSparesWhatTheFirstLeft) {
 TEST(Pool, NeverMakesMoreContextsThanAllowed) {
   FakeWork work;
   const auto model = model_over(work, 2);
-  for (int i = 0; i < 20; ++i) ASSERT_TRUE(model->score(score_request(std::string(20, static_cast<char>('a' + i)), {{"", "x"}})));
+  for (int i = 0; i < 20; ++i)
+    ASSERT_TRUE(
+        model->score(score_request(std::string(20, static_cast<char>('a' + i)), {{"", "x"}})));
   EXPECT_EQ(work.sessions, 2);
 }
 
@@ -305,7 +321,8 @@ TEST(Pool, ManyThreadsGetTheSameNumbers) {
       for (int i = 0; i < 50; ++i) {
         const std::string text = "item " + std::to_string(i);
         const auto reply = model->score(score_request(prefix, {{"", text}, {"x", text}}));
-        right += reply && std::abs(reply->logprobs[0] - expected_logprob(FakeWork{}, prefix, text)) < 1e-5;
+        right += reply &&
+                 std::abs(reply->logprobs[0] - expected_logprob(FakeWork{}, prefix, text)) < 1e-5;
       }
     });
   }

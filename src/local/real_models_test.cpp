@@ -22,7 +22,9 @@ namespace {
 
 using testing::HasSubstr;
 
-std::filesystem::path file_of(const std::string& name) { return user_cache_folder() / "models" / name; }
+std::filesystem::path file_of(const std::string& name) {
+  return user_cache_folder() / "models" / name;
+}
 
 std::string why_not(const std::string& name) {
   if (!available()) return engine_description();
@@ -134,7 +136,9 @@ TEST_F(RealModels, EndsAtTheLimitOfTokens) {
 
 TEST_F(RealModels, EndsItsTurnByItself) {
   GenerateRequest ask;
-  ask.prompt = {{"<|im_start|>user\n", true}, {"Say yes.", false}, {"<|im_end|>\n<|im_start|>assistant\n", true}};
+  ask.prompt = {{"<|im_start|>user\n", true},
+                {"Say yes.", false},
+                {"<|im_end|>\n<|im_start|>assistant\n", true}};
   ask.temperature = 0;
   ask.max_tokens = 600;
   const auto reply = chat().generate(ask);
@@ -169,7 +173,8 @@ TEST_F(RealModels, AGrammarLetsNothingElseThrough) {
 TEST_F(RealModels, ABadGrammarIsToldWithItsPlace) {
   GenerateRequest ask = request("x");
   ask.grammar = "root ::= \"a\" |\n  thing";
-  EXPECT_THAT(chat().generate(ask).error().what, HasSubstr("grammar:2:3: there is no rule 'thing'"));
+  EXPECT_THAT(chat().generate(ask).error().what,
+              HasSubstr("grammar:2:3: there is no rule 'thing'"));
 }
 
 TEST_F(RealModels, AGrammarThatBeginsWithItselfIsRefused) {
@@ -201,7 +206,8 @@ TEST_F(RealModels, LogProbabilitiesAreThoseOfScoring) {
 
 // Together and one by one, after one another and after other prompts: the same numbers.
 TEST_F(RealModels, ScoresDoNotDependOnWhatIsScoredBesideThem) {
-  const std::vector<std::string> texts = {" Paris", " London", " Paris, of course", " a city", " Lyon"};
+  const std::vector<std::string> texts = {" Paris", " London", " Paris, of course", " a city",
+                                          " Lyon"};
   ScoreRequest all;
   all.prefix = prompt_of("Geography.\nThe capital of France is", false);
   for (const std::string& text : texts) all.items.push_back({{}, {text, false}});
@@ -223,7 +229,8 @@ TEST_F(RealModels, SharedBeginningsAreComputedOnce) {
   const auto ask = [&](const std::string& message) {
     ScoreRequest request;
     request.prefix = prompt_of(shared + message + "\nTeam:", false);
-    for (const char* label : {" billing", " bugs", " sales"}) request.items.push_back({{}, {label, false}});
+    for (const char* label : {" billing", " bugs", " sales"})
+      request.items.push_back({{}, {label, false}});
     return chat().score(request).value();
   };
   ask("I was charged twice");
@@ -293,7 +300,11 @@ TEST_F(RealModels, ManyThreadsShareThePool) {
       threads.emplace_back([&, t] {
         for (int i = 0; i < 3; ++i) {
           const bool same = chat().generate(ask)->text == expected;
-          const bool scored = chat().score({prompt_of("Thread " + std::to_string(t), false), {{{}, {" x", false}}}, {}}).has_value();
+          const bool scored =
+              chat()
+                  .score(
+                      {prompt_of("Thread " + std::to_string(t), false), {{{}, {" x", false}}}, {}})
+                  .has_value();
           equal += same && scored;
         }
       });
@@ -309,10 +320,10 @@ TEST_F(RealModels, MeasuresItsSpeed) {
 }
 
 TEST_F(RealModels, EmbedsTextsByMeaning) {
-  const auto reply = embedder().embed({{"I was charged twice for my order.",
-                                        "My credit card was billed two times.",
-                                        "The app crashes when I open it."},
-                                       {}});
+  const auto reply =
+      embedder().embed({{"I was charged twice for my order.",
+                         "My credit card was billed two times.", "The app crashes when I open it."},
+                        {}});
   ASSERT_TRUE(reply) << reply.error().message();
   ASSERT_EQ(reply->vectors.size(), 3u);
   for (const auto& vector : reply->vectors) {
@@ -325,9 +336,10 @@ TEST_F(RealModels, EmbedsTextsByMeaning) {
 
 // Two figures of the original model, computed from its published weights in 32-bit arithmetic.
 TEST_F(RealModels, EmbeddingsAgreeWithTheOriginalModel) {
-  const auto reply = embedder().embed({{"A man is eating food.", "A man is eating a piece of bread.",
-                                        "Zwei Käse, bitte: naïve café #42!"},
-                                       {}});
+  const auto reply =
+      embedder().embed({{"A man is eating food.", "A man is eating a piece of bread.",
+                         "Zwei Käse, bitte: naïve café #42!"},
+                        {}});
   ASSERT_TRUE(reply);
   EXPECT_NEAR(cosine(reply->vectors[0], reply->vectors[1]), 0.7553, 0.004);
   EXPECT_NEAR(cosine(reply->vectors[0], reply->vectors[2]), 0.1057, 0.004);
@@ -335,7 +347,8 @@ TEST_F(RealModels, EmbeddingsAgreeWithTheOriginalModel) {
 
 TEST_F(RealModels, AnEmbeddingDoesNotDependOnItsNeighbours) {
   std::vector<std::string> texts;
-  for (int i = 0; i < 70; ++i) texts.push_back("Message number " + std::to_string(i) + std::string(i % 7, '!'));
+  for (int i = 0; i < 70; ++i)
+    texts.push_back("Message number " + std::to_string(i) + std::string(i % 7, '!'));
   const auto together = embedder().embed({texts, {}});
   ASSERT_TRUE(together);
   for (const std::size_t i : {0u, 33u, 69u}) {
@@ -360,15 +373,18 @@ TEST_F(RealModels, EachKindOfModelSaysWhatItCannotDo) {
 }
 
 TEST_F(RealModels, ACutFileSaysSo) {
-  const auto path = std::filesystem::temp_directory_path() / ("cut_" + std::to_string(getpid()) + ".gguf");
-  std::filesystem::copy_file(file_of(kEmbed), path, std::filesystem::copy_options::overwrite_existing);
+  const auto path =
+      std::filesystem::temp_directory_path() / ("cut_" + std::to_string(getpid()) + ".gguf");
+  std::filesystem::copy_file(file_of(kEmbed), path,
+                             std::filesystem::copy_options::overwrite_existing);
   std::filesystem::resize_file(path, 20'000'000);
   ModelOptions options;
   options.file = path;
   const auto model = Model::load(options);
   std::filesystem::remove(path);
   ASSERT_FALSE(model);
-  EXPECT_THAT(model.error().what, HasSubstr("is cut short: it has 20000000 bytes, its description needs 46223360"));
+  EXPECT_THAT(model.error().what,
+              HasSubstr("is cut short: it has 20000000 bytes, its description needs 46223360"));
 }
 
 TEST_F(RealModels, LabelsAreScoredInFourWays) {
@@ -380,7 +396,8 @@ TEST_F(RealModels, LabelsAreScoredInFourWays) {
                    {"It broke after two days, very disappointed", "negative"}};
   PriorCache priors;
   for (const std::string& word : label_scoring_words()) {
-    const auto request = label_request(task, *label_scoring_from(word), "Awful. The worst phone I ever had");
+    const auto request =
+        label_request(task, *label_scoring_from(word), "Awful. The worst phone I ever had");
     const auto reply = score_labels(chat(), request, &priors);
     ASSERT_TRUE(reply) << reply.error().message();
     EXPECT_NEAR(reply->probabilities[0] + reply->probabilities[1], 1.0, 1e-9) << word;

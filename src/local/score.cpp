@@ -112,7 +112,8 @@ Result<ScoreReply> score(Model::State& state, const ScoreRequest& request) {
   reply.logprobs.assign(paths->size(), 0.0);
   for (const TokenPath& path : *paths) {
     reply.tokens.push_back(static_cast<int>(path.tokens.size() - path.scored_from));
-    if (const Status ok = fits(state.info, path.tokens.size() - 1, 0); !ok) return std::unexpected(ok.error());
+    if (const Status ok = fits(state.info, path.tokens.size() - 1, 0); !ok)
+      return std::unexpected(ok.error());
   }
   std::vector<Token> beginning;
   for (const TokenPath& path : *paths)

@@ -1,6 +1,6 @@
 #pragma once
-// Turns the bytes of tokens into text that may be shown: whole UTF-8 characters, cut before the first
-// stop string. Both a character and a stop string may be split over any number of tokens.
+// Turns the bytes of tokens into text that may be shown: whole UTF-8 characters, cut before the
+// first stop string. Both a character and a stop string may be split over any number of tokens.
 
 #include <string>
 #include <string_view>

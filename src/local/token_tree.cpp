@@ -31,8 +31,8 @@ TokenTree tree_of(std::span<const TokenPath> paths, std::span<const std::size_t>
     for (const std::size_t node : way) tree.nodes[node].last_item = static_cast<int>(i);
     for (std::size_t at = shared; at < body(path).size(); ++at) {
       way.push_back(tree.nodes.size());
-      tree.nodes.push_back({path.tokens[at], static_cast<int>(at), static_cast<int>(i),
-                            static_cast<int>(i), {}});
+      tree.nodes.push_back(
+          {path.tokens[at], static_cast<int>(at), static_cast<int>(i), static_cast<int>(i), {}});
     }
     for (std::size_t at = path.scored_from; at < path.tokens.size(); ++at)
       tree.nodes[way[at - 1]].questions.push_back({order[i], path.tokens[at]});
@@ -42,8 +42,7 @@ TokenTree tree_of(std::span<const TokenPath> paths, std::span<const std::size_t>
          tree.nodes[tree.trunk].first_item == 0 &&
          tree.nodes[tree.trunk].last_item == tree.items - 1)
     ++tree.trunk;
-  while (tree.reusable < tree.trunk && tree.nodes[tree.reusable].questions.empty())
-    ++tree.reusable;
+  while (tree.reusable < tree.trunk && tree.nodes[tree.reusable].questions.empty()) ++tree.reusable;
   return tree;
 }
 

@@ -30,8 +30,8 @@ struct TokenNode {
   std::vector<TokenQuestion> questions;
 };
 
-// Nodes in an order in which each comes after the one before it in its text. The last token of a text
-// has no node: it is only asked for, never read.
+// Nodes in an order in which each comes after the one before it in its text. The last token of a
+// text has no node: it is only asked for, never read.
 struct TokenTree {
   std::vector<TokenNode> nodes;
   int items = 0;
@@ -42,7 +42,8 @@ struct TokenTree {
 };
 
 // One or more trees that together ask for every path with something to score. No tree has more than
-// items_max items or nodes_max nodes, but one path alone may be longer: the caller checks that first.
+// items_max items or nodes_max nodes, but one path alone may be longer: the caller checks that
+// first.
 std::vector<TokenTree> token_trees(std::span<const TokenPath> paths, int items_max,
                                    std::size_t nodes_max);
 

@@ -17,13 +17,14 @@ TokenPath path(const std::string& given, const std::string& scored) {
 std::string spelled(const TokenTree& tree) {
   std::string out;
   for (const TokenNode& node : tree.nodes)
-    out += std::string(out.empty() ? "" : " ") + static_cast<char>(node.token) + std::to_string(node.first_item) + "-" +
-           std::to_string(node.last_item);
+    out += std::string(out.empty() ? "" : " ") + static_cast<char>(node.token) +
+           std::to_string(node.first_item) + "-" + std::to_string(node.last_item);
   return out;
 }
 
 TEST(TokenTree, SharesBeginningsAndLeavesOutLastTokens) {
-  const auto trees = token_trees(std::vector{path("ab", "cd"), path("ab", "ce"), path("ax", "y")}, 8, 100);
+  const auto trees =
+      token_trees(std::vector{path("ab", "cd"), path("ab", "ce"), path("ax", "y")}, 8, 100);
   ASSERT_EQ(trees.size(), 1u);
   EXPECT_EQ(spelled(trees[0]), "a0-2 b0-1 c0-1 x2-2");
   EXPECT_EQ(trees[0].trunk, 1u);
@@ -56,7 +57,9 @@ TEST(TokenTree, ATextThatBeginsAnotherKeepsItsOwnQuestions) {
   EXPECT_EQ(trees[0].nodes.size(), 1u + 9u);
 }
 
-TEST(TokenTree, NothingToScoreMakesNoTree) { EXPECT_TRUE(token_trees(std::vector{path("abc", "")}, 8, 100).empty()); }
+TEST(TokenTree, NothingToScoreMakesNoTree) {
+  EXPECT_TRUE(token_trees(std::vector{path("abc", "")}, 8, 100).empty());
+}
 
 TEST(TokenTree, SplitsByItemsAndByNodes) {
   std::vector<TokenPath> paths;
