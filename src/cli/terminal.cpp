@@ -114,6 +114,20 @@ void Terminal::error(const Error& error) {
   err(text);
 }
 
+bool Terminal::confirm(std::string_view question) {
+  err(std::string(question) + " [Y/n] ");
+  char first = 0;
+  while (true) {
+    // Byte by byte: what follows the line belongs to somebody else.
+    char byte = 0;
+    const ssize_t count = ::read(setup_.in, &byte, 1);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return false;
+    if (first == 0) first = byte;
+    if (byte == '\n') return first == '\n' || first == 'y' || first == 'Y';
+  }
+}
+
 Status Terminal::flush() {
   const std::lock_guard lock(mutex_);
   write_out();

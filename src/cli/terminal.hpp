@@ -21,6 +21,7 @@ enum class Style { kPlain, kBold, kDim, kGreen, kRed, kYellow };
 
 // Where output goes, and what is asked about it. Tests give their own.
 struct TerminalSetup {
+  int in = 0;
   int out = 1;
   int err = 2;
   ColorChoice color = ColorChoice::kAuto;
@@ -48,6 +49,9 @@ class Terminal {
   void remark(std::string_view text);
   // "error: what" and the hint below, to standard error.
   void error(const Error& error);
+  // Asks on standard error and reads a line of standard input: true for an empty line or one that
+  // starts with y or Y. The end of the input is a no.
+  bool confirm(std::string_view question);
   // Writes what out() holds. The first failure of any write to standard output so far; a closed
   // pipe is none.
   Status flush();

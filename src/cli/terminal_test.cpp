@@ -173,6 +173,28 @@ TEST(TerminalOutput, ErrorsCannotSendControlSequences) {
   EXPECT_EQ(ends.take(), "error: bad \\x1b[2J name\n  mend it\n");
 }
 
+bool confirmed_with(std::string_view answer) {
+  Ends ends = make_pipe();
+  EXPECT_EQ(::write(ends.write, answer.data(), answer.size()), static_cast<ssize_t>(answer.size()));
+  ::close(ends.write);
+  ends.write = -1;
+  const Ends asked = make_pipe();
+  TerminalSetup setup = setup_with({});
+  setup.in = ends.read;
+  setup.err = asked.write;
+  const bool yes = Terminal(std::move(setup)).confirm("Go on?");
+  EXPECT_EQ(asked.take(), "Go on? [Y/n] ");
+  return yes;
+}
+
+TEST(TerminalConfirm, AnEmptyLineIsAYesTheEndIsANo) {
+  EXPECT_TRUE(confirmed_with("\n"));
+  EXPECT_TRUE(confirmed_with("Yes\n"));
+  EXPECT_FALSE(confirmed_with("no\n"));
+  EXPECT_FALSE(confirmed_with(""));
+  EXPECT_FALSE(confirmed_with("y"));
+}
+
 TEST(TerminalOutput, QuietKeepsRemarksBack) {
   const Ends ends = make_pipe();
   TerminalSetup setup = setup_with({});

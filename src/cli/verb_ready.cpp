@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <iostream>
 
 #include "cli/arguments.hpp"
 #include "cli/progress.hpp"
@@ -123,14 +122,6 @@ Status record(Session& session, const ready::RunReport& report, SystemTime start
   return {};
 }
 
-bool confirmed(Terminal& terminal, const Arguments& arguments) {
-  static_cast<void>(arguments);
-  terminal.err("Go on? [Y/n] ");
-  std::string answer;
-  std::getline(std::cin, answer);
-  return answer.empty() || answer[0] == 'y' || answer[0] == 'Y';
-}
-
 }  // namespace
 
 Result<int> run_ready(const Arguments& arguments, Terminal& terminal) {
@@ -155,7 +146,7 @@ Result<int> run_ready(const Arguments& arguments, Terminal& terminal) {
     return 0;
   }
   const bool costs = !arguments.text("model", "").empty() && !session.engine().router().is_local(arguments.text("model", ""));
-  if (!(*asked)->taken.empty() && costs && ::isatty(0) && terminal.err_is_terminal() && !confirmed(terminal, arguments)) return 0;
+  if (!(*asked)->taken.empty() && costs && ::isatty(0) && terminal.err_is_terminal() && !terminal.confirm("Go on?")) return 0;
   const SystemTime started = session.clock().system_now();
   Result<ready::RunReport> report = fail(Kind::kInternal, "not run");
   std::unique_ptr<ready::Metric> metric;
