@@ -4,7 +4,9 @@
 #include <cmath>
 #include <limits>
 
+#ifdef SIGHTER_SCHEMA_GRAMMAR
 #include "text/grammar.hpp"
+#endif
 #include "text/schema.hpp"
 
 namespace sighter::models {
@@ -178,9 +180,13 @@ Result<std::string> response_grammar(const wire::ChatRequest& request) {
   const std::string origin = request.response_format->name.empty() ? "schema" : request.response_format->name;
   const Result<text::Schema> schema = text::Schema::compile(*request.response_format->schema, origin);
   if (!schema) return std::unexpected(schema.error());
+#ifdef SIGHTER_SCHEMA_GRAMMAR
   Result<text::Grammar> grammar = text::schema_grammar(*schema);
   if (!grammar) return std::unexpected(grammar.error());
   return std::move(grammar->gbnf);
+#else
+  return fail(Kind::kUnsupported, fmt::format("{}: this build cannot hold a local model to a schema", origin), "use the response format json_object, or a model of a provider");
+#endif
 }
 
 wire::ChatReply chat_reply(const local::GenerateReply& generated, const std::string& model, SystemTime now) {

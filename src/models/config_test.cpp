@@ -1,0 +1,176 @@
+#include "models/config.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include <unistd.h>
+
+#include "models/purse.hpp"
+
+namespace sighter::models {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+struct Read {
+  ModelsConfig config;
+  Status status;
+};
+
+Read read(std::string_view text) {
+  auto document = toml_parse(text, "sighter.toml");
+  EXPECT_TRUE(document) << document.error().message();
+  Read out;
+  out.config.read((*document)->root(), "/project");
+  out.status = (*document)->finish();
+  return out;
+}
+
+TEST(Config, ProvidersThatEverybodyKnowsNeedNoFile) {
+  const ModelsConfig config;
+  const Result<ModelSpec> model = config.find("openai/gpt-5-mini");
+  ASSERT_TRUE(model);
+  EXPECT_EQ(model->routes[0].provider, "openai");
+  EXPECT_EQ(model->routes[0].upstream, "gpt-5-mini");
+  EXPECT_EQ(config.provider("anthropic")->authentication, Authentication::kApiKeyHeader);
+  EXPECT_EQ(config.provider("ollama")->authentication, Authentication::kNone);
+}
+
+TEST(Config, AnUpstreamNameMayHoldSlashesAndColons) {
+  const ModelsConfig config;
+  EXPECT_EQ(config.find("openrouter/meta/llama:free")->routes[0].upstream, "meta/llama:free");
+  EXPECT_EQ(config.find("ollama:qwen3:4b")->routes[0].upstream, "qwen3:4b");
+}
+
+TEST(Config, AProviderIsReadWhole) {
+  const Read r = read(R"([providers.lab]
+base_url = "http://lab:8000/v1/"
+dialect = "anthropic"
+key = "env:LAB"
+timeout_s = 1.5
+retries = 1
+parallel_max = 4
+headers = { X-Team = "a" }
+)");
+  ASSERT_TRUE(r.status) << r.status.error().message();
+  const Provider* lab = r.config.provider("lab");
+  ASSERT_NE(lab, nullptr);
+  EXPECT_EQ(lab->base_url, "http://lab:8000/v1");
+  EXPECT_EQ(lab->authentication, Authentication::kApiKeyHeader);
+  EXPECT_EQ(lab->timeouts.total, std::chrono::milliseconds(1500));
+  EXPECT_EQ(lab->retries, 1);
+  EXPECT_EQ(lab->parallel_max, 4);
+  ASSERT_EQ(lab->headers.size(), 1u);
+}
+
+TEST(Config, ALocalFileIsRelativeToTheProject) {
+  const Read r = read("[models.tiny]\nfile = \"models/tiny.gguf\"\nthreads = 2\n");
+  ASSERT_TRUE(r.status) << r.status.error().message();
+  const Result<ModelSpec> tiny = r.config.find("tiny");
+  ASSERT_TRUE(tiny && tiny->local);
+  EXPECT_EQ(tiny->local->path, "/project/models/tiny.gguf");
+  EXPECT_EQ(tiny->local->threads, 2);
+}
+
+struct Mistake {
+  const char* text;
+  const char* where;
+  const char* words;
+};
+class Mistakes : public ::testing::TestWithParam<Mistake> {};
+
+TEST_P(Mistakes, AreToldWithTheirPlace) {
+  const Read r = read(GetParam().text);
+  ASSERT_FALSE(r.status);
+  EXPECT_THAT(r.status.error().what, StartsWith(GetParam().where));
+  EXPECT_THAT(r.status.error().message(), HasSubstr(GetParam().words));
+}
+
+INSTANTIATE_TEST_SUITE_P(Config, Mistakes, ::testing::Values(
+    Mistake{"[models.a]\nroutes = [\"opnai/gpt\"]\n", "sighter.toml:2:", "did you mean 'openai'"},
+    Mistake{"[models.a]\nroutes = [\"gpt\"]\n", "sighter.toml:2:", "write provider/model"},
+    Mistake{"[models.a]\nprice = { input = 1, output = 1 }\n", "sighter.toml:1:", "neither 'routes' nor 'file'"},
+    Mistake{"[models.a]\nfile = \"a.gguf\"\nroutes = [\"openai/x\"]\n", "sighter.toml:3:", "both"},
+    Mistake{"[models.a]\nroutes = [\"openai/x\"]\nprice = { input = -1, output = 1 }\n", "sighter.toml:3:", "input"},
+    Mistake{"[providers.lab]\nkey = \"env:X\"\n", "sighter.toml:1:", "no base_url"},
+    Mistake{"[providers.openai]\nkey = \"sk-123\"\n", "sighter.toml:2:", "by reference"},
+    Mistake{"[providers.openai]\nbase_url = \"ftp://x\"\n", "sighter.toml:2:", "http"},
+    Mistake{"[providers.openai]\nbase_url = \"http://me:pw@x.org/v1\"\n", "sighter.toml:2:", "password"},
+    Mistake{"[providers.openai]\nretrys = 2\n", "sighter.toml:2:", "retries"}));
+
+TEST(Config, AKeyInAFileLosesItsLineBreak) {
+  const auto path = std::filesystem::temp_directory_path() / ("key_" + std::to_string(::getpid()));
+  std::ofstream(path) << "sk-abc\n";
+  const Result<std::string> key = resolve_key("file:" + path.string());
+  std::filesystem::remove(path);
+  ASSERT_TRUE(key);
+  EXPECT_EQ(*key, "sk-abc");
+}
+
+TEST(Config, AKeyWithALineBreakInsideIsRefusedUnseen) {
+  ::setenv("SIGHTER_TEST_BROKEN_KEY", "sk-abc\ndef", 1);
+  const Result<std::string> key = resolve_key("env:SIGHTER_TEST_BROKEN_KEY");
+  ASSERT_FALSE(key);
+  EXPECT_EQ(key.error().message().find("abc"), std::string::npos);
+}
+
+TEST(Prices, ADatedNameHasThePriceOfItsModel) {
+  ASSERT_TRUE(listed_price("anthropic", "claude-haiku-4-5-20251001"));
+  EXPECT_EQ(listed_price("anthropic", "claude-haiku-4-5-20251001")->input, 1.0);
+  EXPECT_EQ(listed_price("openai", "gpt-5-2025-08-07")->input, 1.25);
+  EXPECT_EQ(listed_price("openai", "gpt-5-mini-2025-08-07")->input, 0.25);
+}
+
+TEST(Prices, AnotherModelIsNotPricedByItsBeginning) {
+  EXPECT_FALSE(listed_price("openai", "gpt-5-turbo-max"));
+  EXPECT_FALSE(listed_price("nobody", "gpt-5"));
+}
+
+TEST(Prices, TheTableHasADate) { EXPECT_EQ(price_table_date().size(), 10u); }
+
+TEST(Prices, CachedInputCostsItsOwnPrice) {
+  wire::Usage usage;
+  usage.input = 1000;
+  usage.cache_read = 600;
+  usage.output = 10;
+  const Price price{.input = 1, .output = 10, .cache_read = 0.1, .cache_write = {}};
+  EXPECT_EQ(cost_of(usage, price), NanoUsd{400'000 + 60'000 + 100'000});
+}
+
+TEST(Prices, WhatTheProviderChargedComesFirst) {
+  wire::Usage usage;
+  usage.input = 1000;
+  usage.cost_usd = wire::Number(0.5);
+  EXPECT_EQ(cost_of(usage, Price{1, 1, {}, {}}), NanoUsd{500'000'000});
+}
+
+TEST(Purse, HoldsAndGivesBack) {
+  Purse purse(NanoUsd{100});
+  {
+    const Result<Hold> hold = purse.reserve(NanoUsd{60});
+    ASSERT_TRUE(hold);
+    EXPECT_EQ(purse.held(), NanoUsd{60});
+    EXPECT_FALSE(purse.reserve(NanoUsd{41}));
+    EXPECT_TRUE(purse.reserve(NanoUsd{40}));
+  }
+  EXPECT_EQ(purse.held(), NanoUsd{});
+  EXPECT_EQ(purse.spent(), NanoUsd{});
+}
+
+TEST(Purse, SettlesAtTheTrueCost) {
+  Purse purse(NanoUsd{100});
+  Result<Hold> hold = purse.reserve(NanoUsd{60});
+  ASSERT_TRUE(hold);
+  hold->settle(NanoUsd{70});
+  EXPECT_EQ(purse.held(), NanoUsd{});
+  EXPECT_EQ(purse.spent(), NanoUsd{70});
+  EXPECT_EQ(purse.reserve(NanoUsd{31}).error().kind, Kind::kBudget);
+}
+
+}  // namespace
+}  // namespace sighter::models
