@@ -111,7 +111,7 @@ TEST(FunctionToml, a_learned_body_needs_labels) {
 }
 
 TEST(FunctionToml, a_command_of_the_program_cannot_name_a_function) {
-  EXPECT_THAT(mistake(kTriage, "", "ready").what, HasSubstr("'ready'"));
+  EXPECT_THAT(mistake(kTriage, "", "prune").what, HasSubstr("'prune'"));
 }
 
 TEST(FunctionToml, an_include_stays_inside_the_folder) {
