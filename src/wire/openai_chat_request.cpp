@@ -321,7 +321,10 @@ void write_reasoning(ObjectWriter& writer, const ChatRequest& request, Losses& l
   const bool own = request.dialect == kMe;
   const bool object = losses.form(request.extra, forms::kReasoningObject);
   ReasoningAsk ask = object ? ReasoningAsk::kObject : ReasoningAsk::kEffort;
-  if (!own && quirks != nullptr) ask = quirks->reasoning_ask;
+  // OpenRouter's object is taken as it came; a word that the server does not know is translated.
+  if (quirks != nullptr && !object && (!own || quirks->reasoning_ask != ReasoningAsk::kObject)) {
+    ask = quirks->reasoning_ask;
+  }
   if (!own && !reasoning.summary.empty()) losses.approximate("reasoning.summary");
   losses.foreign(reasoning.extra, "reasoning");
   if (ask == ReasoningAsk::kObject) {

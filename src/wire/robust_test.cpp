@@ -15,9 +15,9 @@
 namespace sighter::wire {
 namespace {
 
-// Longer by the environment: WIRE_FUZZ_MS=60000.
-const std::chrono::milliseconds kEach(std::getenv("WIRE_FUZZ_MS")
-                                          ? std::atoi(std::getenv("WIRE_FUZZ_MS"))
+// Longer by the environment: SIGHTER_FUZZ_MS=60000.
+const std::chrono::milliseconds kEach(std::getenv("SIGHTER_FUZZ_MS")
+                                          ? std::atoi(std::getenv("SIGHTER_FUZZ_MS"))
                                           : 700);
 
 constexpr Dialect kDialects[] = {Dialect::kOpenAiChat, Dialect::kAnthropic};
