@@ -25,7 +25,8 @@ namespace sighter::functions {
 
 // Any thread.
 struct Shared::Impl {
-  Impl(Project snapshot, models::Hub& models, store::Store* rows, const Clock& the_clock, Log& the_log);
+  Impl(Project snapshot, models::Hub& models, store::Store* rows, const Clock& the_clock,
+       Log& the_log);
 
   using Set = std::shared_ptr<const ExampleSet>;
   Once<Set>& set_of(const Function& function);
@@ -69,8 +70,8 @@ struct Outcome {
   std::optional<double> confidence = {};
   std::vector<double> probabilities = {};
   std::optional<wire::Usage> usage = {};
-  std::optional<NanoUsd> cost = NanoUsd{};           // of its own physical requests
-  std::optional<NanoUsd> inner_cost = NanoUsd{};     // of the calls that it made
+  std::optional<NanoUsd> cost = NanoUsd{};                // of its own physical requests
+  std::optional<NanoUsd> inner_cost = NanoUsd{};          // of the calls that it made
   std::optional<std::chrono::microseconds> latency = {};  // where it is not that of the clock
   std::optional<std::chrono::microseconds> first_token = {};
   std::string model = {};  // as it was asked for
@@ -117,10 +118,14 @@ struct Engine::Impl {
   std::map<const Variant*, std::unique_ptr<Body>> bodies;
 };
 
-std::unique_ptr<Body> make_code_body(Engine::Impl& engine, const Function& function, const Variant& variant);
-std::unique_ptr<Body> make_learned_body(Engine::Impl& engine, const Function& function, const Variant& variant);
-std::unique_ptr<Body> make_prompt_body(Engine::Impl& engine, const Function& function, const Variant& variant);
-std::unique_ptr<Body> make_cascade_body(Engine::Impl& engine, const Function& function, const Variant& variant);
+std::unique_ptr<Body> make_code_body(Engine::Impl& engine, const Function& function,
+                                     const Variant& variant);
+std::unique_ptr<Body> make_learned_body(Engine::Impl& engine, const Function& function,
+                                        const Variant& variant);
+std::unique_ptr<Body> make_prompt_body(Engine::Impl& engine, const Function& function,
+                                       const Variant& variant);
+std::unique_ptr<Body> make_cascade_body(Engine::Impl& engine, const Function& function,
+                                        const Variant& variant);
 
 // Writes the rows of a call; with options.durable returns only once they are on the disk.
 struct Record {
@@ -131,6 +136,7 @@ struct Record {
 };
 io::Task<Status> record(Engine::Impl& engine, Record what, const Outcome& outcome);
 // The answer that a stored row holds.
-Result<Applied> applied_from(const store::CallRow& row, const Variant& variant, const Digest& fingerprint);
+Result<Applied> applied_from(const store::CallRow& row, const Variant& variant,
+                             const Digest& fingerprint);
 
 }  // namespace sighter::functions

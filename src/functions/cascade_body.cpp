@@ -13,7 +13,8 @@ class CascadeRunner final : public Body {
   }
   std::optional<Error> unusable() const override {
     for (const Variant* step : steps_) {
-      if (auto error = engine_.engine.unusable(function_, *step)) return error->in(fmt::format("step '{}'", step->name));
+      if (auto error = engine_.engine.unusable(function_, *step))
+        return error->in(fmt::format("step '{}'", step->name));
     }
     return std::nullopt;
   }
@@ -65,12 +66,16 @@ io::Task<Result<std::unique_ptr<Work>>> CascadeRunner::plan(const Call& call) {
 
 io::Task<Result<double>> CascadeRunner::accept_from(const Variant& step, const Call& call) {
   if (cascade_.threshold) co_return *cascade_.threshold;
-  Result<std::shared_ptr<Fits>> fits = co_await learned_fits(engine_, function_, step, call.options);
+  Result<std::shared_ptr<Fits>> fits =
+      co_await learned_fits(engine_, function_, step, call.options);
   if (!fits) co_return std::unexpected(fits.error());
   const std::string text = input_text(call.input);
   const std::int64_t slot = (*fits)->slot(call.options.held_out, text);
-  auto work = [held = *fits, slot, risk = cascade_.max_disagreement] { return held->threshold(slot, risk); };
-  Result<learn::Threshold> chosen = co_await engine_.shared.pool.run(engine_.core, std::move(work), call.options.cancel);
+  auto work = [held = *fits, slot, risk = cascade_.max_disagreement] {
+    return held->threshold(slot, risk);
+  };
+  Result<learn::Threshold> chosen =
+      co_await engine_.shared.pool.run(engine_.core, std::move(work), call.options.cancel);
   if (!chosen) co_return std::unexpected(chosen.error());
   co_return chosen->accept_from;
 }
@@ -95,11 +100,13 @@ io::Task<Outcome> CascadeWork::run() {
     ApplyOptions options = inner_options();
     if (last) options.on_text = call_.options.on_text;
     Json input = call_.input;
-    ApplyResult answer = co_await runner_.engine().apply(runner_.function(), step, std::move(input), std::move(options));
+    ApplyResult answer = co_await runner_.engine().apply(runner_.function(), step, std::move(input),
+                                                         std::move(options));
     if (!answer) {
       add_cost(outcome.inner_cost, answer.error().cost);
       outcome.reused = false;
-      outcome.tried.as_array().push_back(Json::object({{"step", step.name}, {"error", answer.error().error.what}}));
+      outcome.tried.as_array().push_back(
+          Json::object({{"step", step.name}, {"error", answer.error().error.what}}));
       // The next step may still answer; but not when the caller wants none, or may not pay for it.
       const Kind kind = answer.error().error.kind;
       if (!last && kind != Kind::kCancelled && kind != Kind::kBudget) continue;
@@ -129,7 +136,8 @@ io::Task<Outcome> CascadeWork::run() {
 
 }  // namespace
 
-std::unique_ptr<Body> make_cascade_body(Engine::Impl& engine, const Function& function, const Variant& variant) {
+std::unique_ptr<Body> make_cascade_body(Engine::Impl& engine, const Function& function,
+                                        const Variant& variant) {
   return std::make_unique<CascadeRunner>(engine, function, variant);
 }
 

@@ -18,17 +18,21 @@
 namespace sighter::functions {
 namespace {
 
-constexpr std::array<std::string_view, 6> kExpectNames{"expect", "expected", "target", "ideal", "label", "answer"};
+constexpr std::array<std::string_view, 6> kExpectNames{"expect", "expected", "target",
+                                                       "ideal",  "label",    "answer"};
 
 bool is_expect_name(std::string_view name) {
   return std::find(kExpectNames.begin(), kExpectNames.end(), name) != kExpectNames.end();
 }
 
 bool ends_with_any(const std::string& name, std::initializer_list<std::string_view> endings) {
-  return std::any_of(endings.begin(), endings.end(), [&](std::string_view ending) { return name.ends_with(ending); });
+  return std::any_of(endings.begin(), endings.end(),
+                     [&](std::string_view ending) { return name.ends_with(ending); });
 }
 
-std::string id_text(const Json& id) { return id.is_string() ? id.as_string() : json_write(id); }
+std::string id_text(const Json& id) {
+  return id.is_string() ? id.as_string() : json_write(id);
+}
 
 // A read-only view of the whole file for the one pass of open().
 class Mapping {
@@ -78,7 +82,8 @@ struct CaseFile::State {
   Result<Case> parse(std::string_view text, std::int64_t line) const;
   Result<Case> from_json(Json row, std::int64_t line) const;
   Result<Json> csv_row(std::string_view text, std::int64_t line) const;
-  Status add(std::string_view text, std::uint64_t offset, std::int64_t line, std::unordered_map<std::uint64_t, std::int64_t>& seen);
+  Status add(std::string_view text, std::uint64_t offset, std::int64_t line,
+             std::unordered_map<std::uint64_t, std::int64_t>& seen);
   Status scan(std::string_view text);
 };
 
@@ -86,23 +91,36 @@ Result<Json> CaseFile::State::csv_row(std::string_view text, std::int64_t line) 
   Result<std::vector<std::string>> fields = split_record(text, separator, path.string(), line);
   if (!fields) return std::unexpected(fields.error());
   if (fields->size() != columns.size()) {
-    return fail(Kind::kInvalid, fmt::format("{}: {} fields, but the header has {}", where(line), fields->size(), columns.size()), "quote fields that hold the separator");
+    return fail(Kind::kInvalid,
+                fmt::format("{}: {} fields, but the header has {}", where(line), fields->size(),
+                            columns.size()),
+                "quote fields that hold the separator");
   }
   JsonObject row;
-  for (std::size_t i = 0; i < columns.size(); ++i) row.append(columns[i], Json(std::move((*fields)[i])));
+  for (std::size_t i = 0; i < columns.size(); ++i)
+    row.append(columns[i], Json(std::move((*fields)[i])));
   return Json(std::move(row));
 }
 
 Result<Case> CaseFile::State::from_json(Json row, std::int64_t line) const {
-  if (!row.is_object()) return fail(Kind::kInvalid, fmt::format("{}: a case must be an object, not {}", where(line), row.type_name()), "{\"input\": {...}, \"expect\": ...}");
+  if (!row.is_object())
+    return fail(Kind::kInvalid,
+                fmt::format("{}: a case must be an object, not {}", where(line), row.type_name()),
+                "{\"input\": {...}, \"expect\": ...}");
   Case result;
   result.line = line;
   JsonObject rest;
   std::string expect_name;
   for (auto& [name, value] : row.as_object()) {
     const bool chosen = !wanted.expect.empty() && name == wanted.expect;
-    if (chosen || (wanted.expect.empty() && is_expect_name(name) && !row.as_object().contains("expect")) || (wanted.expect.empty() && name == "expect")) {
-      if (result.expect) return fail(Kind::kInvalid, fmt::format("{}: both '{}' and '{}' could be the expectation", where(line), expect_name, name), "name one with --expect");
+    if (chosen ||
+        (wanted.expect.empty() && is_expect_name(name) && !row.as_object().contains("expect")) ||
+        (wanted.expect.empty() && name == "expect")) {
+      if (result.expect)
+        return fail(Kind::kInvalid,
+                    fmt::format("{}: both '{}' and '{}' could be the expectation", where(line),
+                                expect_name, name),
+                    "name one with --expect");
       expect_name = name;
       result.expect = value;
     } else if (name == "id" && (value.is_string() || value.is_number())) {
@@ -125,12 +143,15 @@ Result<Case> CaseFile::State::from_json(Json row, std::int64_t line) const {
     JsonObject chosen;
     for (const std::string& name : wanted.input) {
       Json* value = rest.find(name);
-      if (value == nullptr) return fail(Kind::kInvalid, fmt::format("{}: the row has no '{}'", where(line), name));
+      if (value == nullptr)
+        return fail(Kind::kInvalid, fmt::format("{}: the row has no '{}'", where(line), name));
       chosen.append(name, std::move(*value));
     }
     rest = std::move(chosen);
   }
-  if (rest.empty()) return fail(Kind::kInvalid, fmt::format("{}: the row has no input", where(line)), "{\"input\": {...}, \"expect\": ...}");
+  if (rest.empty())
+    return fail(Kind::kInvalid, fmt::format("{}: the row has no input", where(line)),
+                "{\"input\": {...}, \"expect\": ...}");
   result.input = Json(std::move(rest));
   if (result.id.empty()) result.id = fmt::format("line {}", line);
   return result;
@@ -142,10 +163,16 @@ Result<Case> CaseFile::State::parse(std::string_view text, std::int64_t line) co
   return from_json(std::move(*row), line);
 }
 
-Status CaseFile::State::add(std::string_view text, std::uint64_t offset, std::int64_t line, std::unordered_map<std::uint64_t, std::int64_t>& seen) {
-  if (text.size() > limits::kLineBytesMax) return fail(Kind::kTooLarge, fmt::format("{}: the row is longer than {} bytes", where(line), limits::kLineBytesMax));
+Status CaseFile::State::add(std::string_view text, std::uint64_t offset, std::int64_t line,
+                            std::unordered_map<std::uint64_t, std::int64_t>& seen) {
+  if (text.size() > limits::kLineBytesMax)
+    return fail(Kind::kTooLarge, fmt::format("{}: the row is longer than {} bytes", where(line),
+                                             limits::kLineBytesMax));
   if (const auto bad = find_invalid_utf8(text)) {
-    return fail(Kind::kInvalid, fmt::format("{}:{}: bytes that are not UTF-8", where(line), position_at(text, *bad).column), "save the file as UTF-8");
+    return fail(
+        Kind::kInvalid,
+        fmt::format("{}:{}: bytes that are not UTF-8", where(line), position_at(text, *bad).column),
+        "save the file as UTF-8");
   }
   if (columns.empty() && !csv) {
     Result<Json> first = json_parse(text, path.string(), line);
@@ -156,15 +183,20 @@ Status CaseFile::State::add(std::string_view text, std::uint64_t offset, std::in
   Result<Case> parsed = parse(text, line);
   if (!parsed) return std::unexpected(parsed.error());
   const bool own_id = !parsed->id.starts_with("line ");
-  const std::uint64_t key = own_id ? hash64(parsed->id, 1) : hash64(json_canonical(parsed->input), 2);
+  const std::uint64_t key =
+      own_id ? hash64(parsed->id, 1) : hash64(json_canonical(parsed->input), 2);
   const auto [before, fresh] = seen.emplace(key, line);
   // The same input twice without ids is two cases; a second id is a mistake.
-  if (!fresh && own_id) return fail(Kind::kInvalid, fmt::format("{}: the id '{}' was used on line {} already", where(line), parsed->id, before->second));
+  if (!fresh && own_id)
+    return fail(Kind::kInvalid, fmt::format("{}: the id '{}' was used on line {} already",
+                                            where(line), parsed->id, before->second));
   if (!parsed->expect) ++without;
   if (!parsed->cluster.empty() && clusters.empty()) clusters.resize(rows.size(), 0);
-  if (!parsed->cluster.empty() || !clusters.empty()) clusters.push_back(parsed->cluster.empty() ? 0 : hash64(parsed->cluster, 3) | 1);
+  if (!parsed->cluster.empty() || !clusters.empty())
+    clusters.push_back(parsed->cluster.empty() ? 0 : hash64(parsed->cluster, 3) | 1);
   const std::uint64_t distinct = fresh ? key : hash64(fmt::format("{}", line), key);
-  rows.push_back({offset, static_cast<std::uint32_t>(text.size()), static_cast<std::uint32_t>(line), distinct});
+  rows.push_back({offset, static_cast<std::uint32_t>(text.size()), static_cast<std::uint32_t>(line),
+                  distinct});
   return {};
 }
 
@@ -174,8 +206,12 @@ Status CaseFile::State::scan(std::string_view text) {
   std::int64_t line = 1;
   bool header = csv;
   while (at < text.size()) {
-    std::size_t length = csv ? record_length(text.substr(at)) : std::min(text.find('\n', at), text.size()) - at;
-    if (length == text.npos) return fail(Kind::kInvalid, fmt::format("{}: a quoted field has no closing quote", where(line)), "double the quotes inside a quoted field: \"\"");
+    std::size_t length =
+        csv ? record_length(text.substr(at)) : std::min(text.find('\n', at), text.size()) - at;
+    if (length == text.npos)
+      return fail(Kind::kInvalid,
+                  fmt::format("{}: a quoted field has no closing quote", where(line)),
+                  "double the quotes inside a quoted field: \"\"");
     std::string_view row = text.substr(at, length);
     const std::int64_t lines = 1 + (csv ? std::count(row.begin(), row.end(), '\n') : 0);
     if (row.ends_with('\r')) row.remove_suffix(1);
@@ -185,7 +221,9 @@ Status CaseFile::State::scan(std::string_view text) {
       if (!names) return std::unexpected(names.error());
       columns = std::move(*names);
       for (const std::string& name : columns) {
-        if (std::count(columns.begin(), columns.end(), name) > 1) return fail(Kind::kInvalid, fmt::format("{}: two columns are called '{}'", where(line), name));
+        if (std::count(columns.begin(), columns.end(), name) > 1)
+          return fail(Kind::kInvalid,
+                      fmt::format("{}: two columns are called '{}'", where(line), name));
       }
       header = false;
     } else if (row.find_first_not_of(" \t") != row.npos) {
@@ -210,34 +248,59 @@ Result<CaseFile> CaseFile::open(const std::filesystem::path& path, const CaseCol
   state->fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   struct stat info {};
   if (state->fd < 0 || ::fstat(state->fd, &info) != 0) {
-    return fail(errno == ENOENT ? Kind::kNotFound : Kind::kIo, fmt::format("cannot read {}: {}", path.string(), std::strerror(errno)));
+    return fail(errno == ENOENT ? Kind::kNotFound : Kind::kIo,
+                fmt::format("cannot read {}: {}", path.string(), std::strerror(errno)));
   }
-  if (!S_ISREG(info.st_mode)) return fail(Kind::kInvalid, fmt::format("{} is not a plain file", path.string()));
+  if (!S_ISREG(info.st_mode))
+    return fail(Kind::kInvalid, fmt::format("{} is not a plain file", path.string()));
   const Mapping mapping(state->fd, static_cast<std::size_t>(info.st_size));
-  if (!mapping.ok()) return fail(Kind::kIo, fmt::format("cannot read {}: {}", path.string(), std::strerror(errno)));
+  if (!mapping.ok())
+    return fail(Kind::kIo, fmt::format("cannot read {}: {}", path.string(), std::strerror(errno)));
   if (Status status = state->scan(mapping.text()); !status) return std::unexpected(status.error());
-  if (state->rows.empty()) return fail(Kind::kInvalid, fmt::format("{} holds no case", path.string()), "one JSON object a line: {\"input\": {...}, \"expect\": ...}");
+  if (state->rows.empty())
+    return fail(Kind::kInvalid, fmt::format("{} holds no case", path.string()),
+                "one JSON object a line: {\"input\": {...}, \"expect\": ...}");
   state->digest = sha256(mapping.text());
   return CaseFile(std::move(state));
 }
 
-std::size_t CaseFile::size() const { return state_->rows.size(); }
-const std::filesystem::path& CaseFile::path() const { return state_->path; }
-std::uint64_t CaseFile::key(std::size_t index) const { return state_->rows[index].key; }
-std::uint64_t CaseFile::cluster(std::size_t index) const { return state_->clusters.empty() ? 0 : state_->clusters[index]; }
-bool CaseFile::has_expectations() const { return state_->without == 0; }
-std::size_t CaseFile::without_expectation() const { return state_->without; }
-const Digest& CaseFile::digest() const { return state_->digest; }
-const std::vector<std::string>& CaseFile::columns() const { return state_->columns; }
+std::size_t CaseFile::size() const {
+  return state_->rows.size();
+}
+const std::filesystem::path& CaseFile::path() const {
+  return state_->path;
+}
+std::uint64_t CaseFile::key(std::size_t index) const {
+  return state_->rows[index].key;
+}
+std::uint64_t CaseFile::cluster(std::size_t index) const {
+  return state_->clusters.empty() ? 0 : state_->clusters[index];
+}
+bool CaseFile::has_expectations() const {
+  return state_->without == 0;
+}
+std::size_t CaseFile::without_expectation() const {
+  return state_->without;
+}
+const Digest& CaseFile::digest() const {
+  return state_->digest;
+}
+const std::vector<std::string>& CaseFile::columns() const {
+  return state_->columns;
+}
 
 Result<Case> CaseFile::at(std::size_t index) const {
   const Row& row = state_->rows[index];
   std::string text(row.length, '\0');
   std::size_t have = 0;
   while (have < text.size()) {
-    const ssize_t count = ::pread(state_->fd, text.data() + have, text.size() - have, static_cast<off_t>(row.offset + have));
+    const ssize_t count = ::pread(state_->fd, text.data() + have, text.size() - have,
+                                  static_cast<off_t>(row.offset + have));
     if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return fail(Kind::kIo, fmt::format("{}: the row can no longer be read", state_->where(row.line)), "the file was changed while it was in use: run the command again");
+    if (count <= 0)
+      return fail(Kind::kIo,
+                  fmt::format("{}: the row can no longer be read", state_->where(row.line)),
+                  "the file was changed while it was in use: run the command again");
     have += static_cast<std::size_t>(count);
   }
   return state_->parse(text, row.line);

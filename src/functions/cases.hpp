@@ -20,11 +20,11 @@
 namespace sighter::functions {
 
 struct Case {
-  std::string id;             // as given, else "line 12"
-  Json input;                 // as given; the contract has not seen it yet
+  std::string id;  // as given, else "line 12"
+  Json input;      // as given; the contract has not seen it yet
   std::optional<Json> expect;
-  std::string cluster;        // cases of one conversation, document or customer; may be empty
-  Json tags;                  // an object or null
+  std::string cluster;  // cases of one conversation, document or customer; may be empty
+  Json tags;            // an object or null
   std::int64_t line = 0;
 };
 
@@ -51,7 +51,7 @@ class CaseFile {
   std::uint64_t cluster(std::size_t index) const;
   bool has_expectations() const;  // every case has one
   std::size_t without_expectation() const;
-  const Digest& digest() const;   // of the file's bytes
+  const Digest& digest() const;  // of the file's bytes
   // The names of a CSV file's columns, or of the first JSON row's members.
   const std::vector<std::string>& columns() const;
 

@@ -30,7 +30,9 @@ Digest program_digest(const Function& function, const CodeBody& code) {
 void read_answer(const std::string& line, const OutputContract& contract, Outcome& outcome) {
   Result<Json> answer = json_parse(line, "the program's answer");
   if (!answer) {
-    outcome.output = std::unexpected(Error{Kind::kUpstream, answer.error().what, "print one JSON value a line, and nothing else, to standard output"});
+    outcome.output =
+        std::unexpected(Error{Kind::kUpstream, answer.error().what,
+                              "print one JSON value a line, and nothing else, to standard output"});
     return;
   }
   if (!answer->is_object()) {
@@ -41,14 +43,16 @@ void read_answer(const std::string& line, const OutputContract& contract, Outcom
   if (const Json* output = object.find("output")) {
     if (const Json* confidence = object.find("confidence")) {
       outcome.confidence = confidence->to_double();
-      if (outcome.confidence && (*outcome.confidence < 0.0 || *outcome.confidence > 1.0)) outcome.confidence.reset();
+      if (outcome.confidence && (*outcome.confidence < 0.0 || *outcome.confidence > 1.0))
+        outcome.confidence.reset();
     }
     Json value = *output;
     outcome.output = std::move(value);
     return;
   }
   const std::string* error = answer->find_string("error");
-  if (error != nullptr && !(contract.form() == OutputContract::Form::kSchema && contract.check(*answer))) {
+  if (error != nullptr &&
+      !(contract.form() == OutputContract::Form::kSchema && contract.check(*answer))) {
     outcome.output = std::unexpected(Error{Kind::kUpstream, "the program says: " + *error, ""});
     return;
   }
@@ -58,7 +62,10 @@ void read_answer(const std::string& line, const OutputContract& contract, Outcom
 class CodeRunner final : public Body {
  public:
   CodeRunner(Engine::Impl& engine, const Function& function, const Variant& variant)
-      : engine_(engine), function_(function), variant_(variant), code_(std::get<CodeBody>(variant.body)),
+      : engine_(engine),
+        function_(function),
+        variant_(variant),
+        code_(std::get<CodeBody>(variant.body)),
         program_(program_digest(function, code_)) {}
 
   std::optional<Error> unusable() const override { return std::nullopt; }
@@ -66,7 +73,12 @@ class CodeRunner final : public Body {
   io::Task<Result<std::unique_ptr<Work>>> plan(const Call& call) override;
   io::WorkerPool& pool();
   Digest fingerprint(const std::string& line) const {
-    return Sha256().field("code").field(hex(variant_.digest)).field(hex(program_)).field(line).finish();
+    return Sha256()
+        .field("code")
+        .field(hex(variant_.digest))
+        .field(hex(program_))
+        .field(line)
+        .finish();
   }
   const OutputContract& contract() const { return function_.output; }
 
@@ -82,7 +94,9 @@ class CodeRunner final : public Body {
 class CodeWork final : public Work {
  public:
   CodeWork(CodeRunner& runner, const Call& call)
-      : runner_(runner), call_(call), line_(json_write(Json::object({{"input", call.input}}))),
+      : runner_(runner),
+        call_(call),
+        line_(json_write(Json::object({{"input", call.input}}))),
         fingerprint_(runner.fingerprint(json_canonical(call.input))) {}
   std::optional<Digest> fingerprint() const override { return fingerprint_; }
   io::Task<Outcome> run() override {
@@ -90,8 +104,10 @@ class CodeWork final : public Work {
     io::CancelToken cancel = call_.options.cancel;
     io::WorkerPool& pool = runner_.pool();
     Result<std::string> line = co_await pool.ask(std::move(line_), cancel);
-    if (line) read_answer(*line, runner_.contract(), outcome);
-    else outcome.output = std::unexpected(line.error());
+    if (line)
+      read_answer(*line, runner_.contract(), outcome);
+    else
+      outcome.output = std::unexpected(line.error());
     co_return outcome;
   }
 
@@ -116,7 +132,8 @@ io::WorkerPool& CodeRunner::pool() {
   spec.network = code_.network;
   io::WorkerPoolOptions options;
   options.name = fmt::format("{}/{}", function_.name, variant_.name);
-  options.workers_max = code_.workers > 0 ? static_cast<std::size_t>(code_.workers) : std::max(1u, std::thread::hardware_concurrency());
+  options.workers_max = code_.workers > 0 ? static_cast<std::size_t>(code_.workers)
+                                          : std::max(1u, std::thread::hardware_concurrency());
   options.timeout = code_.timeout;
   options.log = &engine_.shared.log;
   pool_ = std::make_unique<io::WorkerPool>(engine_.core, std::move(spec), std::move(options));
@@ -125,7 +142,8 @@ io::WorkerPool& CodeRunner::pool() {
 
 }  // namespace
 
-std::unique_ptr<Body> make_code_body(Engine::Impl& engine, const Function& function, const Variant& variant) {
+std::unique_ptr<Body> make_code_body(Engine::Impl& engine, const Function& function,
+                                     const Variant& variant) {
   return std::make_unique<CodeRunner>(engine, function, variant);
 }
 

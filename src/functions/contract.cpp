@@ -15,7 +15,7 @@ namespace sighter::functions {
 namespace {
 
 const std::vector<std::string>& field_types() {
-  static const std::vector<std::string> types{"string", "number",  "integer", "boolean",
+  static const std::vector<std::string> types{"string", "number", "integer", "boolean",
                                               "array",  "object", "image",   "any"};
   return types;
 }
@@ -40,12 +40,19 @@ Json fields_schema(const std::vector<Field>& fields) {
 }
 
 Json messages_schema() {
-  Json message = Json::object({{"type", "object"},
-                               {"required", Json::array({"role", "content"})},
-                               {"properties", Json::object({{"role", Json::object({{"enum", Json::array({"system", "developer", "user", "assistant", "tool"})}})}})}});
-  return Json::object({{"type", "object"},
-                       {"required", Json::array({"messages"})},
-                       {"properties", Json::object({{"messages", Json::object({{"type", "array"}, {"minItems", 1}, {"items", std::move(message)}})}})}});
+  Json message = Json::object(
+      {{"type", "object"},
+       {"required", Json::array({"role", "content"})},
+       {"properties",
+        Json::object({{"role", Json::object({{"enum", Json::array({"system", "developer", "user",
+                                                                   "assistant", "tool"})}})}})}});
+  return Json::object(
+      {{"type", "object"},
+       {"required", Json::array({"messages"})},
+       {"properties",
+        Json::object({{"messages", Json::object({{"type", "array"},
+                                                 {"minItems", 1},
+                                                 {"items", std::move(message)}})}})}});
 }
 
 std::shared_ptr<const text::Schema> compile_own(const Json& schema) {
@@ -55,7 +62,10 @@ std::shared_ptr<const text::Schema> compile_own(const Json& schema) {
 }
 
 std::string_view trimmed(std::string_view text) {
-  const auto junk = [](char c) { return std::isspace(static_cast<unsigned char>(c)) || c == '"' || c == '\'' || c == '`' || c == '*'; };
+  const auto junk = [](char c) {
+    return std::isspace(static_cast<unsigned char>(c)) || c == '"' || c == '\'' || c == '`' ||
+           c == '*';
+  };
   while (!text.empty() && junk(text.front())) text.remove_prefix(1);
   while (!text.empty() && (junk(text.back()) || text.back() == '.')) text.remove_suffix(1);
   return text;
@@ -69,7 +79,8 @@ std::string shown(std::string_view text) {
 
 bool same_letters(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
-    return std::tolower(static_cast<unsigned char>(x)) == std::tolower(static_cast<unsigned char>(y));
+    return std::tolower(static_cast<unsigned char>(x)) ==
+           std::tolower(static_cast<unsigned char>(y));
   });
 }
 
@@ -81,12 +92,14 @@ Result<Json> read_label(std::string_view text, const std::vector<std::string>& l
   // "Label: billing" and the like: what stands behind the last colon of the first line.
   const std::string_view line = word.substr(0, word.find('\n'));
   const std::size_t colon = line.rfind(':');
-  for (const std::string_view candidate : {word, trimmed(line), trimmed(colon == line.npos ? line : line.substr(colon + 1))}) {
+  for (const std::string_view candidate :
+       {word, trimmed(line), trimmed(colon == line.npos ? line : line.substr(colon + 1))}) {
     for (const std::string& label : labels) {
       if (same_letters(candidate, label)) return Json(label);
     }
   }
-  return fail(Kind::kInvalid, fmt::format("'{}' is not one of the labels", shown(word)), fmt::format("answer with one of: {}", fmt::join(labels, ", ")));
+  return fail(Kind::kInvalid, fmt::format("'{}' is not one of the labels", shown(word)),
+              fmt::format("answer with one of: {}", fmt::join(labels, ", ")));
 }
 
 // The JSON value inside a model's text: all of it, what a Markdown fence holds, or from the first
@@ -112,7 +125,8 @@ Result<Json> find_json(std::string_view text) {
   return whole;
 }
 
-std::optional<text::Schema> schema_from_file(const TomlTable& table, const std::filesystem::path& folder) {
+std::optional<text::Schema> schema_from_file(const TomlTable& table,
+                                             const std::filesystem::path& folder) {
   const std::optional<std::string> name = table.string("schema");
   if (!name) return std::nullopt;
   const std::filesystem::path path = folder / *name;
@@ -129,7 +143,10 @@ std::optional<text::Schema> schema_from_file(const TomlTable& table, const std::
   text::SchemaOptions options;
   options.base_uri = "file://" + std::filesystem::absolute(path).string();
   options.load = [](const std::string& uri) -> Result<Json> {
-    if (!uri.starts_with("file://")) return fail(Kind::kInvalid, fmt::format("the schema refers to {}, which is not a file of the project", uri), "copy it beside the schema and refer to it by its file name");
+    if (!uri.starts_with("file://"))
+      return fail(Kind::kInvalid,
+                  fmt::format("the schema refers to {}, which is not a file of the project", uri),
+                  "copy it beside the schema and refer to it by its file name");
     Result<std::string> other = read_file(uri.substr(7), limits::kConfigBytesMax);
     if (!other) return std::unexpected(other.error());
     return json_parse(*other, uri.substr(7));
@@ -154,11 +171,14 @@ InputContract InputContract::of_fields(std::vector<Field> fields) {
 InputContract InputContract::of_schema(text::Schema schema) {
   InputContract contract;
   contract.form_ = Form::kSchema;
-  if (const Json* properties = schema.json().find("properties"); properties != nullptr && properties->is_object()) {
+  if (const Json* properties = schema.json().find("properties");
+      properties != nullptr && properties->is_object()) {
     const Json* required = schema.json().find("required");
     for (const auto& [name, member] : properties->as_object()) {
       const std::string* type = member.find_string("type");
-      const bool needed = required != nullptr && required->is_array() && std::find(required->as_array().begin(), required->as_array().end(), Json(name)) != required->as_array().end();
+      const bool needed = required != nullptr && required->is_array() &&
+                          std::find(required->as_array().begin(), required->as_array().end(),
+                                    Json(name)) != required->as_array().end();
       contract.fields_.push_back({name, type != nullptr ? *type : "any", needed});
     }
   }
@@ -173,18 +193,22 @@ InputContract InputContract::of_messages() {
   return contract;
 }
 
-const Json& InputContract::schema() const { return schema_->json(); }
+const Json& InputContract::schema() const {
+  return schema_->json();
+}
 
 Result<Json> InputContract::admit(Json input) const {
   if (form_ == Form::kMessages) {
-    if (input.is_string()) input = Json::array({Json::object({{"role", "user"}, {"content", input}})});
+    if (input.is_string())
+      input = Json::array({Json::object({{"role", "user"}, {"content", input}})});
     if (input.is_array()) input = Json::object({{"messages", std::move(input)}});
   } else if (input.is_string()) {
     const Field* field = only_text();
     if (field == nullptr) {
       std::vector<std::string> names;
       for (const Field& f : fields_) names.push_back(f.name);
-      return fail(Kind::kInvalid, "the input is a bare text, but the function takes several fields", fmt::format("give a JSON object with: {}", fmt::join(names, ", ")));
+      return fail(Kind::kInvalid, "the input is a bare text, but the function takes several fields",
+                  fmt::format("give a JSON object with: {}", fmt::join(names, ", ")));
     }
     input = Json::object({{field->name, std::move(input)}});
   }
@@ -195,10 +219,12 @@ Result<Json> InputContract::admit(Json input) const {
     std::vector<std::string> names;
     for (const Field& f : fields_) names.push_back(f.name);
     for (const auto& [name, value] : input.as_object()) {
-      if (std::find(names.begin(), names.end(), name) == names.end()) hint = fmt::format("unknown field '{}', {}", name, did_you_mean(name, names));
+      if (std::find(names.begin(), names.end(), name) == names.end())
+        hint = fmt::format("unknown field '{}', {}", name, did_you_mean(name, names));
     }
   }
-  return fail(Kind::kInvalid, "the input does not fit the contract: " + text::describe(violations), hint);
+  return fail(Kind::kInvalid, "the input does not fit the contract: " + text::describe(violations),
+              hint);
 }
 
 const Field* InputContract::only_text() const {
@@ -215,11 +241,14 @@ const Field* InputContract::only_text() const {
 }
 
 const Field* InputContract::image() const {
-  const auto found = std::find_if(fields_.begin(), fields_.end(), [](const Field& field) { return field.type == "image"; });
+  const auto found = std::find_if(fields_.begin(), fields_.end(),
+                                  [](const Field& field) { return field.type == "image"; });
   return found == fields_.end() ? nullptr : &*found;
 }
 
-OutputContract OutputContract::of_text() { return OutputContract(); }
+OutputContract OutputContract::of_text() {
+  return OutputContract();
+}
 
 OutputContract OutputContract::of_labels(std::vector<std::string> labels) {
   OutputContract contract;
@@ -239,12 +268,17 @@ Status OutputContract::check(const Json& output) const {
   if (form_ == Form::kSchema) {
     const std::vector<text::Violation> violations = schema_->validate(output);
     if (violations.empty()) return {};
-    return fail(Kind::kInvalid, "the output does not fit its schema: " + text::describe(violations));
+    return fail(Kind::kInvalid,
+                "the output does not fit its schema: " + text::describe(violations));
   }
-  if (!output.is_string()) return fail(Kind::kInvalid, fmt::format("the output must be a string, not {}", output.type_name()));
+  if (!output.is_string())
+    return fail(Kind::kInvalid,
+                fmt::format("the output must be a string, not {}", output.type_name()));
   if (form_ == Form::kText) return {};
   if (std::find(labels_.begin(), labels_.end(), output.as_string()) != labels_.end()) return {};
-  return fail(Kind::kInvalid, fmt::format("'{}' is not one of the labels", shown(output.as_string())), did_you_mean(output.as_string(), labels_));
+  return fail(Kind::kInvalid,
+              fmt::format("'{}' is not one of the labels", shown(output.as_string())),
+              did_you_mean(output.as_string(), labels_));
 }
 
 Result<Json> OutputContract::read(std::string_view text) const {
@@ -263,13 +297,15 @@ InputContract parse_input(const TomlTable& function, const std::filesystem::path
     return InputContract::of_messages();
   }
   if (!function.has("input")) {
-    function.mistake("", "the function has no 'input'", "for example: input = { text = \"string\" }");
+    function.mistake("", "the function has no 'input'",
+                     "for example: input = { text = \"string\" }");
     return text_only;
   }
   const TomlTable table = function.table("input");
   if (!table.present()) return text_only;
   if (table.keys() == std::vector<std::string>{"schema"} && table.is_string("schema") &&
-      std::find(field_types().begin(), field_types().end(), table.string("schema", "")) == field_types().end()) {
+      std::find(field_types().begin(), field_types().end(), table.string("schema", "")) ==
+          field_types().end()) {
     std::optional<text::Schema> schema = schema_from_file(table, folder);
     return schema ? InputContract::of_schema(std::move(*schema)) : text_only;
   }
@@ -279,11 +315,14 @@ InputContract parse_input(const TomlTable& function, const std::filesystem::path
     const bool required = !type.ends_with('?');
     if (!required) type.pop_back();
     if (std::find(field_types().begin(), field_types().end(), type) == field_types().end()) {
-      table.mistake(name, fmt::format("the field '{}' cannot be of type '{}'", name, type), did_you_mean(type, field_types()));
+      table.mistake(name, fmt::format("the field '{}' cannot be of type '{}'", name, type),
+                    did_you_mean(type, field_types()));
     }
     fields.push_back({name, type, required});
   }
-  if (fields.empty()) function.mistake("input", "'input' names no field", "for example: input = { text = \"string\" }");
+  if (fields.empty())
+    function.mistake("input", "'input' names no field",
+                     "for example: input = { text = \"string\" }");
   return InputContract::of_fields(std::move(fields));
 }
 
@@ -293,7 +332,8 @@ OutputContract parse_output(const TomlTable& function, const std::filesystem::pa
     return OutputContract::of_text();
   }
   if (!function.has("output")) {
-    function.mistake("", "the function has no 'output'", "for example: output = \"text\", or { labels = [\"yes\", \"no\"] }");
+    function.mistake("", "the function has no 'output'",
+                     "for example: output = \"text\", or { labels = [\"yes\", \"no\"] }");
     return OutputContract::of_text();
   }
   const TomlTable table = function.table("output");
@@ -303,12 +343,15 @@ OutputContract parse_output(const TomlTable& function, const std::filesystem::pa
     std::vector<std::string> sorted = labels;
     std::sort(sorted.begin(), sorted.end());
     if (labels.size() < 2) table.mistake("labels", "'labels' must name at least two labels");
-    if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) table.mistake("labels", "'labels' names a label twice");
+    if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end())
+      table.mistake("labels", "'labels' names a label twice");
     if (!sorted.empty() && sorted.front().empty()) table.mistake("labels", "a label is empty");
     return OutputContract::of_labels(std::move(labels));
   }
   std::optional<text::Schema> schema = schema_from_file(table, folder);
-  if (!schema && !table.has("schema")) function.mistake("output", "'output' must be \"text\", { labels = [...] } or { schema = \"file\" }");
+  if (!schema && !table.has("schema"))
+    function.mistake("output",
+                     "'output' must be \"text\", { labels = [...] } or { schema = \"file\" }");
   return schema ? OutputContract::of_schema(std::move(*schema)) : OutputContract::of_text();
 }
 

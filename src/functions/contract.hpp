@@ -16,8 +16,8 @@ namespace sighter::functions {
 
 struct Field {
   std::string name;
-  std::string type;       // string | number | integer | boolean | array | object | image | any
-  bool required = true;   // false for "string?"
+  std::string type;      // string | number | integer | boolean | array | object | image | any
+  bool required = true;  // false for "string?"
 };
 
 // input = { text = "string" }  |  { schema = "input.schema.json" }  |  "messages"
@@ -34,7 +34,8 @@ class InputContract {
   // The contract as a JSON Schema.
   const Json& schema() const;
   // Checks an input and brings it into its full form: a bare string fills the only string field, a
-  // bare string or list of a conversation becomes {"messages": [...]}. kInvalid names what is wrong.
+  // bare string or list of a conversation becomes {"messages": [...]}. kInvalid names what is
+  // wrong.
   Result<Json> admit(Json input) const;
   // The only field that takes a string, or nullptr when there are several or none.
   const Field* only_text() const;
@@ -61,9 +62,10 @@ class OutputContract {
   const text::Schema* schema() const { return schema_.get(); }
   // kInvalid names what is wrong: not a string, not one of the labels, the schema's violations.
   Status check(const Json& output) const;
-  // What a model wrote, read as this contract's value. Labels forgive case, surrounding white space,
-  // quotes, a full stop and a leading "Label:"; a schema's value may stand in a Markdown fence or
-  // between sentences. kInvalid says what is wrong, in words that can be sent back to the model.
+  // What a model wrote, read as this contract's value. Labels forgive case, surrounding white
+  // space, quotes, a full stop and a leading "Label:"; a schema's value may stand in a Markdown
+  // fence or between sentences. kInvalid says what is wrong, in words that can be sent back to the
+  // model.
   Result<Json> read(std::string_view text) const;
 
  private:

@@ -9,7 +9,8 @@ namespace {
 using ::testing::HasSubstr;
 
 TEST(InputContract, a_bare_text_fills_the_only_text_field) {
-  const InputContract contract = InputContract::of_fields({{"text", "string", true}, {"note", "number", false}});
+  const InputContract contract =
+      InputContract::of_fields({{"text", "string", true}, {"note", "number", false}});
   const Result<Json> admitted = contract.admit(Json("hello"));
   ASSERT_TRUE(admitted);
   EXPECT_EQ(*admitted, Json::object({{"text", "hello"}}));
@@ -55,7 +56,8 @@ TEST_P(ReadLabel, is_forgiving_about_form_only) {
 }
 
 INSTANTIATE_TEST_SUITE_P(texts, ReadLabel,
-                         ::testing::Values(Reading{"billing", "billing"}, Reading{" Billing.\n", "billing"},
+                         ::testing::Values(Reading{"billing", "billing"},
+                                           Reading{" Billing.\n", "billing"},
                                            Reading{"\"bug\"", "bug"}, Reading{"**bug**", "bug"},
                                            Reading{"Label: feature_request", "feature_request"},
                                            Reading{"label: BUG.\nBecause it crashes.", "bug"},
@@ -63,13 +65,17 @@ INSTANTIATE_TEST_SUITE_P(texts, ReadLabel,
                                            Reading{"billing or bug", nullptr}));
 
 OutputContract number_contract() {
-  const Json schema = Json::object({{"type", "object"}, {"required", Json::array({"n"})}, {"properties", Json::object({{"n", Json::object({{"type", "integer"}})}})}});
+  const Json schema =
+      Json::object({{"type", "object"},
+                    {"required", Json::array({"n"})},
+                    {"properties", Json::object({{"n", Json::object({{"type", "integer"}})}})}});
   return OutputContract::of_schema(*text::Schema::compile(schema, "output.schema.json"));
 }
 
 TEST(OutputContract, finds_the_value_in_a_fence_or_between_sentences) {
   const OutputContract contract = number_contract();
-  for (const char* text : {"{\"n\": 3}", "```json\n{\"n\": 3}\n```", "Here it is:\n```\n{\"n\": 3}\n```\nDone.", "Sure! {\"n\": 3} is it."}) {
+  for (const char* text : {"{\"n\": 3}", "```json\n{\"n\": 3}\n```",
+                           "Here it is:\n```\n{\"n\": 3}\n```\nDone.", "Sure! {\"n\": 3} is it."}) {
     const Result<Json> read = contract.read(text);
     ASSERT_TRUE(read) << text;
     EXPECT_EQ(*read, Json::object({{"n", 3}})) << text;

@@ -14,10 +14,12 @@ char guess_separator(std::string_view header) {
     const std::size_t which = kSeparators.find(c);
     if (!quoted && which != kSeparators.npos) ++counts[which];
   }
-  return kSeparators[static_cast<std::size_t>(std::max_element(counts.begin(), counts.end()) - counts.begin())];
+  return kSeparators[static_cast<std::size_t>(std::max_element(counts.begin(), counts.end()) -
+                                              counts.begin())];
 }
 
-Result<std::vector<std::string>> split_record(std::string_view record, char separator, std::string_view where, std::int64_t line) {
+Result<std::vector<std::string>> split_record(std::string_view record, char separator,
+                                              std::string_view where, std::int64_t line) {
   std::vector<std::string> fields;
   std::size_t at = 0;
   while (true) {
@@ -27,7 +29,9 @@ Result<std::vector<std::string>> split_record(std::string_view record, char sepa
       while (true) {
         const std::size_t quote = record.find('"', at);
         if (quote == record.npos) {
-          return fail(Kind::kInvalid, fmt::format("{}:{}: a quoted field has no closing quote", where, line), "double the quotes inside a quoted field: \"\"");
+          return fail(Kind::kInvalid,
+                      fmt::format("{}:{}: a quoted field has no closing quote", where, line),
+                      "double the quotes inside a quoted field: \"\"");
         }
         field.append(record, at, quote - at);
         at = quote + 1;
@@ -36,7 +40,10 @@ Result<std::vector<std::string>> split_record(std::string_view record, char sepa
         ++at;
       }
       if (at < record.size() && record[at] != separator) {
-        return fail(Kind::kInvalid, fmt::format("{}:{}: more text behind a closing quote in field {}", where, line, fields.size() + 1), "double the quotes inside a quoted field: \"\"");
+        return fail(Kind::kInvalid,
+                    fmt::format("{}:{}: more text behind a closing quote in field {}", where, line,
+                                fields.size() + 1),
+                    "double the quotes inside a quoted field: \"\"");
       }
     } else {
       const std::size_t end = std::min(record.find(separator, at), record.size());
@@ -59,7 +66,8 @@ std::size_t record_length(std::string_view text) {
 }
 
 std::string csv_field(std::string_view field, char separator) {
-  if (field.find_first_of("\"\r\n") == field.npos && field.find(separator) == field.npos) return std::string(field);
+  if (field.find_first_of("\"\r\n") == field.npos && field.find(separator) == field.npos)
+    return std::string(field);
   std::string out = "\"";
   for (char c : field) {
     if (c == '"') out += '"';

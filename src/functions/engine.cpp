@@ -11,10 +11,14 @@ std::chrono::microseconds since(const Clock& clock, SteadyTime begin) {
   return std::chrono::duration_cast<std::chrono::microseconds>(clock.steady_now() - begin);
 }
 
-std::unique_ptr<Body> make_body(Engine::Impl& engine, const Function& function, const Variant& variant) {
-  if (std::holds_alternative<CodeBody>(variant.body)) return make_code_body(engine, function, variant);
-  if (std::holds_alternative<LearnedBody>(variant.body)) return make_learned_body(engine, function, variant);
-  if (std::holds_alternative<PromptBody>(variant.body)) return make_prompt_body(engine, function, variant);
+std::unique_ptr<Body> make_body(Engine::Impl& engine, const Function& function,
+                                const Variant& variant) {
+  if (std::holds_alternative<CodeBody>(variant.body))
+    return make_code_body(engine, function, variant);
+  if (std::holds_alternative<LearnedBody>(variant.body))
+    return make_learned_body(engine, function, variant);
+  if (std::holds_alternative<PromptBody>(variant.body))
+    return make_prompt_body(engine, function, variant);
   return make_cascade_body(engine, function, variant);
 }
 
@@ -37,16 +41,21 @@ Applied applied_of(const Call& call, const Record& what, Outcome& outcome) {
 }
 
 // Measures, records, and turns an outcome into an answer.
-io::Task<ApplyResult> finish(Engine::Impl& engine, const Call& call, Record what, SteadyTime begin, Outcome outcome) {
+io::Task<ApplyResult> finish(Engine::Impl& engine, const Call& call, Record what, SteadyTime begin,
+                             Outcome outcome) {
   what.latency = outcome.latency.value_or(since(engine.shared.clock, begin));
   Status recorded = co_await record(engine, what, outcome);
   std::optional<NanoUsd> cost = outcome.cost;
   add_cost(cost, outcome.inner_cost);
   if (!recorded) {
-    if (call.options.durable) co_return std::unexpected(ApplyFailure{recorded.error().in("the call could not be stored"), call.id, cost});
-    engine.shared.log.error("functions", recorded.error().in("a call could not be stored").message());
+    if (call.options.durable)
+      co_return std::unexpected(
+          ApplyFailure{recorded.error().in("the call could not be stored"), call.id, cost});
+    engine.shared.log.error("functions",
+                            recorded.error().in("a call could not be stored").message());
   }
-  if (!outcome.output) co_return std::unexpected(ApplyFailure{outcome.output.error(), call.id, cost});
+  if (!outcome.output)
+    co_return std::unexpected(ApplyFailure{outcome.output.error(), call.id, cost});
   co_return applied_of(call, what, outcome);
 }
 
@@ -57,11 +66,13 @@ Outcome failed(Error error) {
 }
 
 // An output that was stored for the same fingerprint. Trouble with the store means: none.
-std::optional<Applied> stored_output(Engine::Impl& engine, const Call& call, const std::optional<Digest>& fingerprint) {
+std::optional<Applied> stored_output(Engine::Impl& engine, const Call& call,
+                                     const std::optional<Digest>& fingerprint) {
   if (!call.options.reuse || engine.shared.store == nullptr || !fingerprint) return std::nullopt;
   const auto found = engine.shared.store->find_output(*fingerprint, call.options.repeat);
   if (!found) {
-    engine.shared.log.warning("functions", found.error().in("stored outputs cannot be looked up").message());
+    engine.shared.log.warning("functions",
+                              found.error().in("stored outputs cannot be looked up").message());
     return std::nullopt;
   }
   if (!*found || call.variant == nullptr) return std::nullopt;
@@ -73,7 +84,11 @@ std::optional<Applied> stored_output(Engine::Impl& engine, const Call& call, con
 }  // namespace
 
 Engine::Impl::Impl(Engine& the_engine, io::Core& the_core, Shared& the_shared)
-    : engine(the_engine), core(the_core), shared(the_shared.impl()), router(the_core, shared.hub), embedding(the_core, 1) {}
+    : engine(the_engine),
+      core(the_core),
+      shared(the_shared.impl()),
+      router(the_core, shared.hub),
+      embedding(the_core, 1) {}
 
 Body& Engine::Impl::body(const Function& function, const Variant& variant) {
   std::unique_ptr<Body>& place = bodies[&variant];
@@ -89,14 +104,21 @@ io::Task<Result<Shared::Impl::Set>> Engine::Impl::examples(const Function& funct
   co_return made;
 }
 
-Engine::Engine(io::Core& core, Shared& shared) : impl_(std::make_unique<Impl>(*this, core, shared)) {}
+Engine::Engine(io::Core& core, Shared& shared)
+    : impl_(std::make_unique<Impl>(*this, core, shared)) {}
 Engine::~Engine() = default;
-models::Router& Engine::router() { return impl_->router; }
-io::Core& Engine::core() { return impl_->core; }
+models::Router& Engine::router() {
+  return impl_->router;
+}
+io::Core& Engine::core() {
+  return impl_->core;
+}
 
-io::Task<ApplyResult> Engine::apply(const Function& function, const Variant& variant, Json input, ApplyOptions options) {
+io::Task<ApplyResult> Engine::apply(const Function& function, const Variant& variant, Json input,
+                                    ApplyOptions options) {
   Impl& engine = *impl_;
-  Call call{&function, &variant, std::move(input), std::move(options), engine.shared.ids.next(), {}};
+  Call call{&function, &variant, std::move(input), std::move(options), engine.shared.ids.next(),
+            {}};
   call.trace = call.options.trace.is_nil() ? call.id : call.options.trace;
   Record what{&call, engine.shared.clock.system_now(), {}, {}};
   const SteadyTime begin = engine.shared.clock.steady_now();
@@ -105,7 +127,10 @@ io::Task<ApplyResult> Engine::apply(const Function& function, const Variant& var
   if (!admitted) {
     outcome = failed(admitted.error());
   } else if (call.options.depth > limits::kCallDepthMax) {
-    outcome = failed({Kind::kTooLarge, fmt::format("functions called each other more than {} deep", limits::kCallDepthMax), "look for a function that calls itself"});
+    outcome =
+        failed({Kind::kTooLarge,
+                fmt::format("functions called each other more than {} deep", limits::kCallDepthMax),
+                "look for a function that calls itself"});
   } else {
     call.input = std::move(*admitted);
     Body& body = engine.body(function, variant);
@@ -121,21 +146,26 @@ io::Task<ApplyResult> Engine::apply(const Function& function, const Variant& var
   }
   if (outcome.output) {
     if (Status fits = function.output.check(*outcome.output); !fits) {
-      outcome.output = std::unexpected(Error{Kind::kUpstream, fits.error().what, fits.error().hint});
+      outcome.output =
+          std::unexpected(Error{Kind::kUpstream, fits.error().what, fits.error().hint});
     }
   }
   ApplyResult result = co_await finish(engine, call, std::move(what), begin, std::move(outcome));
   co_return result;
 }
 
-io::Task<ApplyResult> Engine::complete(wire::ChatRequest request, std::string model, ApplyOptions options) {
+io::Task<ApplyResult> Engine::complete(wire::ChatRequest request, std::string model,
+                                       ApplyOptions options) {
   Impl& engine = *impl_;
-  Call call{nullptr, nullptr, request_as_input(request), std::move(options), engine.shared.ids.next(), {}};
+  Call call{
+      nullptr, nullptr, request_as_input(request), std::move(options), engine.shared.ids.next(),
+      {}};
   call.trace = call.options.trace.is_nil() ? call.id : call.options.trace;
   Record what{&call, engine.shared.clock.system_now(), {}, {}};
   const SteadyTime begin = engine.shared.clock.steady_now();
   models::CompletionOptions asked{call.options.purse, call.options.cancel, call.options.on_text};
-  models::CompletionResult answer = co_await engine.router.complete(std::move(request), model, std::move(asked));
+  models::CompletionResult answer =
+      co_await engine.router.complete(std::move(request), model, std::move(asked));
   Outcome outcome;
   outcome.model = model;
   take_answer(answer, outcome);
@@ -144,7 +174,8 @@ io::Task<ApplyResult> Engine::complete(wire::ChatRequest request, std::string mo
   co_return result;
 }
 
-io::Task<Status> Engine::prepare(const Function& function, const Variant& variant, bool judged, ApplyOptions options) {
+io::Task<Status> Engine::prepare(const Function& function, const Variant& variant, bool judged,
+                                 ApplyOptions options) {
   Body& body = impl_->body(function, variant);
   if (std::optional<Error> error = body.unusable()) co_return std::unexpected(std::move(*error));
   Status prepared = co_await body.prepare(judged, options);

@@ -38,32 +38,32 @@ class Shared {
 struct ApplyOptions {
   models::Purse* purse = nullptr;
   io::CancelToken cancel = {};
-  Id trace = {};                 // nil: the call begins its own
+  Id trace = {};  // nil: the call begins its own
   Id parent = {};
-  Json tags = {};                // object of strings, or null
-  bool reuse = false;            // take a stored output of the same fingerprint; nothing is paid
-  int repeat = 0;                // which of several repeats of the same fingerprint
-  bool durable = false;          // return only once the row is committed
-  // The case that is being judged: learned bodies answer from a model that was not fitted to it (nor
-  // to its near-duplicates), examples never show it. 0: none.
+  Json tags = {};        // object of strings, or null
+  bool reuse = false;    // take a stored output of the same fingerprint; nothing is paid
+  int repeat = 0;        // which of several repeats of the same fingerprint
+  bool durable = false;  // return only once the row is committed
+  // The case that is being judged: learned bodies answer from a model that was not fitted to it
+  // (nor to its near-duplicates), examples never show it. 0: none.
   std::uint64_t held_out = 0;
   // Use only these cases (by CaseFile::key) as labels: for learning curves. Null: all.
   std::shared_ptr<const std::vector<std::uint64_t>> only_cases = {};
   std::function<void(std::string_view)> on_text = {};  // streamed text, on the core's thread
-  int depth = 0;                 // functions calling functions
+  int depth = 0;                                       // functions calling functions
 };
 
 struct Applied {
   Id call;
   std::string variant;
   Json output;
-  std::optional<double> confidence;       // of the output, where the body has one
-  std::vector<double> probabilities;      // over the labels, where the body has them
+  std::optional<double> confidence;   // of the output, where the body has one
+  std::vector<double> probabilities;  // over the labels, where the body has them
   std::optional<wire::Usage> usage;
-  std::optional<NanoUsd> cost;            // nullopt: the price is not known
-  std::chrono::microseconds latency{0};   // of the original call when reused
+  std::optional<NanoUsd> cost;           // nullopt: the price is not known
+  std::chrono::microseconds latency{0};  // of the original call when reused
   std::optional<std::chrono::microseconds> first_token;
-  std::string model;                      // route that answered, or ""
+  std::string model;  // route that answered, or ""
   bool reused = false;
   Digest fingerprint{};
 };
@@ -80,15 +80,17 @@ class Engine {
  public:
   Engine(io::Core& core, Shared& shared);
   ~Engine();
-  // The input is checked against the contract; the output too. `function` and `variant` live as long
-  // as the project.
+  // The input is checked against the contract; the output too. `function` and `variant` live as
+  // long as the project.
   io::Task<ApplyResult> apply(const Function& function, const Variant& variant, Json input,
                               ApplyOptions options);
   // A plain model request: an unnamed function whose body passes the request through.
-  io::Task<ApplyResult> complete(wire::ChatRequest request, std::string model, ApplyOptions options);
+  io::Task<ApplyResult> complete(wire::ChatRequest request, std::string model,
+                                 ApplyOptions options);
   // Everything that is slow and shared is made ready (models loaded, learners fitted, examples
-  // indexed), so that the first row does not pay for it. `judged`: learned bodies will be asked with
-  // held_out, so their folds are fitted. The error says why the variant cannot run (key missing ...).
+  // indexed), so that the first row does not pay for it. `judged`: learned bodies will be asked
+  // with held_out, so their folds are fitted. The error says why the variant cannot run (key
+  // missing ...).
   io::Task<Status> prepare(const Function& function, const Variant& variant, bool judged,
                            ApplyOptions options);
   // Why the variant cannot run now, without asking anybody: a missing key or model file.

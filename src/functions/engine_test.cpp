@@ -33,18 +33,22 @@ for line in sys.stdin:
 
 // Forty reviews whose label the words give away; each pair of neighbours is a near-duplicate.
 std::string reviews() {
-  const std::vector<std::string> things{"kettle", "lamp", "chair", "radio", "clock", "table", "mirror", "basket", "pencil", "jacket"};
+  const std::vector<std::string> things{"kettle", "lamp",   "chair",  "radio",  "clock",
+                                        "table",  "mirror", "basket", "pencil", "jacket"};
   std::string out;
   for (std::size_t i = 0; i < things.size(); ++i) {
-    out += "{\"id\": \"g" + std::to_string(i) + "\", \"input\": \"what a nice lovely " + things[i] + " this is\", \"expect\": \"good\"}\n";
-    out += "{\"id\": \"b" + std::to_string(i) + "\", \"input\": \"awful broken " + things[i] + ", never again\", \"expect\": \"bad\"}\n";
+    out += "{\"id\": \"g" + std::to_string(i) + "\", \"input\": \"what a nice lovely " + things[i] +
+           " this is\", \"expect\": \"good\"}\n";
+    out += "{\"id\": \"b" + std::to_string(i) + "\", \"input\": \"awful broken " + things[i] +
+           ", never again\", \"expect\": \"bad\"}\n";
   }
   return out;
 }
 
 // A project in a folder, a store in memory of the test, and an engine on the test's loop.
 struct Bench {
-  explicit Bench(std::string_view function, std::string_view cases = {}, std::string_view sighter = {}) {
+  explicit Bench(std::string_view function, std::string_view cases = {},
+                 std::string_view sighter = {}) {
     folder.write("sighter.toml", sighter);
     folder.write("functions/f/function.toml", std::string(kLabels) + std::string(function));
     folder.write("functions/f/echo.py", kEcho);
@@ -66,7 +70,8 @@ struct Bench {
   const Function& function() const { return *shared->project().find("f"); }
   ApplyResult ask(const std::string& variant, const std::string& text, ApplyOptions options = {}) {
     options.durable = true;
-    return loop.run(engine->apply(function(), *function().find(variant), Json(text), std::move(options)));
+    return loop.run(
+        engine->apply(function(), *function().find(variant), Json(text), std::move(options)));
   }
   store::CallRow row(const Id& id) { return **rows->call(id); }
 
@@ -79,7 +84,9 @@ struct Bench {
   std::unique_ptr<Engine> engine;
 };
 
-constexpr std::string_view kCode = "[variants.code]\nkind = \"code\"\ncommand = [\"python3\", \"echo.py\"]\nworkers = 1\ntimeout_s = 20\n";
+constexpr std::string_view kCode =
+    "[variants.code]\nkind = \"code\"\ncommand = [\"python3\", \"echo.py\"]\nworkers = "
+    "1\ntimeout_s = 20\n";
 
 TEST(CodeBody, answers_and_leaves_a_row) {
   Bench bench(kCode);
@@ -119,8 +126,10 @@ TEST(CodeBody, an_output_outside_the_contract_is_refused) {
 
 TEST(CodeBody, a_row_that_takes_too_long_is_given_up) {
   Bench bench(kCode);
-  auto running = bench.loop.start(bench.engine->apply(bench.function(), *bench.function().find("code"), Json("sleep"), {}));
-  EXPECT_TRUE(bench.loop.advance_until([&] { return running.done(); }, std::chrono::minutes(2)) || bench.loop.wait_until([&] { return running.done(); }));
+  auto running = bench.loop.start(
+      bench.engine->apply(bench.function(), *bench.function().find("code"), Json("sleep"), {}));
+  EXPECT_TRUE(bench.loop.advance_until([&] { return running.done(); }, std::chrono::minutes(2)) ||
+              bench.loop.wait_until([&] { return running.done(); }));
   ASSERT_FALSE(running.value());
   EXPECT_EQ(running.value().error().error.kind, Kind::kTimeout);
 }
@@ -143,13 +152,16 @@ TEST(Engine, an_output_is_used_again_and_an_edit_of_the_program_asks_anew) {
 
 TEST(Engine, an_input_that_does_not_fit_is_a_row_too) {
   Bench bench(kCode);
-  const ApplyResult answer = bench.loop.run(bench.engine->apply(bench.function(), *bench.function().find("code"), Json(3), {.durable = true}));
+  const ApplyResult answer = bench.loop.run(bench.engine->apply(
+      bench.function(), *bench.function().find("code"), Json(3), {.durable = true}));
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().error.kind, Kind::kInvalid);
   EXPECT_EQ(bench.row(answer.error().call).error_kind, "invalid");
 }
 
-constexpr std::string_view kLearned = "[variants.linear]\nkind = \"learned\"\nlearner = \"linear\"\n[variants.nearest]\nkind = \"learned\"\nlearner = \"nearest\"\n";
+constexpr std::string_view kLearned =
+    "[variants.linear]\nkind = \"learned\"\nlearner = \"linear\"\n[variants.nearest]\nkind = "
+    "\"learned\"\nlearner = \"nearest\"\n";
 
 TEST(LearnedBody, answers_with_probabilities) {
   Bench bench(kLearned, reviews());
@@ -163,7 +175,10 @@ TEST(LearnedBody, answers_with_probabilities) {
 
 TEST(LearnedBody, a_case_that_is_judged_was_not_learned_from) {
   // One case whose label contradicts its words: only a model that saw it can know it.
-  Bench bench(kLearned, reviews() + "{\"id\": \"odd\", \"input\": \"zyx wvu tsr\", \"expect\": \"bad\"}\n{\"id\": \"odd2\", \"input\": \"zyx wvu tsr!\", \"expect\": \"bad\"}\n");
+  Bench bench(kLearned,
+              reviews() +
+                  "{\"id\": \"odd\", \"input\": \"zyx wvu tsr\", \"expect\": \"bad\"}\n{\"id\": "
+                  "\"odd2\", \"input\": \"zyx wvu tsr!\", \"expect\": \"bad\"}\n");
   const Result<CaseFile> file = CaseFile::open(bench.function().cases);
   ASSERT_TRUE(file);
   ApplyOptions judged;
@@ -179,14 +194,18 @@ TEST(LearnedBody, only_the_given_cases_are_learned_from) {
   Bench bench(kLearned, reviews());
   const Result<CaseFile> file = CaseFile::open(bench.function().cases);
   ApplyOptions few;
-  few.only_cases = std::make_shared<const std::vector<std::uint64_t>>(std::vector<std::uint64_t>{file->key(1), file->key(3)});
+  few.only_cases = std::make_shared<const std::vector<std::uint64_t>>(
+      std::vector<std::uint64_t>{file->key(1), file->key(3)});
   const ApplyResult answer = bench.ask("nearest", "what a nice lovely kettle this is", few);
   ASSERT_TRUE(answer) << answer.error().error.message();
   EXPECT_EQ(answer->output, Json("bad"));  // it has seen nothing but bad ones
 }
 
 TEST(Cascade, goes_on_where_the_first_step_is_not_sure_and_leaves_a_tree) {
-  Bench bench(std::string(kCode) + "[variants.second]\nkind = \"code\"\ncommand = [\"python3\", \"echo.py\"]\nworkers = 1\n[variants.ship]\nkind = \"cascade\"\nsteps = [\"code\", \"second\"]\nthreshold = 0.7\n");
+  Bench bench(
+      std::string(kCode) +
+      "[variants.second]\nkind = \"code\"\ncommand = [\"python3\", \"echo.py\"]\nworkers = "
+      "1\n[variants.ship]\nkind = \"cascade\"\nsteps = [\"code\", \"second\"]\nthreshold = 0.7\n");
   const ApplyResult answer = bench.ask("ship", "nice");
   ASSERT_TRUE(answer) << answer.error().error.message();
   EXPECT_EQ(answer->output, Json("good"));
@@ -198,14 +217,19 @@ TEST(Cascade, goes_on_where_the_first_step_is_not_sure_and_leaves_a_tree) {
 }
 
 TEST(Cascade, stops_at_the_first_step_that_is_sure) {
-  Bench bench(std::string(kCode) + "[variants.ship]\nkind = \"cascade\"\nsteps = [\"code\", \"code\"]\nthreshold = 0.5\n");
+  Bench bench(
+      std::string(kCode) +
+      "[variants.ship]\nkind = \"cascade\"\nsteps = [\"code\", \"code\"]\nthreshold = 0.5\n");
   const ApplyResult answer = bench.ask("ship", "nice");
   ASSERT_TRUE(answer);
   EXPECT_EQ(bench.rows->show(answer->call)->children.size(), 1u);
 }
 
 TEST(Cascade, its_steps_are_used_again) {
-  Bench bench(std::string(kLearned) + kCode.data() + "[variants.ship]\nkind = \"cascade\"\nsteps = [\"linear\", \"code\"]\nmax_disagreement = 0.3\n", reviews());
+  Bench bench(std::string(kLearned) + kCode.data() +
+                  "[variants.ship]\nkind = \"cascade\"\nsteps = [\"linear\", "
+                  "\"code\"]\nmax_disagreement = 0.3\n",
+              reviews());
   ApplyOptions options;
   options.reuse = true;
   const ApplyResult first = bench.ask("ship", "a nice lovely spoon", options);
@@ -218,17 +242,29 @@ TEST(Cascade, its_steps_are_used_again) {
 // --- prompts, against a server inside the test
 
 std::string chat(const std::string& text) {
-  return json_write(Json::object({{"id", "c1"}, {"object", "chat.completion"}, {"created", 1}, {"model", "m"},
-                                  {"choices", Json::array({Json::object({{"index", 0}, {"message", Json::object({{"role", "assistant"}, {"content", text}})}, {"finish_reason", "stop"}})})},
-                                  {"usage", Json::object({{"prompt_tokens", 10}, {"completion_tokens", 2}, {"total_tokens", 12}})}}));
+  return json_write(Json::object(
+      {{"id", "c1"},
+       {"object", "chat.completion"},
+       {"created", 1},
+       {"model", "m"},
+       {"choices", Json::array({Json::object(
+                       {{"index", 0},
+                        {"message", Json::object({{"role", "assistant"}, {"content", text}})},
+                        {"finish_reason", "stop"}})})},
+       {"usage",
+        Json::object({{"prompt_tokens", 10}, {"completion_tokens", 2}, {"total_tokens", 12}})}}));
 }
 
 struct PromptBench {
-  explicit PromptBench(const std::string& more = {})
-      : upstream(outer.core()) {
-    upstream.otherwise([this](const testing::SeenRequest&) { return testing::reply_json(chat(next())); });
-    const std::string sighter = "[providers.lab]\ndialect = \"openai\"\nbase_url = \"" + upstream.url("/v1") + "\"\n[models.m]\nroutes = [\"lab/m\"]\n";
-    bench = std::make_unique<Bench>("[variants.p]\nkind = \"prompt\"\nmodel = \"m\"\nuser = \"Review: {{ input.text }}\"\n" + more, reviews(), sighter);
+  explicit PromptBench(const std::string& more = {}) : upstream(outer.core()) {
+    upstream.otherwise(
+        [this](const testing::SeenRequest&) { return testing::reply_json(chat(next())); });
+    const std::string sighter = "[providers.lab]\ndialect = \"openai\"\nbase_url = \"" +
+                                upstream.url("/v1") + "\"\n[models.m]\nroutes = [\"lab/m\"]\n";
+    bench = std::make_unique<Bench>(
+        "[variants.p]\nkind = \"prompt\"\nmodel = \"m\"\nuser = \"Review: {{ input.text }}\"\n" +
+            more,
+        reviews(), sighter);
   }
   std::string next() {
     if (answers.empty()) return "good";
@@ -239,7 +275,8 @@ struct PromptBench {
   // Both loops turn until the answer is there.
   ApplyResult ask(const std::string& text, ApplyOptions options = {}) {
     options.durable = true;
-    auto running = bench->loop.start(bench->engine->apply(bench->function(), *bench->function().find("p"), Json(text), std::move(options)));
+    auto running = bench->loop.start(bench->engine->apply(
+        bench->function(), *bench->function().find("p"), Json(text), std::move(options)));
     bench->loop.wait_until([&] {
       outer.settle();
       return running.done();

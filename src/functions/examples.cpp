@@ -19,7 +19,8 @@ void add_text(std::string& out, const Json& value) {
 int label_index(const OutputContract& output, const Json& expect) {
   if (output.form() != OutputContract::Form::kLabels) return -1;
   const auto& labels = output.labels();
-  return static_cast<int>(std::find(labels.begin(), labels.end(), expect.as_string()) - labels.begin());
+  return static_cast<int>(std::find(labels.begin(), labels.end(), expect.as_string()) -
+                          labels.begin());
 }
 
 }  // namespace
@@ -56,7 +57,8 @@ Result<std::shared_ptr<const ExampleSet>> ExampleSet::read(const Function& funct
     if (!input) return std::unexpected(input.error().in(where));
     const bool is_label = function.output.form() == OutputContract::Form::kLabels;
     if (is_label) {
-      if (Status good = function.output.check(*row->expect); !good) return std::unexpected(good.error().in(where));
+      if (Status good = function.output.check(*row->expect); !good)
+        return std::unexpected(good.error().in(where));
     }
     learn::Example example;
     example.text = input_text(*input);
@@ -64,7 +66,8 @@ Result<std::shared_ptr<const ExampleSet>> ExampleSet::read(const Function& funct
     example.cluster = row->cluster;
     set->by_key_.emplace(file->key(i), static_cast<std::uint32_t>(set->cases_.size()));
     set->examples_.push_back(std::move(example));
-    set->cases_.push_back({file->key(i), std::move(row->id), std::move(*input), std::move(*row->expect)});
+    set->cases_.push_back(
+        {file->key(i), std::move(row->id), std::move(*input), std::move(*row->expect)});
   }
   set->groups_ = learn::groups_of(set->examples_);
   std::vector<std::string_view> texts;
@@ -86,10 +89,12 @@ std::optional<std::uint32_t> ExampleSet::twin(std::string_view text) const {
   return std::nullopt;
 }
 
-std::vector<std::uint32_t> ExampleSet::choose(std::string_view text, const ExampleQuery& query) const {
+std::vector<std::uint32_t> ExampleSet::choose(std::string_view text,
+                                              const ExampleQuery& query) const {
   std::unordered_set<std::uint64_t> only;
   if (query.only) only.insert(query.only->begin(), query.only->end());
-  const std::optional<std::uint32_t> held = query.held_out == 0 ? std::nullopt : find(query.held_out);
+  const std::optional<std::uint32_t> held =
+      query.held_out == 0 ? std::nullopt : find(query.held_out);
   const auto left_out = [&](std::uint32_t index) {
     if (query.only && !only.contains(cases_[index].key)) return true;
     if (held && groups_[index] == groups_[*held]) return true;
@@ -98,7 +103,8 @@ std::vector<std::uint32_t> ExampleSet::choose(std::string_view text, const Examp
   const auto count = static_cast<std::size_t>(std::max(query.count, 0));
   std::vector<std::uint32_t> chosen;
   if (query.choice == ExampleChoice::kSimilar) {
-    for (const learn::Neighbour& near : index_->top_k(text, count, left_out)) chosen.push_back(near.index);
+    for (const learn::Neighbour& near : index_->top_k(text, count, left_out))
+      chosen.push_back(near.index);
     std::reverse(chosen.begin(), chosen.end());
     return chosen;
   }

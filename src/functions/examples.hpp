@@ -15,7 +15,8 @@
 
 namespace sighter::functions {
 
-// The string members of an input, one a line (data: URLs left out); of a conversation, what was said.
+// The string members of an input, one a line (data: URLs left out); of a conversation, what was
+// said.
 std::string input_text(const Json& input);
 
 using Subset = std::shared_ptr<const std::vector<std::uint64_t>>;  // keys of cases; null: all
@@ -23,7 +24,7 @@ using Subset = std::shared_ptr<const std::vector<std::uint64_t>>;  // keys of ca
 struct KnownCase {
   std::uint64_t key = 0;
   std::string id;
-  Json input;   // in its full form
+  Json input;  // in its full form
   Json expect;
 };
 

@@ -9,8 +9,12 @@ namespace sighter::functions {
 
 Fits::Fits(const LearnedBody& body, const std::vector<std::string>& labels,
            std::shared_ptr<const ExampleSet> set, Vectors vectors, const Subset& only)
-    : body_(body), labels_(labels), set_(std::move(set)), vectors_(std::move(vectors)),
-      used_(set_->cases().size(), true), by_group_(only != nullptr) {
+    : body_(body),
+      labels_(labels),
+      set_(std::move(set)),
+      vectors_(std::move(vectors)),
+      used_(set_->cases().size(), true),
+      by_group_(only != nullptr) {
   if (!only) {
     folds_ = learn::assign_folds(set_->examples(), set_->groups(), body.folds, body.options.seed);
     return;
@@ -44,7 +48,9 @@ Once<learn::Model>& Fits::model(std::int64_t slot) {
   return *place;
 }
 
-const Result<learn::Model>* Fits::ready(std::int64_t slot) { return model(slot).ready(); }
+const Result<learn::Model>* Fits::ready(std::int64_t slot) {
+  return model(slot).ready();
+}
 
 Result<learn::Model> Fits::fit(std::int64_t slot) {
   return model(slot).get([&]() -> Result<learn::Model> {
@@ -62,7 +68,8 @@ Status Fits::fit_folds() {
   if (by_group_) return {};
   const int most = folds_.empty() ? -1 : *std::max_element(folds_.begin(), folds_.end());
   for (int fold = 0; fold <= most; ++fold) {
-    if (const Result<learn::Model> fitted = fit(fold); !fitted) return std::unexpected(fitted.error());
+    if (const Result<learn::Model> fitted = fit(fold); !fitted)
+      return std::unexpected(fitted.error());
   }
   return {};
 }
@@ -83,7 +90,8 @@ Result<learn::Threshold> Fits::threshold(std::int64_t slot, double risk_max) {
       if (!used_[i] || holds_out(slot, i)) continue;
       const Result<learn::Model> fitted = fit(by_group_ ? set_->groups()[i] : folds_[i]);
       if (!fitted) return std::unexpected(fitted.error());
-      const std::span<const float> vector = vectors_ ? std::span<const float>((*vectors_)[i]) : std::span<const float>();
+      const std::span<const float> vector =
+          vectors_ ? std::span<const float>((*vectors_)[i]) : std::span<const float>();
       const Result<learn::Prediction> guess = fitted->predict(set_->examples()[i].text, vector);
       if (!guess) return std::unexpected(guess.error());
       confidence.push_back(guess->confidence);

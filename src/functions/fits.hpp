@@ -27,8 +27,8 @@ class Fits {
        std::shared_ptr<const ExampleSet> set, Vectors vectors, const Subset& only);
 
   static constexpr std::int64_t kAll = -1;
-  // Which model may answer: kAll, or the number of the one that was not fitted to the case `held_out`
-  // nor to anything like it. A case that is not of the file is known by its text.
+  // Which model may answer: kAll, or the number of the one that was not fitted to the case
+  // `held_out` nor to anything like it. A case that is not of the file is known by its text.
   std::int64_t slot(std::uint64_t held_out, std::string_view text) const;
   // The model of that slot if it was fitted already.
   const Result<learn::Model>* ready(std::int64_t slot);

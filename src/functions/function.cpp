@@ -13,7 +13,8 @@ std::string_view Variant::kind() const {
 }
 
 const Variant* Function::find(std::string_view variant) const {
-  const auto found = std::find_if(variants.begin(), variants.end(), [&](const Variant& v) { return v.name == variant; });
+  const auto found = std::find_if(variants.begin(), variants.end(),
+                                  [&](const Variant& v) { return v.name == variant; });
   return found == variants.end() ? nullptr : &*found;
 }
 
@@ -21,7 +22,8 @@ Result<const Variant*> Function::variant(std::string_view wanted) const {
   if (const Variant* found = find(wanted)) return found;
   std::vector<std::string> names;
   for (const Variant& v : variants) names.push_back(v.name);
-  return fail(Kind::kNotFound, fmt::format("the function '{}' has no variant '{}'", name, wanted), did_you_mean(wanted, names));
+  return fail(Kind::kNotFound, fmt::format("the function '{}' has no variant '{}'", name, wanted),
+              did_you_mean(wanted, names));
 }
 
 }  // namespace sighter::functions

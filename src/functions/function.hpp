@@ -1,5 +1,6 @@
 #pragma once
-// A function: a contract and its interchangeable bodies, as function.toml says. Immutable once read.
+// A function: a contract and its interchangeable bodies, as function.toml says. Immutable once
+// read.
 
 #include <chrono>
 #include <filesystem>
@@ -10,11 +11,11 @@
 #include <variant>
 #include <vector>
 
+#include "base/hash.hpp"
 #include "base/json.hpp"
 #include "base/money.hpp"
 #include "functions/cases.hpp"
 #include "functions/contract.hpp"
-#include "base/hash.hpp"
 #include "learn/learner.hpp"
 #include "local/labels.hpp"
 #include "text/template.hpp"
@@ -26,8 +27,9 @@ struct CodeBody {
   std::vector<std::string> command;
   std::chrono::milliseconds timeout{60'000};  // one row
   bool network = false;
-  std::vector<std::string> environment;  // names of variables that it may see beside PATH, HOME, LANG
-  int workers = 0;                       // processes a core; 0: the number of processors
+  std::vector<std::string>
+      environment;  // names of variables that it may see beside PATH, HOME, LANG
+  int workers = 0;  // processes a core; 0: the number of processors
 };
 
 // A small model fitted to the function's cases.
@@ -48,27 +50,27 @@ struct PromptBody {
   std::shared_ptr<const text::Template> user;    // null: the input as JSON, or its only text
   int examples = 0;
   ExampleChoice choice = ExampleChoice::kSimilar;
-  std::vector<std::string> example_ids;  // kFixed
+  std::vector<std::string> example_ids;        // kFixed
   std::optional<local::LabelScoring> scoring;  // label outputs of local models
   Structured structured = Structured::kAuto;
-  bool repair = true;                    // one more try when the answer does not fit the contract
-  std::vector<std::string> tools;        // names of functions
+  bool repair = true;              // one more try when the answer does not fit the contract
+  std::vector<std::string> tools;  // names of functions
   int tool_turns = 8;
-  Json parameters;                       // temperature, max_tokens, top_p, seed, stop, effort ...
+  Json parameters;  // temperature, max_tokens, top_p, seed, stop, effort ...
 };
 
 // The cheapest body first; the next one when it is not sure.
 struct CascadeBody {
   std::vector<std::string> steps;
-  std::optional<double> threshold;       // confidence from which a step's answer is taken
-  double max_disagreement = 0.02;        // else: chosen on the cases so that this holds
+  std::optional<double> threshold;  // confidence from which a step's answer is taken
+  double max_disagreement = 0.02;   // else: chosen on the cases so that this holds
 };
 
 struct Variant {
   std::string name;
   std::string where;  // file:line:column, for messages
   std::variant<CodeBody, LearnedBody, PromptBody, CascadeBody> body;
-  Digest digest{};    // of the body as configured (templates and examples included, not programs)
+  Digest digest{};  // of the body as configured (templates and examples included, not programs)
   std::string_view kind() const;  // "code", "learned", "prompt", "cascade"
 };
 
@@ -89,11 +91,11 @@ struct Function {
   InputContract input = InputContract::of_fields({{"text", "string", true}});
   OutputContract output;
   std::optional<Bar> bar;
-  std::optional<NanoUsd> budget;         // [run] budget_usd
-  std::optional<int> parallel;           // [run] parallel
-  std::vector<Variant> variants;         // in the order of the file
-  std::filesystem::path cases;           // empty: there are none
-  CaseColumns case_columns;              // how to read them
+  std::optional<NanoUsd> budget;  // [run] budget_usd
+  std::optional<int> parallel;    // [run] parallel
+  std::vector<Variant> variants;  // in the order of the file
+  std::filesystem::path cases;    // empty: there are none
+  CaseColumns case_columns;       // how to read them
 
   const Variant* find(std::string_view variant) const;
   Result<const Variant*> variant(std::string_view name) const;  // kNotFound with did you mean

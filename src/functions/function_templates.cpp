@@ -87,7 +87,8 @@ std::shared_ptr<const text::Template> read_template(const TomlTable& table, cons
   if (names_a_file(*given)) {
     Result<std::string> text = read_file(reading.folder / *given, limits::kTemplateBytesMax);
     if (!text) {
-      table.mistake(key, text.error().what, fmt::format("create it, or write the text itself: {} = \"\"\"...\"\"\"", key));
+      table.mistake(key, text.error().what,
+                    fmt::format("create it, or write the text itself: {} = \"\"\"...\"\"\"", key));
       return nullptr;
     }
     source = std::move(*text);

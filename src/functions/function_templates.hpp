@@ -18,8 +18,8 @@ namespace sighter::functions {
 struct TemplateReading {
   std::filesystem::path folder;
   const InputContract* input = nullptr;
-  Sha256* sources = nullptr;    // fed with every text that is read, included ones too
-  std::optional<Error> error;   // the first mistake inside a template, with its own place
+  Sha256* sources = nullptr;   // fed with every text that is read, included ones too
+  std::optional<Error> error;  // the first mistake inside a template, with its own place
 };
 
 // The template that `key` of `table` names (a file of the folder, when it ends in .md, .txt or .j2)

@@ -50,15 +50,19 @@ void Reader::bar(const TomlTable& table) {
 }
 
 void Reader::run(const TomlTable& table) {
-  if (const auto usd = table.number("budget_usd", 0.0, 1e9)) function.budget = NanoUsd::from_usd(*usd);
-  if (const auto parallel = table.integer("parallel", 1, 100'000)) function.parallel = static_cast<int>(*parallel);
+  if (const auto usd = table.number("budget_usd", 0.0, 1e9))
+    function.budget = NanoUsd::from_usd(*usd);
+  if (const auto parallel = table.integer("parallel", 1, 100'000))
+    function.parallel = static_cast<int>(*parallel);
 }
 
 CodeBody Reader::code(const TomlTable& table, Sha256& digest) {
   CodeBody body;
   body.command = table.strings("command");
-  if (!table.has("command")) table.mistake("", "a code body needs 'command'", "command = [\"python3\", \"rules.py\"]");
-  else if (body.command.empty() || body.command.front().empty()) table.mistake("command", "'command' names no program");
+  if (!table.has("command"))
+    table.mistake("", "a code body needs 'command'", "command = [\"python3\", \"rules.py\"]");
+  else if (body.command.empty() || body.command.front().empty())
+    table.mistake("command", "'command' names no program");
   if (const auto seconds = table.number("timeout_s", 0.001, 86'400.0)) {
     body.timeout = std::chrono::milliseconds(static_cast<std::int64_t>(*seconds * 1000.0));
   }
@@ -74,15 +78,20 @@ CodeBody Reader::code(const TomlTable& table, Sha256& digest) {
 LearnedBody Reader::learned(const TomlTable& table, const std::string& name, Sha256& digest) {
   LearnedBody body;
   const auto learner = table.word("learner", {"majority", "nearest", "linear"});
-  if (!table.has("learner")) table.mistake("", "a learned body needs 'learner'", "learner = \"linear\", \"nearest\" or \"majority\"");
-  if (const auto kind = learn::learner_from(learner.value_or("linear"))) body.options.learner = *kind;
+  if (!table.has("learner"))
+    table.mistake("", "a learned body needs 'learner'",
+                  "learner = \"linear\", \"nearest\" or \"majority\"");
+  if (const auto kind = learn::learner_from(learner.value_or("linear")))
+    body.options.learner = *kind;
   const auto features = table.word("features", {"lexical", "embedding"});
-  if (const auto kind = learn::features_from(features.value_or("lexical"))) body.options.features = *kind;
+  if (const auto kind = learn::features_from(features.value_or("lexical")))
+    body.options.features = *kind;
   body.embedding_model = table.string("embedding_model", "");
   const bool embeds = body.options.features == learn::FeatureKind::kEmbedding &&
                       body.options.learner != learn::LearnerKind::kMajority;
   if (embeds && body.embedding_model.empty()) {
-    table.mistake("features", "embedding features need 'embedding_model'", "name one of [models] in sighter.toml");
+    table.mistake("features", "embedding features need 'embedding_model'",
+                  "name one of [models] in sighter.toml");
   }
   body.folds = static_cast<int>(table.integer("folds", 2, 1000).value_or(body.folds));
   body.options.neighbours = static_cast<int>(table.integer("neighbours", 1, 1000).value_or(0));
@@ -91,19 +100,26 @@ LearnedBody Reader::learned(const TomlTable& table, const std::string& name, Sha
   if (const auto artifact = table.string("artifact")) {
     body.artifact = function.folder / *artifact;
     std::error_code code;
-    if (!std::filesystem::exists(body.artifact, code)) table.mistake("artifact", fmt::format("there is no file {}", body.artifact.string()));
+    if (!std::filesystem::exists(body.artifact, code))
+      table.mistake("artifact", fmt::format("there is no file {}", body.artifact.string()));
   } else {
     std::error_code code;
     const std::filesystem::path beside = function.folder / (name + ".model");
     if (std::filesystem::exists(beside, code)) body.artifact = beside;
   }
   if (function.output.form() != OutputContract::Form::kLabels) {
-    table.mistake("kind", "a learned body answers with labels, but the function's output is not a list of labels", "output = { labels = [...] }");
+    table.mistake(
+        "kind",
+        "a learned body answers with labels, but the function's output is not a list of labels",
+        "output = { labels = [...] }");
   }
   field(digest, learn::to_string(body.options.learner), learn::to_string(body.options.features));
-  field(digest, body.embedding_model, fmt::format("{} {} {} {}", body.folds, body.options.neighbours, body.options.epochs, body.options.seed));
+  field(digest, body.embedding_model,
+        fmt::format("{} {} {} {}", body.folds, body.options.neighbours, body.options.epochs,
+                    body.options.seed));
   if (!body.artifact.empty()) {
-    if (Result<std::string> bytes = read_file(body.artifact, limits::kRequestBytesMax * 16)) digest.field(*bytes);
+    if (Result<std::string> bytes = read_file(body.artifact, limits::kRequestBytesMax * 16))
+      digest.field(*bytes);
   }
   return body;
 }
@@ -123,7 +139,9 @@ Json read_parameters(const TomlTable& table) {
   table.number("presence_penalty", -2.0, 2.0);
   table.number("frequency_penalty", -2.0, 2.0);
   table.word("reasoning_effort", {"none", "minimal", "low", "medium", "high", "xhigh", "max"});
-  for (const char* name : {"temperature", "top_p", "min_p", "top_k", "max_tokens", "seed", "presence_penalty", "frequency_penalty", "reasoning_effort"}) keep(name);
+  for (const char* name : {"temperature", "top_p", "min_p", "top_k", "max_tokens", "seed",
+                           "presence_penalty", "frequency_penalty", "reasoning_effort"})
+    keep(name);
   if (table.is_string("stop")) {
     parameters.as_object().set("stop", Json::array({table.string("stop", "")}));
   } else if (table.has("stop")) {
@@ -137,7 +155,9 @@ Json read_parameters(const TomlTable& table) {
 PromptBody Reader::prompt(const TomlTable& table, Sha256& digest) {
   PromptBody body;
   body.model = table.string("model", "");
-  if (body.model.empty()) table.mistake(table.has("model") ? "model" : "", "a prompt body needs 'model'", "name one of [models] in sighter.toml, or \"provider/model\"");
+  if (body.model.empty())
+    table.mistake(table.has("model") ? "model" : "", "a prompt body needs 'model'",
+                  "name one of [models] in sighter.toml, or \"provider/model\"");
   TemplateReading reading{function.folder, &function.input, &digest, std::nullopt};
   body.system = read_template(table, "system", reading);
   body.user = read_template(table, "user", reading);
@@ -154,10 +174,13 @@ PromptBody Reader::prompt(const TomlTable& table, Sha256& digest) {
   if (choice == "similar") body.choice = ExampleChoice::kSimilar;
   if (choice == "fixed") body.choice = ExampleChoice::kFixed;
   if (!body.example_ids.empty()) body.choice = ExampleChoice::kFixed;
-  if (body.examples > 0 && function.cases.empty()) table.mistake("examples", "the function has no cases to take examples from", "add cases.jsonl to its folder");
+  if (body.examples > 0 && function.cases.empty())
+    table.mistake("examples", "the function has no cases to take examples from",
+                  "add cases.jsonl to its folder");
   if (const auto word = table.word("scoring", local::label_scoring_words())) {
     body.scoring = local::label_scoring_from(*word);
-    if (function.output.form() != OutputContract::Form::kLabels) table.mistake("scoring", "'scoring' is for functions whose output is a list of labels");
+    if (function.output.form() != OutputContract::Form::kLabels)
+      table.mistake("scoring", "'scoring' is for functions whose output is a list of labels");
   }
   const std::vector<std::string> words{"auto", "strict", "tool", "json", "none"};
   if (const auto word = table.word("structured", words)) {
@@ -166,11 +189,16 @@ PromptBody Reader::prompt(const TomlTable& table, Sha256& digest) {
   }
   body.repair = table.boolean("repair").value_or(true);
   body.tools = table.strings("tools");
-  body.tool_turns = static_cast<int>(table.integer("tool_turns", 1, limits::kToolTurnsMax).value_or(body.tool_turns));
+  body.tool_turns = static_cast<int>(
+      table.integer("tool_turns", 1, limits::kToolTurnsMax).value_or(body.tool_turns));
   body.parameters = read_parameters(table);
   field(digest, "model", body.model);
-  field(digest, "examples", fmt::format("{} {} {}", body.examples, static_cast<int>(body.choice), fmt::join(body.example_ids, "\n")));
-  field(digest, "answer", fmt::format("{} {} {}", body.scoring ? local::to_string(*body.scoring) : "", static_cast<int>(body.structured), body.repair));
+  field(digest, "examples",
+        fmt::format("{} {} {}", body.examples, static_cast<int>(body.choice),
+                    fmt::join(body.example_ids, "\n")));
+  field(digest, "answer",
+        fmt::format("{} {} {}", body.scoring ? local::to_string(*body.scoring) : "",
+                    static_cast<int>(body.structured), body.repair));
   field(digest, "tools", fmt::format("{} {}", body.tool_turns, fmt::join(body.tools, "\n")));
   field(digest, "parameters", json_canonical(body.parameters));
   return body;
@@ -179,18 +207,25 @@ PromptBody Reader::prompt(const TomlTable& table, Sha256& digest) {
 CascadeBody Reader::cascade(const TomlTable& table, Sha256& digest) {
   CascadeBody body;
   body.steps = table.strings("steps");
-  if (body.steps.empty()) table.mistake(table.has("steps") ? "steps" : "", "a cascade needs 'steps'", "steps = [\"cheap\", \"dear\"]");
+  if (body.steps.empty())
+    table.mistake(table.has("steps") ? "steps" : "", "a cascade needs 'steps'",
+                  "steps = [\"cheap\", \"dear\"]");
   body.threshold = table.number("threshold", 0.0, 1.0);
-  body.max_disagreement = table.number("max_disagreement", 0.000001, 0.999999).value_or(body.max_disagreement);
-  if (body.threshold && table.has("max_disagreement")) table.mistake("threshold", "'threshold' and 'max_disagreement' say the same thing twice", "keep one of them");
-  digest.field(fmt::format("{} {} {}", fmt::join(body.steps, "\n"), body.threshold.value_or(-1), body.max_disagreement));
+  body.max_disagreement =
+      table.number("max_disagreement", 0.000001, 0.999999).value_or(body.max_disagreement);
+  if (body.threshold && table.has("max_disagreement"))
+    table.mistake("threshold", "'threshold' and 'max_disagreement' say the same thing twice",
+                  "keep one of them");
+  digest.field(fmt::format("{} {} {}", fmt::join(body.steps, "\n"), body.threshold.value_or(-1),
+                           body.max_disagreement));
   return body;
 }
 
 void Reader::variant(const TomlTable& table, const std::string& name) {
   const std::vector<std::string> kinds{"code", "learned", "prompt", "cascade"};
   if (!table.has("kind")) {
-    table.mistake("", fmt::format("the variant '{}' has no 'kind'", name), fmt::format("kind = one of: {}", fmt::join(kinds, ", ")));
+    table.mistake("", fmt::format("the variant '{}' has no 'kind'", name),
+                  fmt::format("kind = one of: {}", fmt::join(kinds, ", ")));
     return;
   }
   const std::optional<std::string> kind = table.word("kind", kinds);
@@ -200,12 +235,18 @@ void Reader::variant(const TomlTable& table, const std::string& name) {
   Sha256 digest;
   digest.field(kind.value_or(""));
   for (const std::string& label : function.output.labels()) digest.field(label);
-  if (const text::Schema* schema = function.output.schema()) digest.field(json_canonical(schema->json()));
-  if (kind == "code") variant.body = code(table, digest);
-  else if (kind == "learned") variant.body = learned(table, name, digest);
-  else if (kind == "prompt") variant.body = prompt(table, digest);
-  else if (kind == "cascade") variant.body = cascade(table, digest);
-  else return;
+  if (const text::Schema* schema = function.output.schema())
+    digest.field(json_canonical(schema->json()));
+  if (kind == "code")
+    variant.body = code(table, digest);
+  else if (kind == "learned")
+    variant.body = learned(table, name, digest);
+  else if (kind == "prompt")
+    variant.body = prompt(table, digest);
+  else if (kind == "cascade")
+    variant.body = cascade(table, digest);
+  else
+    return;
   variant.digest = digest.finish();
   function.variants.push_back(std::move(variant));
 }
@@ -229,17 +270,25 @@ void Reader::check_cascades(const TomlTable& variants) {
     digest.field(hex(variant.digest));
     for (std::size_t i = 0; i < cascade->steps.size(); ++i) {
       const std::string& step = cascade->steps[i];
-      const auto found = std::find_if(function.variants.begin(), function.variants.end(), [&](const Variant& v) { return v.name == step; });
+      const auto found = std::find_if(function.variants.begin(), function.variants.end(),
+                                      [&](const Variant& v) { return v.name == step; });
       if (found == function.variants.end()) {
-        if (!variants.has(step)) table.mistake("steps", fmt::format("there is no variant '{}'", step), did_you_mean(step, names));
+        if (!variants.has(step))
+          table.mistake("steps", fmt::format("there is no variant '{}'", step),
+                        did_you_mean(step, names));
         continue;
       }
       self(self, *found);
       digest.field(hex(found->digest));
       const auto* learned = std::get_if<LearnedBody>(&found->body);
-      const bool can_choose = learned != nullptr && learned->artifact.empty() && !function.cases.empty();
+      const bool can_choose =
+          learned != nullptr && learned->artifact.empty() && !function.cases.empty();
       if (i + 1 < cascade->steps.size() && !cascade->threshold && !can_choose) {
-        table.mistake("steps", fmt::format("how sure '{}' must be cannot be chosen from the cases: only learned bodies without an artifact can", step), "set 'threshold', a confidence from 0 to 1");
+        table.mistake("steps",
+                      fmt::format("how sure '{}' must be cannot be chosen from the cases: only "
+                                  "learned bodies without an artifact can",
+                                  step),
+                      "set 'threshold', a confidence from 0 to 1");
       }
     }
     variant.digest = digest.finish();
@@ -250,11 +299,20 @@ void Reader::check_cascades(const TomlTable& variants) {
 }
 
 Status check_name(const std::string& name, const std::filesystem::path& path) {
-  const bool good = !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](unsigned char c) {
-    return std::isalnum(c) || c == '_' || c == '-';
-  }) && name.front() != '-';
-  if (!good) return fail(Kind::kInvalid, fmt::format("{}: '{}' cannot be the name of a function", path.string(), name), "letters, digits, '_' and '-', at most 64");
-  if (text::is_reserved_name(name)) return fail(Kind::kInvalid, fmt::format("{}: '{}' is a command of sighter and cannot be the name of a function", path.string(), name), "rename the folder");
+  const bool good =
+      !name.empty() && name.size() <= 64 &&
+      std::all_of(name.begin(), name.end(),
+                  [](unsigned char c) { return std::isalnum(c) || c == '_' || c == '-'; }) &&
+      name.front() != '-';
+  if (!good)
+    return fail(Kind::kInvalid,
+                fmt::format("{}: '{}' cannot be the name of a function", path.string(), name),
+                "letters, digits, '_' and '-', at most 64");
+  if (text::is_reserved_name(name))
+    return fail(Kind::kInvalid,
+                fmt::format("{}: '{}' is a command of sighter and cannot be the name of a function",
+                            path.string(), name),
+                "rename the folder");
   return {};
 }
 

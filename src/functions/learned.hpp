@@ -9,8 +9,10 @@ namespace sighter::functions {
 
 bool uses_vectors(const LearnedBody& learned);
 
-// The models of a learned variant; reads the cases and embeds them first where that was not done yet.
+// The models of a learned variant; reads the cases and embeds them first where that was not done
+// yet.
 io::Task<Result<std::shared_ptr<Fits>>> learned_fits(Engine::Impl& engine, const Function& function,
-                                                     const Variant& variant, const ApplyOptions& options);
+                                                     const Variant& variant,
+                                                     const ApplyOptions& options);
 
 }  // namespace sighter::functions

@@ -21,19 +21,24 @@ struct Chosen {
 class LearnedRunner final : public Body {
  public:
   LearnedRunner(Engine::Impl& engine, const Function& function, const Variant& variant)
-      : engine_(engine), function_(function), variant_(variant), learned_(std::get<LearnedBody>(variant.body)) {}
+      : engine_(engine),
+        function_(function),
+        variant_(variant),
+        learned_(std::get<LearnedBody>(variant.body)) {}
 
   std::optional<Error> unusable() const override;
   io::Task<Status> prepare(bool judged, const ApplyOptions& options) override;
   io::Task<Result<std::unique_ptr<Work>>> plan(const Call& call) override;
-  io::Task<Result<std::vector<float>>> vector_of(const Call& call, const std::string& text, Outcome& outcome);
+  io::Task<Result<std::vector<float>>> vector_of(const Call& call, const std::string& text,
+                                                 Outcome& outcome);
   const Function& function() const { return function_; }
   bool embeds() const { return uses_vectors(learned_); }
 
  private:
   // Judging looks away from the case, which an artifact cannot.
   bool from_artifact(const ApplyOptions& options) const {
-    return !learned_.artifact.empty() && (options.held_out == 0 || function_.cases.empty()) && !options.only_cases;
+    return !learned_.artifact.empty() && (options.held_out == 0 || function_.cases.empty()) &&
+           !options.only_cases;
   }
   Result<learn::Model> load() const;
   io::Task<Result<Chosen>> choose(const Call& call, std::string text);
@@ -69,7 +74,8 @@ class LearnedWork final : public Work {
       outcome.output = std::unexpected(guess.error());
       co_return outcome;
     }
-    outcome.output = Json(runner_.function().output.labels()[static_cast<std::size_t>(guess->label)]);
+    outcome.output =
+        Json(runner_.function().output.labels()[static_cast<std::size_t>(guess->label)]);
     outcome.confidence = guess->confidence;
     outcome.probabilities.assign(guess->probabilities.begin(), guess->probabilities.end());
     co_return outcome;
@@ -84,7 +90,8 @@ class LearnedWork final : public Work {
 
 std::optional<Error> LearnedRunner::unusable() const {
   if (learned_.artifact.empty() && function_.cases.empty()) {
-    return Error{Kind::kNotFound, fmt::format("'{}' has no cases to learn from", function_.name), "add cases.jsonl to the function's folder"};
+    return Error{Kind::kNotFound, fmt::format("'{}' has no cases to learn from", function_.name),
+                 "add cases.jsonl to the function's folder"};
   }
   return embeds() ? engine_.router.unusable(learned_.embedding_model) : std::nullopt;
 }
@@ -95,7 +102,10 @@ Result<learn::Model> LearnedRunner::load() const {
   Result<learn::Model> model = learn::Model::load(*bytes);
   if (!model) return std::unexpected(model.error().in(learned_.artifact.string()));
   if (model->info().labels != function_.output.labels()) {
-    return fail(Kind::kConflict, fmt::format("{} was made for other labels than those of '{}'", learned_.artifact.string(), function_.name), "make it again, or remove it");
+    return fail(Kind::kConflict,
+                fmt::format("{} was made for other labels than those of '{}'",
+                            learned_.artifact.string(), function_.name),
+                "make it again, or remove it");
   }
   return model;
 }
@@ -116,18 +126,22 @@ io::Task<Result<Chosen>> LearnedRunner::choose(const Call& call, std::string tex
     Result<Chosen> chosen = co_await choose_artifact();
     co_return chosen;
   }
-  Result<std::shared_ptr<Fits>> fits = co_await learned_fits(engine_, function_, variant_, call.options);
+  Result<std::shared_ptr<Fits>> fits =
+      co_await learned_fits(engine_, function_, variant_, call.options);
   if (!fits) co_return std::unexpected(fits.error());
   const std::int64_t slot = (*fits)->slot(call.options.held_out, text);
   if ((*fits)->ready(slot) == nullptr) {
     auto work = [held = *fits, slot] { return held->fit(slot); };
-    Result<learn::Model> fitted = co_await engine_.shared.pool.run(engine_.core, std::move(work), call.options.cancel);
+    Result<learn::Model> fitted =
+        co_await engine_.shared.pool.run(engine_.core, std::move(work), call.options.cancel);
     if (!fitted) co_return std::unexpected(fitted.error());
   }
   const Result<learn::Model>& model = *(*fits)->ready(slot);
   if (!model) co_return std::unexpected(model.error());
   Sha256 identity;
-  identity.field(hex(variant_.digest)).field(hex((*fits)->set().digest())).field(std::to_string(slot));
+  identity.field(hex(variant_.digest))
+      .field(hex((*fits)->set().digest()))
+      .field(std::to_string(slot));
   if (call.options.only_cases) {
     for (std::uint64_t key : *call.options.only_cases) identity.field(std::to_string(key));
   }
@@ -138,11 +152,14 @@ io::Task<Result<std::unique_ptr<Work>>> LearnedRunner::plan(const Call& call) {
   std::string text = input_text(call.input);
   Result<Chosen> chosen = co_await choose(call, text);
   if (!chosen) co_return std::unexpected(chosen.error());
-  std::unique_ptr<Work> work = std::make_unique<LearnedWork>(*this, call, std::move(text), std::move(*chosen));
+  std::unique_ptr<Work> work =
+      std::make_unique<LearnedWork>(*this, call, std::move(text), std::move(*chosen));
   co_return work;
 }
 
-io::Task<Result<std::vector<float>>> LearnedRunner::vector_of(const Call& call, const std::string& text, Outcome& outcome) {
+io::Task<Result<std::vector<float>>> LearnedRunner::vector_of(const Call& call,
+                                                              const std::string& text,
+                                                              Outcome& outcome) {
   const Vectors known = engine_.shared.find_vectors(function_, learned_.embedding_model);
   const Result<Shared::Impl::Set>* set = engine_.shared.set_of(function_).ready();
   if (known && set != nullptr && *set && call.options.held_out != 0) {
@@ -151,12 +168,14 @@ io::Task<Result<std::vector<float>>> LearnedRunner::vector_of(const Call& call, 
   }
   models::CompletionOptions options{call.options.purse, call.options.cancel, {}};
   std::vector<std::string> texts{text};
-  Result<models::Embeddings> embedded = co_await engine_.router.embed(learned_.embedding_model, std::move(texts), std::move(options));
+  Result<models::Embeddings> embedded =
+      co_await engine_.router.embed(learned_.embedding_model, std::move(texts), std::move(options));
   if (!embedded) co_return std::unexpected(embedded.error());
   outcome.usage = embedded->usage;
   outcome.cost = embedded->cost;
   outcome.model = learned_.embedding_model;
-  if (embedded->vectors.empty()) co_return fail(Kind::kUpstream, "the embedding model gave no vector");
+  if (embedded->vectors.empty())
+    co_return fail(Kind::kUpstream, "the embedding model gave no vector");
   co_return std::move(embedded->vectors.front());
 }
 
@@ -177,7 +196,9 @@ io::Task<Status> LearnedRunner::prepare(bool judged, const ApplyOptions& options
 }
 
 // The vectors of all cases: those of the cache file, the others embedded now.
-io::Task<Result<Vectors>> case_vectors(Engine::Impl& engine, const Function& function, const std::string& model, Shared::Impl::Set set, const ApplyOptions& options) {
+io::Task<Result<Vectors>> case_vectors(Engine::Impl& engine, const Function& function,
+                                       const std::string& model, Shared::Impl::Set set,
+                                       const ApplyOptions& options) {
   if (Vectors known = engine.shared.find_vectors(function, model)) co_return known;
   const Result<models::ModelSpec> spec = engine.shared.project.models.find(model);
   if (!spec) co_return std::unexpected(spec.error());
@@ -190,19 +211,27 @@ io::Task<Result<Vectors>> case_vectors(Engine::Impl& engine, const Function& fun
   }
   for (std::size_t begin = 0; begin < missing.size(); begin += kEmbedBatch) {
     const std::size_t end = std::min(missing.size(), begin + kEmbedBatch);
-    std::vector<std::string> texts(missing.begin() + static_cast<std::ptrdiff_t>(begin), missing.begin() + static_cast<std::ptrdiff_t>(end));
+    std::vector<std::string> texts(missing.begin() + static_cast<std::ptrdiff_t>(begin),
+                                   missing.begin() + static_cast<std::ptrdiff_t>(end));
     models::CompletionOptions asked{options.purse, options.cancel, {}};
-    Result<models::Embeddings> embedded = co_await engine.router.embed(model, std::move(texts), std::move(asked));
+    Result<models::Embeddings> embedded =
+        co_await engine.router.embed(model, std::move(texts), std::move(asked));
     if (!embedded) {
-      if (Status saved = cache.save(); !saved) engine.shared.log.warning("functions", saved.error().what);
+      if (Status saved = cache.save(); !saved)
+        engine.shared.log.warning("functions", saved.error().what);
       co_return std::unexpected(embedded.error());
     }
-    if (embedded->vectors.size() != end - begin) co_return fail(Kind::kUpstream, "the embedding model gave another number of vectors than texts");
-    for (std::size_t i = begin; i < end; ++i) cache.add(missing[i], std::move(embedded->vectors[i - begin]));
+    if (embedded->vectors.size() != end - begin)
+      co_return fail(Kind::kUpstream,
+                     "the embedding model gave another number of vectors than texts");
+    for (std::size_t i = begin; i < end; ++i)
+      cache.add(missing[i], std::move(embedded->vectors[i - begin]));
   }
-  if (Status saved = cache.save(); !saved) engine.shared.log.warning("functions", saved.error().what);
+  if (Status saved = cache.save(); !saved)
+    engine.shared.log.warning("functions", saved.error().what);
   auto vectors = std::make_shared<std::vector<std::vector<float>>>();
-  for (const learn::Example& example : set->examples()) vectors->push_back(*cache.find(example.text));
+  for (const learn::Example& example : set->examples())
+    vectors->push_back(*cache.find(example.text));
   engine.shared.keep_vectors(function, model, vectors);
   co_return Vectors(std::move(vectors));
 }
@@ -210,10 +239,13 @@ io::Task<Result<Vectors>> case_vectors(Engine::Impl& engine, const Function& fun
 }  // namespace
 
 bool uses_vectors(const LearnedBody& learned) {
-  return learned.options.features == learn::FeatureKind::kEmbedding && learned.options.learner != learn::LearnerKind::kMajority;
+  return learned.options.features == learn::FeatureKind::kEmbedding &&
+         learned.options.learner != learn::LearnerKind::kMajority;
 }
 
-io::Task<Result<std::shared_ptr<Fits>>> learned_fits(Engine::Impl& engine, const Function& function, const Variant& variant, const ApplyOptions& options) {
+io::Task<Result<std::shared_ptr<Fits>>> learned_fits(Engine::Impl& engine, const Function& function,
+                                                     const Variant& variant,
+                                                     const ApplyOptions& options) {
   Result<Shared::Impl::Set> set = co_await engine.examples(function);
   if (!set) co_return std::unexpected(set.error());
   const auto& learned = std::get<LearnedBody>(variant.body);
@@ -222,14 +254,16 @@ io::Task<Result<std::shared_ptr<Fits>>> learned_fits(Engine::Impl& engine, const
     // One at a time, so that rows that start together do not embed the cases twice.
     Result<io::Permit> permit = co_await engine.embedding.acquire(options.cancel);
     if (!permit) co_return std::unexpected(permit.error());
-    Result<Vectors> embedded = co_await case_vectors(engine, function, learned.embedding_model, *set, options);
+    Result<Vectors> embedded =
+        co_await case_vectors(engine, function, learned.embedding_model, *set, options);
     if (!embedded) co_return std::unexpected(embedded.error());
     vectors = std::move(*embedded);
   }
   co_return engine.shared.fits(function, variant, *set, vectors, options.only_cases);
 }
 
-std::unique_ptr<Body> make_learned_body(Engine::Impl& engine, const Function& function, const Variant& variant) {
+std::unique_ptr<Body> make_learned_body(Engine::Impl& engine, const Function& function,
+                                        const Variant& variant) {
   return std::make_unique<LearnedRunner>(engine, function, variant);
 }
 

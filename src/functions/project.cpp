@@ -16,13 +16,17 @@ StoreSettings read_store(const TomlTable& table, const std::filesystem::path& fo
   settings.file = folder / table.string("file", ".sighter/store.db");
   if (const auto keep = table.string("keep")) {
     const Result<std::chrono::seconds> parsed = store::parse_keep(*keep);
-    if (parsed) settings.keep = *parsed;
-    else table.mistake("keep", parsed.error().what, parsed.error().hint);
+    if (parsed)
+      settings.keep = *parsed;
+    else
+      table.mistake("keep", parsed.error().what, parsed.error().hint);
   }
   if (const auto size = table.string("max_size")) {
     const Result<std::int64_t> parsed = store::parse_bytes(*size);
-    if (parsed) settings.bytes_max = *parsed;
-    else table.mistake("max_size", parsed.error().what, parsed.error().hint);
+    if (parsed)
+      settings.bytes_max = *parsed;
+    else
+      table.mistake("max_size", parsed.error().what, parsed.error().hint);
   }
   return settings;
 }
@@ -30,9 +34,11 @@ StoreSettings read_store(const TomlTable& table, const std::filesystem::path& fo
 Status read_functions(const std::filesystem::path& folder, std::vector<Function>& out) {
   std::error_code code;
   std::vector<std::filesystem::path> folders;
-  for (std::filesystem::directory_iterator it(folder, code), end; !code && it != end; it.increment(code)) {
+  for (std::filesystem::directory_iterator it(folder, code), end; !code && it != end;
+       it.increment(code)) {
     std::error_code ignored;
-    if (std::filesystem::exists(it->path() / "function.toml", ignored)) folders.push_back(it->path());
+    if (std::filesystem::exists(it->path() / "function.toml", ignored))
+      folders.push_back(it->path());
   }
   if (code && code != std::errc::no_such_file_or_directory) {
     return fail(Kind::kIo, fmt::format("cannot read {}: {}", folder.string(), code.message()));
@@ -50,7 +56,9 @@ Status read_functions(const std::filesystem::path& folder, std::vector<Function>
 Status check_prompt(const Project& project, const Variant& variant) {
   const auto* prompt = std::get_if<PromptBody>(&variant.body);
   const auto* learned = std::get_if<LearnedBody>(&variant.body);
-  const std::string model = prompt != nullptr ? prompt->model : learned != nullptr ? learned->embedding_model : "";
+  const std::string model = prompt != nullptr    ? prompt->model
+                            : learned != nullptr ? learned->embedding_model
+                                                 : "";
   if (!model.empty()) {
     if (const auto spec = project.models.find(model); !spec) {
       return std::unexpected(spec.error().in(variant.where));
@@ -62,7 +70,8 @@ Status check_prompt(const Project& project, const Variant& variant) {
       return std::unexpected(found.error().in(fmt::format("{}: tools", variant.where)));
     }
     if (project.find(tool)->variants.empty()) {
-      return fail(Kind::kInvalid, fmt::format("{}: the tool '{}' has no variant", variant.where, tool));
+      return fail(Kind::kInvalid,
+                  fmt::format("{}: the tool '{}' has no variant", variant.where, tool));
     }
   }
   return {};
@@ -71,7 +80,8 @@ Status check_prompt(const Project& project, const Variant& variant) {
 }  // namespace
 
 const Function* Project::find(std::string_view name) const {
-  const auto found = std::find_if(functions.begin(), functions.end(), [&](const Function& f) { return f.name == name; });
+  const auto found = std::find_if(functions.begin(), functions.end(),
+                                  [&](const Function& f) { return f.name == name; });
   return found == functions.end() ? nullptr : &*found;
 }
 
@@ -80,7 +90,8 @@ Result<const Function*> Project::function(std::string_view name) const {
   std::vector<std::string> names;
   for (const Function& f : functions) names.push_back(f.name);
   return fail(Kind::kNotFound, fmt::format("there is no function '{}'", name),
-              names.empty() ? "the project has none: create functions/NAME/function.toml" : did_you_mean(name, names));
+              names.empty() ? "the project has none: create functions/NAME/function.toml"
+                            : did_you_mean(name, names));
 }
 
 std::optional<std::filesystem::path> find_project(const std::filesystem::path& start) {
@@ -107,9 +118,11 @@ Result<Project> read_project(const std::filesystem::path& folder) {
   project.models.read(root, folder);
   project.store = read_store(root.table("store"), folder);
   project.serve = root.json("serve").value_or(Json());
-  if (!project.serve.is_null() && !project.serve.is_object()) root.mistake("serve", "'serve' must be a table");
+  if (!project.serve.is_null() && !project.serve.is_object())
+    root.mistake("serve", "'serve' must be a table");
   if (Status good = (*document)->finish(); !good) return std::unexpected(good.error());
-  if (Status good = read_functions(folder / "functions", project.functions); !good) return std::unexpected(good.error());
+  if (Status good = read_functions(folder / "functions", project.functions); !good)
+    return std::unexpected(good.error());
   for (const Function& function : project.functions) {
     for (const Variant& variant : function.variants) {
       if (Status good = check_prompt(project, variant); !good) return std::unexpected(good.error());

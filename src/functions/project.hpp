@@ -16,17 +16,17 @@
 namespace sighter::functions {
 
 struct StoreSettings {
-  std::filesystem::path file;                     // .sighter/store.db, or below the state folder
-  std::optional<std::chrono::seconds> keep;       // [store] keep = "90d"
-  std::optional<std::int64_t> bytes_max;          // [store] max_size = "2GB"
+  std::filesystem::path file;                // .sighter/store.db, or below the state folder
+  std::optional<std::chrono::seconds> keep;  // [store] keep = "90d"
+  std::optional<std::int64_t> bytes_max;     // [store] max_size = "2GB"
 };
 
 struct Project {
-  std::filesystem::path folder;   // empty outside a project
+  std::filesystem::path folder;  // empty outside a project
   models::ModelsConfig models;
   StoreSettings store;
-  std::vector<Function> functions;   // by name
-  Json serve;                        // [serve] as it is
+  std::vector<Function> functions;  // by name
+  Json serve;                       // [serve] as it is
 
   const Function* find(std::string_view name) const;
   // kNotFound with did you mean.

@@ -23,7 +23,8 @@ user = "user.md"
 )";
 
 // The error of a project whose only function has this function.toml and this user.md.
-Error mistake(std::string_view toml, std::string_view user = "{{ input.text }}", const std::string& name = "triage") {
+Error mistake(std::string_view toml, std::string_view user = "{{ input.text }}",
+              const std::string& name = "triage") {
   const TestFolder folder;
   folder.write("sighter.toml", "");
   folder.write("functions/" + name + "/function.toml", toml);
@@ -72,7 +73,8 @@ TEST(FunctionToml, the_edit_of_a_template_changes_the_digest) {
 
 TEST(FunctionToml, an_unknown_key_is_told_with_what_was_meant) {
   const Error error = mistake(std::string(kTriage) + "exampels = 3\n");
-  EXPECT_THAT(error.message(), AllOf(HasSubstr("function.toml:10:"), HasSubstr("exampels"), HasSubstr("examples")));
+  EXPECT_THAT(error.message(),
+              AllOf(HasSubstr("function.toml:10:"), HasSubstr("exampels"), HasSubstr("examples")));
 }
 
 TEST(FunctionToml, a_wrong_path_in_a_template_is_told_at_its_place) {
@@ -82,7 +84,8 @@ TEST(FunctionToml, a_wrong_path_in_a_template_is_told_at_its_place) {
 
 TEST(FunctionToml, a_field_without_input_in_front_is_told) {
   const Error error = mistake(kTriage, "{{ text }}");
-  EXPECT_THAT(error.message(), AllOf(HasSubstr("user.md:1:4"), HasSubstr("did you mean 'input.text'")));
+  EXPECT_THAT(error.message(),
+              AllOf(HasSubstr("user.md:1:4"), HasSubstr("did you mean 'input.text'")));
 }
 
 TEST(FunctionToml, a_missing_template_is_told_at_its_key) {
@@ -91,22 +94,32 @@ TEST(FunctionToml, a_missing_template_is_told_at_its_key) {
 }
 
 TEST(FunctionToml, a_missing_step_is_told_with_what_was_meant) {
-  const Error error = mistake(std::string(kTriage) + "[variants.ship]\nkind = \"cascade\"\nthreshold = 0.9\nsteps = [\"liner\", \"gpt\"]\n");
-  EXPECT_THAT(error.message(), AllOf(HasSubstr("function.toml:13:"), HasSubstr("did you mean 'linear'")));
+  const Error error = mistake(
+      std::string(kTriage) +
+      "[variants.ship]\nkind = \"cascade\"\nthreshold = 0.9\nsteps = [\"liner\", \"gpt\"]\n");
+  EXPECT_THAT(error.message(),
+              AllOf(HasSubstr("function.toml:13:"), HasSubstr("did you mean 'linear'")));
 }
 
 TEST(FunctionToml, cascades_in_a_circle_are_refused) {
-  const Error error = mistake(std::string(kTriage) + "[variants.x]\nkind = \"cascade\"\nthreshold = 0.5\nsteps = [\"y\"]\n[variants.y]\nkind = \"cascade\"\nthreshold = 0.5\nsteps = [\"x\"]\n");
+  const Error error =
+      mistake(std::string(kTriage) +
+              "[variants.x]\nkind = \"cascade\"\nthreshold = 0.5\nsteps = "
+              "[\"y\"]\n[variants.y]\nkind = \"cascade\"\nthreshold = 0.5\nsteps = [\"x\"]\n");
   EXPECT_THAT(error.what, HasSubstr("leads back to itself"));
 }
 
 TEST(FunctionToml, a_model_that_is_not_named_is_told_at_the_variant) {
-  const Error error = mistake("input = { text = \"string\" }\noutput = \"text\"\n[variants.p]\nkind = \"prompt\"\nmodel = \"nobody\"\n");
+  const Error error = mistake(
+      "input = { text = \"string\" }\noutput = \"text\"\n[variants.p]\nkind = \"prompt\"\nmodel = "
+      "\"nobody\"\n");
   EXPECT_THAT(error.what, AllOf(HasSubstr("function.toml:"), HasSubstr("nobody")));
 }
 
 TEST(FunctionToml, a_learned_body_needs_labels) {
-  const Error error = mistake("input = { text = \"string\" }\noutput = \"text\"\n[variants.l]\nkind = \"learned\"\nlearner = \"linear\"\n");
+  const Error error = mistake(
+      "input = { text = \"string\" }\noutput = \"text\"\n[variants.l]\nkind = \"learned\"\nlearner "
+      "= \"linear\"\n");
   EXPECT_THAT(error.what, HasSubstr("function.toml:4:"));
 }
 
@@ -115,7 +128,8 @@ TEST(FunctionToml, a_command_of_the_program_cannot_name_a_function) {
 }
 
 TEST(FunctionToml, an_include_stays_inside_the_folder) {
-  EXPECT_THAT(mistake(kTriage, "{% include \"../../sighter.toml\" %}").message(), HasSubstr("outside"));
+  EXPECT_THAT(mistake(kTriage, "{% include \"../../sighter.toml\" %}").message(),
+              HasSubstr("outside"));
 }
 
 }  // namespace

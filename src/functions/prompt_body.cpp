@@ -13,7 +13,10 @@ namespace {
 class PromptRunner final : public Body {
  public:
   PromptRunner(Engine::Impl& engine, const Function& function, const Variant& variant)
-      : engine_(engine), function_(function), variant_(variant), prompt_(std::get<PromptBody>(variant.body)),
+      : engine_(engine),
+        function_(function),
+        variant_(variant),
+        prompt_(std::get<PromptBody>(variant.body)),
         answer_(answering(function, prompt_)) {
     for (const std::string& name : prompt_.tools) {
       if (const Function* tool = engine.shared.project.find(name)) tools_.push_back(tool);
@@ -43,8 +46,13 @@ class PromptRunner final : public Body {
 // A local model that is asked how likely each label is.
 class ScoreWork final : public Work {
  public:
-  ScoreWork(PromptRunner& runner, const Call& call, local::LabelTask task, local::LabelScoring scoring, std::string input)
-      : runner_(runner), call_(call), task_(std::move(task)), scoring_(scoring), input_(std::move(input)) {}
+  ScoreWork(PromptRunner& runner, const Call& call, local::LabelTask task,
+            local::LabelScoring scoring, std::string input)
+      : runner_(runner),
+        call_(call),
+        task_(std::move(task)),
+        scoring_(scoring),
+        input_(std::move(input)) {}
   std::optional<Digest> fingerprint() const override;
   io::Task<Outcome> run() override;
 
@@ -56,7 +64,8 @@ class ScoreWork final : public Work {
   std::string input_;
 };
 
-// A model that writes its answer, calls functions on the way, and is told once when it does not fit.
+// A model that writes its answer, calls functions on the way, and is told once when it does not
+// fit.
 class ChatWork final : public Work {
  public:
   ChatWork(PromptRunner& runner, const Call& call, wire::ChatRequest request)
@@ -76,7 +85,10 @@ class ChatWork final : public Work {
 
 std::optional<Error> PromptRunner::unusable() const {
   if (prompt_.scoring && !engine_.router.is_local(prompt_.model)) {
-    return Error{Kind::kUnsupported, fmt::format("{}: 'scoring' needs a local model, and '{}' is not one", variant_.where, prompt_.model), "remove 'scoring'"};
+    return Error{Kind::kUnsupported,
+                 fmt::format("{}: 'scoring' needs a local model, and '{}' is not one",
+                             variant_.where, prompt_.model),
+                 "remove 'scoring'"};
   }
   return engine_.router.unusable(prompt_.model);
 }
@@ -101,7 +113,8 @@ std::optional<local::LabelScoring> PromptRunner::scoring() const {
   if (function_.output.form() != OutputContract::Form::kLabels) return std::nullopt;
   if (!engine_.router.is_local(prompt_.model)) return std::nullopt;
   if (prompt_.scoring) return prompt_.scoring;
-  if (!prompt_.tools.empty() || function_.input.form() == InputContract::Form::kMessages) return std::nullopt;
+  if (!prompt_.tools.empty() || function_.input.form() == InputContract::Form::kMessages)
+    return std::nullopt;
   return prompt_.examples > 0 ? local::LabelScoring::kChannel : local::LabelScoring::kCalibrated;
 }
 
@@ -122,10 +135,13 @@ io::Task<Result<std::unique_ptr<Work>>> PromptRunner::plan(const Call& call) {
     task.examples = std::move(rendered->examples);
     // The prompt for scoring names the input itself, so the only text goes in as it is.
     const bool plain = function_.input.only_text() != nullptr || !prompt_.user;
-    work = std::make_unique<ScoreWork>(*this, call, std::move(task), *how, plain ? std::move(rendered->text) : std::move(rendered->user));
+    work =
+        std::make_unique<ScoreWork>(*this, call, std::move(task), *how,
+                                    plain ? std::move(rendered->text) : std::move(rendered->user));
     co_return work;
   }
-  Result<wire::ChatRequest> request = build_request(function_, prompt_, call, *rendered, answer_, tools_);
+  Result<wire::ChatRequest> request =
+      build_request(function_, prompt_, call, *rendered, answer_, tools_);
   if (!request) co_return std::unexpected(request.error());
   work = std::make_unique<ChatWork>(*this, call, std::move(*request));
   co_return work;
@@ -135,9 +151,11 @@ Result<Json> PromptRunner::read(const wire::ChatReply& reply) const {
   if (!reply.choices.empty()) {
     const wire::Choice& choice = reply.choices.front();
     for (const wire::Block& block : choice.message.content) {
-      if (const auto* refusal = block.as<wire::Refusal>()) return fail(Kind::kUpstream, "the model refused: " + refusal->text);
+      if (const auto* refusal = block.as<wire::Refusal>())
+        return fail(Kind::kUpstream, "the model refused: " + refusal->text);
       const auto* call = block.as<wire::ToolCall>();
-      if (call == nullptr || answer_.form != AnswerForm::kTool || call->name != kAnswerTool) continue;
+      if (call == nullptr || answer_.form != AnswerForm::kTool || call->name != kAnswerTool)
+        continue;
       return function_.output.read(call->arguments);
     }
   }
@@ -153,9 +171,13 @@ Result<Json> PromptRunner::read(const wire::ChatReply& reply) const {
 
 std::optional<Digest> ScoreWork::fingerprint() const {
   Sha256 digest;
-  digest.field("score").field(runner_.prompt().model).field(local::to_string(scoring_)).field(task_.instructions);
+  digest.field("score")
+      .field(runner_.prompt().model)
+      .field(local::to_string(scoring_))
+      .field(task_.instructions);
   for (const std::string& label : task_.labels) digest.field(label);
-  for (const local::LabelExample& example : task_.examples) digest.field(example.input).field(example.label);
+  for (const local::LabelExample& example : task_.examples)
+    digest.field(example.input).field(example.label);
   const auto spec = runner_.engine().shared.project.models.find(runner_.prompt().model);
   if (spec && spec->local) digest.field(spec->local->path.string());
   return digest.field("input").field(input_).finish();
@@ -165,14 +187,16 @@ io::Task<Outcome> ScoreWork::run() {
   Outcome outcome;
   outcome.model = runner_.prompt().model;
   std::string model = runner_.prompt().model;
-  Result<models::LabelScores> scores = co_await runner_.engine().router.score_labels(std::move(model), std::move(task_), scoring_, std::move(input_), call_.options.cancel);
+  Result<models::LabelScores> scores = co_await runner_.engine().router.score_labels(
+      std::move(model), std::move(task_), scoring_, std::move(input_), call_.options.cancel);
   if (!scores) {
     outcome.output = std::unexpected(scores.error());
     co_return outcome;
   }
   outcome.output = Json(runner_.function().output.labels()[scores->best]);
   outcome.probabilities = scores->probabilities;
-  if (scores->best < scores->probabilities.size()) outcome.confidence = scores->probabilities[scores->best];
+  if (scores->best < scores->probabilities.size())
+    outcome.confidence = scores->probabilities[scores->best];
   outcome.usage = scores->usage;
   outcome.route = runner_.prompt().model;
   co_return outcome;
@@ -187,15 +211,18 @@ std::optional<Digest> ChatWork::fingerprint() const {
     if (spec->local) digest.field(spec->local->path.string());
   }
   digest.field(runner_.prompt().repair ? "repair" : "");
-  for (const Function* tool : runner_.tools()) digest.field(tool->name).field(hex(tool->variants.front().digest));
+  for (const Function* tool : runner_.tools())
+    digest.field(tool->name).field(hex(tool->variants.front().digest));
   return digest.finish();
 }
 
 io::Task<Status> ChatWork::ask(Outcome& outcome, wire::ChatReply& reply) {
-  models::CompletionOptions options{call_.options.purse, call_.options.cancel, call_.options.on_text};
+  models::CompletionOptions options{call_.options.purse, call_.options.cancel,
+                                    call_.options.on_text};
   wire::ChatRequest request = request_;
   std::string model = runner_.prompt().model;
-  models::CompletionResult answer = co_await runner_.engine().router.complete(std::move(request), std::move(model), std::move(options));
+  models::CompletionResult answer = co_await runner_.engine().router.complete(
+      std::move(request), std::move(model), std::move(options));
   take_answer(answer, outcome);
   if (!answer) co_return std::unexpected(answer.error().error);
   reply = std::move(answer->reply);
@@ -205,7 +232,8 @@ io::Task<Status> ChatWork::ask(Outcome& outcome, wire::ChatReply& reply) {
 io::Task<Json> ChatWork::call_tool(wire::ToolCall call, Outcome& outcome, bool& failed) {
   failed = true;
   const auto& tools = runner_.tools();
-  const auto tool = std::find_if(tools.begin(), tools.end(), [&](const Function* f) { return f->name == call.name; });
+  const auto tool = std::find_if(tools.begin(), tools.end(),
+                                 [&](const Function* f) { return f->name == call.name; });
   if (tool == tools.end()) co_return Json(fmt::format("there is no tool '{}'", call.name));
   Result<Json> input = json_parse(call.arguments.empty() ? "{}" : call.arguments, "arguments");
   if (!input) co_return Json(input.error().message());
@@ -219,7 +247,8 @@ io::Task<Json> ChatWork::call_tool(wire::ToolCall call, Outcome& outcome, bool& 
   const Function& function = **tool;
   const Variant& variant = function.variants.front();
   Json arguments = std::move(*input);
-  ApplyResult answer = co_await runner_.engine().engine.apply(function, variant, std::move(arguments), std::move(options));
+  ApplyResult answer = co_await runner_.engine().engine.apply(
+      function, variant, std::move(arguments), std::move(options));
   add_cost(outcome.inner_cost, answer ? answer->cost : answer.error().cost);
   if (!answer) co_return Json(answer.error().error.message());
   failed = false;
@@ -240,7 +269,8 @@ io::Task<Status> ChatWork::call_tools(const wire::Message& message, Outcome& out
     wire::ToolResult result;
     result.id = call.id;
     result.name = call.name;
-    result.content.emplace_back(wire::Text{value.is_string() ? value.as_string() : json_write(value)});
+    result.content.emplace_back(
+        wire::Text{value.is_string() ? value.as_string() : json_write(value)});
     if (failed) result.is_error = true;
     wire::Message answer;
     answer.role = wire::Role::kTool;
@@ -255,18 +285,21 @@ bool wants_tools(const wire::ChatReply& reply) {
   const auto& content = reply.choices.front().message.content;
   return std::any_of(content.begin(), content.end(), [](const wire::Block& block) {
     const auto* call = block.as<wire::ToolCall>();
-    return call != nullptr && call->kind == wire::ToolCall::Kind::kFunction && call->name != kAnswerTool;
+    return call != nullptr && call->kind == wire::ToolCall::Kind::kFunction &&
+           call->name != kAnswerTool;
   });
 }
 
 std::string shortened(std::string text) {
   constexpr std::size_t kBytesMax = 2000;
-  if (text.size() > kBytesMax) text.resize(complete_utf8_prefix(std::string_view(text).substr(0, kBytesMax)));
+  if (text.size() > kBytesMax)
+    text.resize(complete_utf8_prefix(std::string_view(text).substr(0, kBytesMax)));
   return text;
 }
 
 std::string misfit(const Error& error, const wire::ChatReply& reply) {
-  const bool cut = !reply.choices.empty() && reply.choices.front().finish.kind == wire::FinishReason::Kind::kLength;
+  const bool cut = !reply.choices.empty() &&
+                   reply.choices.front().finish.kind == wire::FinishReason::Kind::kLength;
   return cut ? error.what + " (the answer was cut at max_tokens)" : error.what;
 }
 
@@ -284,7 +317,11 @@ io::Task<Outcome> ChatWork::run() {
     }
     if (!runner_.tools().empty() && wants_tools(reply)) {
       if (++turns > runner_.prompt().tool_turns) {
-        outcome.output = std::unexpected(Error{Kind::kUpstream, fmt::format("the model called tools more than {} times in a row", runner_.prompt().tool_turns), "raise 'tool_turns', or say in the prompt when to stop"});
+        outcome.output =
+            std::unexpected(Error{Kind::kUpstream,
+                                  fmt::format("the model called tools more than {} times in a row",
+                                              runner_.prompt().tool_turns),
+                                  "raise 'tool_turns', or say in the prompt when to stop"});
         co_return outcome;
       }
       const wire::Message message = reply.choices.front().message;
@@ -301,21 +338,29 @@ io::Task<Outcome> ChatWork::run() {
       co_return outcome;
     }
     const std::string problem = misfit(value.error(), reply);
-    outcome.tried.as_array().push_back(Json::object({{"answer", shortened(reply.text())}, {"error", problem}}));
+    outcome.tried.as_array().push_back(
+        Json::object({{"answer", shortened(reply.text())}, {"error", problem}}));
     if (repaired || !runner_.prompt().repair || value.error().kind == Kind::kUpstream) {
-      outcome.output = std::unexpected(Error{Kind::kUpstream, "the model's answer does not fit: " + problem, value.error().hint});
+      outcome.output = std::unexpected(Error{
+          Kind::kUpstream, "the model's answer does not fit: " + problem, value.error().hint});
       co_return outcome;
     }
     repaired = true;
     const std::string said = reply.text();
-    if (!said.empty()) request_.messages.push_back(wire::Message::text(wire::Role::kAssistant, said));
-    request_.messages.push_back(wire::Message::text(wire::Role::kUser, fmt::format("Your answer does not fit: {}. {}\nAnswer again, with nothing but the right value.", value.error().what, value.error().hint)));
+    if (!said.empty())
+      request_.messages.push_back(wire::Message::text(wire::Role::kAssistant, said));
+    request_.messages.push_back(wire::Message::text(
+        wire::Role::kUser,
+        fmt::format(
+            "Your answer does not fit: {}. {}\nAnswer again, with nothing but the right value.",
+            value.error().what, value.error().hint)));
   }
 }
 
 }  // namespace
 
-std::unique_ptr<Body> make_prompt_body(Engine::Impl& engine, const Function& function, const Variant& variant) {
+std::unique_ptr<Body> make_prompt_body(Engine::Impl& engine, const Function& function,
+                                       const Variant& variant) {
   return std::make_unique<PromptRunner>(engine, function, variant);
 }
 

@@ -18,7 +18,11 @@ struct Variables {
   Json function;
 
   text::TemplateArguments with(const Json& input) const {
-    return {{"input", &input}, {"labels", &labels}, {"description", &description}, {"examples", &examples}, {"function", &function}};
+    return {{"input", &input},
+            {"labels", &labels},
+            {"description", &description},
+            {"examples", &examples},
+            {"function", &function}};
   }
 };
 
@@ -31,7 +35,8 @@ bool reads_examples(const PromptBody& prompt) {
   return reads(prompt.system) || reads(prompt.user);
 }
 
-Result<std::string> render_user(const Function& function, const PromptBody& prompt, const Json& input, const Variables& variables) {
+Result<std::string> render_user(const Function& function, const PromptBody& prompt,
+                                const Json& input, const Variables& variables) {
   if (prompt.user) return prompt.user->render(variables.with(input));
   if (function.input.form() == InputContract::Form::kMessages) return std::string();
   if (const Field* field = function.input.only_text()) {
@@ -47,30 +52,37 @@ std::string default_system(const Function& function) {
   std::string out = function.description;
   if (function.output.form() == OutputContract::Form::kLabels) {
     if (!out.empty() && !out.ends_with('\n')) out += '\n';
-    out += fmt::format("Answer with exactly one of these labels and nothing else: {}", fmt::join(function.output.labels(), ", "));
+    out += fmt::format("Answer with exactly one of these labels and nothing else: {}",
+                       fmt::join(function.output.labels(), ", "));
   }
   return out;
 }
 
-std::string output_text(const Json& output) { return output.is_string() ? output.as_string() : json_write(output); }
+std::string output_text(const Json& output) {
+  return output.is_string() ? output.as_string() : json_write(output);
+}
 
 }  // namespace
 
-Result<Rendered> render_prompt(const Function& function, const PromptBody& prompt, const Call& call, const ExampleSet* set) {
+Result<Rendered> render_prompt(const Function& function, const PromptBody& prompt, const Call& call,
+                               const ExampleSet* set) {
   Rendered out;
   Variables variables;
-  for (const std::string& label : function.output.labels()) variables.labels.as_array().push_back(label);
+  for (const std::string& label : function.output.labels())
+    variables.labels.as_array().push_back(label);
   variables.description = Json(function.description);
   variables.function = Json(function.name);
   out.text = input_text(call.input);
   std::vector<std::uint32_t> chosen;
   if (set != nullptr && prompt.examples > 0) {
-    const ExampleQuery query{prompt.examples, prompt.choice, &prompt.example_ids, call.options.held_out, call.options.only_cases};
+    const ExampleQuery query{prompt.examples, prompt.choice, &prompt.example_ids,
+                             call.options.held_out, call.options.only_cases};
     chosen = set->choose(out.text, query);
   }
   for (std::uint32_t index : chosen) {
     const KnownCase& known = set->cases()[index];
-    variables.examples.as_array().push_back(Json::object({{"input", known.input}, {"output", known.expect}}));
+    variables.examples.as_array().push_back(
+        Json::object({{"input", known.input}, {"output", known.expect}}));
     out.examples.push_back({set->examples()[index].text, output_text(known.expect)});
   }
   if (!reads_examples(prompt)) {
@@ -112,7 +124,8 @@ Answering answering(const Function& function, const PromptBody& prompt) {
     answer.schema = std::move(*exact);
     return answer;
   }
-  Result<Json> loose = text::openai_strict(schema->json(), {.close_objects = true, .optional_as_null = true});
+  Result<Json> loose =
+      text::openai_strict(schema->json(), {.close_objects = true, .optional_as_null = true});
   if (loose) {
     answer.form = AnswerForm::kStrict;
     answer.schema = std::move(*loose);
@@ -121,8 +134,9 @@ Answering answering(const Function& function, const PromptBody& prompt) {
   return answer;
 }
 
-Result<wire::ChatRequest> build_request(const Function& function, const PromptBody& prompt, const Call& call,
-                                        const Rendered& rendered, const Answering& answer,
+Result<wire::ChatRequest> build_request(const Function& function, const PromptBody& prompt,
+                                        const Call& call, const Rendered& rendered,
+                                        const Answering& answer,
                                         const std::vector<const Function*>& tools) {
   wire::ChatRequest request;
   request.model = prompt.model;
@@ -130,7 +144,8 @@ Result<wire::ChatRequest> build_request(const Function& function, const PromptBo
   const bool told = answer.form == AnswerForm::kPlain || answer.form == AnswerForm::kJson;
   if (const text::Schema* schema = function.output.schema(); schema != nullptr && told) {
     if (!system.empty()) system += "\n\n";
-    system += "Answer with one JSON value that fits this JSON Schema, and nothing else:\n" + json_write(schema->json());
+    system += "Answer with one JSON value that fits this JSON Schema, and nothing else:\n" +
+              json_write(schema->json());
   }
   if (!system.empty()) request.messages.push_back(wire::Message::text(wire::Role::kSystem, system));
   for (const auto& [input, output] : rendered.shown) {
@@ -170,7 +185,8 @@ Result<wire::ChatRequest> build_request(const Function& function, const PromptBo
   } else if (answer.form != AnswerForm::kPlain) {
     request.response_format.emplace();
     const bool strict = answer.form == AnswerForm::kStrict;
-    request.response_format->kind = strict ? wire::ResponseFormat::Kind::kJsonSchema : wire::ResponseFormat::Kind::kJsonObject;
+    request.response_format->kind =
+        strict ? wire::ResponseFormat::Kind::kJsonSchema : wire::ResponseFormat::Kind::kJsonObject;
     if (strict) {
       request.response_format->name = function.name;
       request.response_format->schema = answer.schema;

@@ -10,7 +10,8 @@ namespace {
 
 std::optional<store::Tokens> tokens_of(const std::optional<wire::Usage>& usage) {
   if (!usage) return std::nullopt;
-  return store::Tokens{usage->input, usage->output, usage->cache_read, usage->cache_write, usage->reasoning};
+  return store::Tokens{usage->input, usage->output, usage->cache_read, usage->cache_write,
+                       usage->reasoning};
 }
 
 store::CallStatus status_of(const Error& error) {
@@ -83,7 +84,8 @@ store::AttemptRow attempt_row(const Id& call, int number, const models::Attempt&
   return row;
 }
 
-// The call's row has the sums of all its requests; these are the second and later ones by themselves.
+// The call's row has the sums of all its requests; these are the second and later ones by
+// themselves.
 void add_attempts(store::Batch& batch, const Id& call, const Outcome& outcome) {
   for (std::size_t i = 1; i < outcome.attempts.size(); ++i) {
     batch.attempts.push_back(attempt_row(call, static_cast<int>(i) + 1, outcome.attempts[i]));
@@ -91,7 +93,8 @@ void add_attempts(store::Batch& batch, const Id& call, const Outcome& outcome) {
 }
 
 store::ConfigRow config_row(const Function& function, const Variant& variant) {
-  Json content = Json::object({{"function", function.name}, {"variant", variant.name}, {"kind", variant.kind()}});
+  Json content = Json::object(
+      {{"function", function.name}, {"variant", variant.name}, {"kind", variant.kind()}});
   if (const auto* prompt = std::get_if<PromptBody>(&variant.body)) {
     content.as_object().set("model", prompt->model);
     content.as_object().set("examples", prompt->examples);
@@ -112,13 +115,15 @@ io::Task<Status> append(Engine::Impl& engine, store::Batch batch, bool durable) 
   if (durable) {
     auto committed = std::make_shared<Committed>(engine.core);
     io::Core* core = &engine.core;
-    Status queued = store.append(std::move(batch), store::Durability::kDurable, [committed, core](Result<store::Receipt> receipt) {
-      Status status = receipt ? Status{} : Status(std::unexpected(receipt.error()));
-      core->post([committed, status = std::move(status)]() mutable {
-        committed->status = std::move(status);
-        committed->waiter.wake();
-      });
-    });
+    Status queued = store.append(
+        std::move(batch), store::Durability::kDurable,
+        [committed, core](Result<store::Receipt> receipt) {
+          Status status = receipt ? Status{} : Status(std::unexpected(receipt.error()));
+          core->post([committed, status = std::move(status)]() mutable {
+            committed->status = std::move(status);
+            committed->waiter.wake();
+          });
+        });
     if (!queued) co_return queued;
     while (!committed->status) co_await committed->waiter.wait();
     co_return *committed->status;
@@ -138,8 +143,10 @@ io::Task<Status> append(Engine::Impl& engine, store::Batch batch, bool durable) 
 }  // namespace
 
 void add_cost(std::optional<NanoUsd>& sum, const std::optional<NanoUsd>& more) {
-  if (sum && more) *sum += *more;
-  else sum.reset();
+  if (sum && more)
+    *sum += *more;
+  else
+    sum.reset();
 }
 
 void add_usage(std::optional<wire::Usage>& sum, const std::optional<wire::Usage>& more) {
@@ -172,7 +179,8 @@ io::Task<Status> record(Engine::Impl& engine, Record what, const Outcome& outcom
   }
   if (outcome.output && what.fingerprint) {
     const Digest body = call.variant != nullptr ? call.variant->digest : Digest{};
-    const std::uint64_t key = call.options.held_out != 0 ? call.options.held_out : hash64(row.input, 2);
+    const std::uint64_t key =
+        call.options.held_out != 0 ? call.options.held_out : hash64(row.input, 2);
     batch.outputs.push_back({*what.fingerprint, call.options.repeat, body, key, call.id});
   }
   batch.calls.push_back(std::move(row));
@@ -180,7 +188,8 @@ io::Task<Status> record(Engine::Impl& engine, Record what, const Outcome& outcom
   co_return appended;
 }
 
-Result<Applied> applied_from(const store::CallRow& row, const Variant& variant, const Digest& fingerprint) {
+Result<Applied> applied_from(const store::CallRow& row, const Variant& variant,
+                             const Digest& fingerprint) {
   Applied applied;
   applied.call = row.id;
   applied.variant = variant.name;
@@ -205,9 +214,11 @@ Result<Applied> applied_from(const store::CallRow& row, const Variant& variant, 
   if (row.tried.empty()) return applied;
   const Result<Json> tried = json_parse(row.tried, "stored call");
   if (!tried) return applied;
-  if (const Json* confidence = tried->find("confidence")) applied.confidence = confidence->to_double();
+  if (const Json* confidence = tried->find("confidence"))
+    applied.confidence = confidence->to_double();
   if (const Json* list = tried->find("probabilities"); list != nullptr && list->is_array()) {
-    for (const Json& p : list->as_array()) applied.probabilities.push_back(p.to_double().value_or(0.0));
+    for (const Json& p : list->as_array())
+      applied.probabilities.push_back(p.to_double().value_or(0.0));
   }
   return applied;
 }

@@ -6,7 +6,9 @@ namespace sighter::functions {
 namespace {
 
 Json blocks_as_json(const wire::Message& message) {
-  const bool plain = std::all_of(message.content.begin(), message.content.end(), [](const wire::Block& block) { return block.as<wire::Text>() != nullptr; });
+  const bool plain =
+      std::all_of(message.content.begin(), message.content.end(),
+                  [](const wire::Block& block) { return block.as<wire::Text>() != nullptr; });
   if (plain) return Json(message.all_text());
   Json parts = Json::array();
   for (const wire::Block& block : message.content) {
@@ -14,14 +16,21 @@ Json blocks_as_json(const wire::Message& message) {
       parts.as_array().push_back(Json::object({{"type", "text"}, {"text", text->text}}));
     } else if (const auto* media = block.as<wire::Media>()) {
       // The bytes of media stay out of the rows: their digest tells them apart.
-      const std::string what = media->url.empty() ? "sha256:" + hex(sha256(media->data)) : media->url.starts_with("data:") ? "sha256:" + hex(sha256(media->url)) : media->url;
+      const std::string what = media->url.empty() ? "sha256:" + hex(sha256(media->data))
+                               : media->url.starts_with("data:")
+                                   ? "sha256:" + hex(sha256(media->url))
+                                   : media->url;
       parts.as_array().push_back(Json::object({{"type", "media"}, {"source", what}}));
     } else if (const auto* call = block.as<wire::ToolCall>()) {
-      parts.as_array().push_back(Json::object({{"type", "tool_call"}, {"id", call->id}, {"name", call->name}, {"arguments", call->arguments}}));
+      parts.as_array().push_back(Json::object({{"type", "tool_call"},
+                                               {"id", call->id},
+                                               {"name", call->name},
+                                               {"arguments", call->arguments}}));
     } else if (const auto* result = block.as<wire::ToolResult>()) {
       wire::Message inner;
       inner.content = result->content;
-      parts.as_array().push_back(Json::object({{"type", "tool_result"}, {"id", result->id}, {"content", blocks_as_json(inner)}}));
+      parts.as_array().push_back(Json::object(
+          {{"type", "tool_result"}, {"id", result->id}, {"content", blocks_as_json(inner)}}));
     } else if (const auto* refusal = block.as<wire::Refusal>()) {
       parts.as_array().push_back(Json::object({{"type", "refusal"}, {"refusal", refusal->text}}));
     }
@@ -30,7 +39,8 @@ Json blocks_as_json(const wire::Message& message) {
 }
 
 wire::Role role_of(const std::string& word) {
-  for (const wire::Role role : {wire::Role::kSystem, wire::Role::kDeveloper, wire::Role::kAssistant, wire::Role::kTool}) {
+  for (const wire::Role role :
+       {wire::Role::kSystem, wire::Role::kDeveloper, wire::Role::kAssistant, wire::Role::kTool}) {
     if (wire::to_string(role) == word) return role;
   }
   return wire::Role::kUser;
@@ -38,16 +48,23 @@ wire::Role role_of(const std::string& word) {
 
 Result<wire::Block> block_of(const Json& part, std::size_t number) {
   if (const std::string* text = part.find_string("text")) return wire::Block(wire::Text{*text});
-  if (const Json* url = part.pointer("/image_url/url"); url != nullptr && url->is_string()) return wire::Block(image_of(url->as_string()));
+  if (const Json* url = part.pointer("/image_url/url"); url != nullptr && url->is_string())
+    return wire::Block(image_of(url->as_string()));
   if (const std::string* url = part.find_string("image_url")) return wire::Block(image_of(*url));
-  return fail(Kind::kUnsupported, fmt::format("message {}: a part is neither text nor image", number + 1), "use {\"type\": \"text\"} or {\"type\": \"image_url\"}");
+  return fail(Kind::kUnsupported,
+              fmt::format("message {}: a part is neither text nor image", number + 1),
+              "use {\"type\": \"text\"} or {\"type\": \"image_url\"}");
 }
 
 void feed(Sha256& digest, const wire::Message& message) {
   digest.field(wire::to_string(message.role)).field(message.name);
   for (const wire::Block& block : message.content) {
     if (const auto* media = block.as<wire::Media>()) {
-      digest.field("media").field(media->url).field(media->data).field(media->text).field(media->file_id);
+      digest.field("media")
+          .field(media->url)
+          .field(media->data)
+          .field(media->text)
+          .field(media->file_id);
     } else if (const auto* text = block.as<wire::Text>()) {
       digest.field("text").field(text->text);
     } else {
@@ -75,7 +92,8 @@ wire::Media image_of(const std::string& url) {
 Json request_as_input(const wire::ChatRequest& request) {
   Json messages = Json::array();
   for (const wire::Message& message : request.messages) {
-    messages.as_array().push_back(Json::object({{"role", wire::to_string(message.role)}, {"content", blocks_as_json(message)}}));
+    messages.as_array().push_back(Json::object(
+        {{"role", wire::to_string(message.role)}, {"content", blocks_as_json(message)}}));
   }
   return Json::object({{"messages", std::move(messages)}});
 }
@@ -83,11 +101,14 @@ Json request_as_input(const wire::ChatRequest& request) {
 Result<std::vector<wire::Message>> messages_of(const Json& input) {
   std::vector<wire::Message> out;
   const Json* messages = input.find("messages");
-  if (messages == nullptr || !messages->is_array()) return fail(Kind::kInvalid, "the input holds no messages");
+  if (messages == nullptr || !messages->is_array())
+    return fail(Kind::kInvalid, "the input holds no messages");
   for (const Json& item : messages->as_array()) {
     const std::string* role = item.find_string("role");
     const Json* content = item.find("content");
-    if (role == nullptr || content == nullptr) return fail(Kind::kInvalid, fmt::format("message {} has no role or no content", out.size() + 1));
+    if (role == nullptr || content == nullptr)
+      return fail(Kind::kInvalid,
+                  fmt::format("message {} has no role or no content", out.size() + 1));
     wire::Message message;
     message.role = role_of(*role);
     if (content->is_string()) {
@@ -99,7 +120,9 @@ Result<std::vector<wire::Message>> messages_of(const Json& input) {
         message.content.push_back(std::move(*block));
       }
     } else {
-      return fail(Kind::kInvalid, fmt::format("message {}: the content must be a text or a list of parts", out.size() + 1));
+      return fail(
+          Kind::kInvalid,
+          fmt::format("message {}: the content must be a text or a list of parts", out.size() + 1));
     }
     out.push_back(std::move(message));
   }
@@ -111,7 +134,8 @@ Json reply_as_output(const wire::ChatReply& reply) {
   Json calls = Json::array();
   for (const wire::Block& block : reply.choices.front().message.content) {
     if (const auto* call = block.as<wire::ToolCall>()) {
-      calls.as_array().push_back(Json::object({{"id", call->id}, {"name", call->name}, {"arguments", call->arguments}}));
+      calls.as_array().push_back(
+          Json::object({{"id", call->id}, {"name", call->name}, {"arguments", call->arguments}}));
     }
   }
   if (calls.as_array().empty()) return Json(reply.text());
@@ -145,14 +169,22 @@ Digest request_digest(const wire::ChatRequest& request) {
   Sha256 digest;
   for (const wire::Message& message : request.messages) feed(digest, message);
   for (const wire::Tool& tool : request.tools) {
-    digest.field("tool").field(tool.name).field(tool.description).field(tool.schema ? json_canonical(*tool.schema) : "");
+    digest.field("tool")
+        .field(tool.name)
+        .field(tool.description)
+        .field(tool.schema ? json_canonical(*tool.schema) : "");
   }
   if (request.response_format) {
     const wire::ResponseFormat& format = *request.response_format;
-    digest.field(std::to_string(static_cast<int>(format.kind))).field(format.schema ? json_canonical(*format.schema) : "");
+    digest.field(std::to_string(static_cast<int>(format.kind)))
+        .field(format.schema ? json_canonical(*format.schema) : "");
   }
-  const auto number = [&](const std::optional<wire::Number>& value) { digest.field(value ? value->text : "-"); };
-  for (const auto* value : {&request.temperature, &request.top_p, &request.top_k, &request.min_p, &request.seed, &request.presence_penalty, &request.frequency_penalty}) number(*value);
+  const auto number = [&](const std::optional<wire::Number>& value) {
+    digest.field(value ? value->text : "-");
+  };
+  for (const auto* value : {&request.temperature, &request.top_p, &request.top_k, &request.min_p,
+                            &request.seed, &request.presence_penalty, &request.frequency_penalty})
+    number(*value);
   digest.field(request.max_tokens ? std::to_string(*request.max_tokens) : "-");
   for (const std::string& word : request.stop) digest.field(word);
   digest.field(request.reasoning ? request.reasoning->effort : "-");
@@ -160,11 +192,13 @@ Digest request_digest(const wire::ChatRequest& request) {
 }
 
 void take_answer(const models::CompletionResult& answer, Outcome& outcome) {
-  const std::vector<models::Attempt>& attempts = answer ? answer->attempts : answer.error().attempts;
+  const std::vector<models::Attempt>& attempts =
+      answer ? answer->attempts : answer.error().attempts;
   for (const models::Attempt& attempt : attempts) {
     add_usage(outcome.usage, attempt.usage);
     if (attempt.error) {
-      outcome.tried.as_array().push_back(Json::object({{"route", attempt.route}, {"error", attempt.error->what}}));
+      outcome.tried.as_array().push_back(
+          Json::object({{"route", attempt.route}, {"error", attempt.error->what}}));
     }
     outcome.attempts.push_back(attempt);
   }
@@ -175,10 +209,13 @@ void take_answer(const models::CompletionResult& answer, Outcome& outcome) {
   }
   outcome.route = answer->route;
   outcome.extras = answer->extras;
-  if (!attempts.empty() && attempts.back().first_token) outcome.first_token = attempts.back().first_token;
+  if (!attempts.empty() && attempts.back().first_token)
+    outcome.first_token = attempts.back().first_token;
   if (!answer->reply.choices.empty()) {
     const wire::FinishReason& finish = answer->reply.choices.front().finish;
-    outcome.finish_reason = finish.kind == wire::FinishReason::Kind::kNone ? finish.word : std::string(wire::to_string(finish.kind));
+    outcome.finish_reason = finish.kind == wire::FinishReason::Kind::kNone
+                                ? finish.word
+                                : std::string(wire::to_string(finish.kind));
   }
 }
 

@@ -21,8 +21,14 @@ Digest fits_key(const Function& function, const Variant& variant, const Subset& 
 
 }  // namespace
 
-Shared::Impl::Impl(Project snapshot, models::Hub& models, store::Store* rows, const Clock& the_clock, Log& the_log)
-    : project(std::move(snapshot)), hub(models), store(rows), clock(the_clock), log(the_log), ids(the_clock),
+Shared::Impl::Impl(Project snapshot, models::Hub& models, store::Store* rows,
+                   const Clock& the_clock, Log& the_log)
+    : project(std::move(snapshot)),
+      hub(models),
+      store(rows),
+      clock(the_clock),
+      log(the_log),
+      ids(the_clock),
       pool("learning", std::max(1u, std::thread::hardware_concurrency()), kPoolQueueMax) {}
 
 Once<Shared::Impl::Set>& Shared::Impl::set_of(const Function& function) {
@@ -38,22 +44,26 @@ Vectors Shared::Impl::find_vectors(const Function& function, const std::string& 
   return found == vectors_.end() ? nullptr : found->second;
 }
 
-void Shared::Impl::keep_vectors(const Function& function, const std::string& model, Vectors vectors) {
+void Shared::Impl::keep_vectors(const Function& function, const std::string& model,
+                                Vectors vectors) {
   const std::lock_guard lock(mutex_);
   vectors_[{&function, model}] = std::move(vectors);
 }
 
-std::shared_ptr<Fits> Shared::Impl::fits(const Function& function, const Variant& variant, const Set& set,
-                                         const Vectors& vectors, const Subset& only) {
+std::shared_ptr<Fits> Shared::Impl::fits(const Function& function, const Variant& variant,
+                                         const Set& set, const Vectors& vectors,
+                                         const Subset& only) {
   const Digest key = fits_key(function, variant, only);
   const std::lock_guard lock(mutex_);
-  const auto found = std::find_if(fits_.begin(), fits_.end(), [&](const auto& entry) { return entry.first == key; });
+  const auto found = std::find_if(fits_.begin(), fits_.end(),
+                                  [&](const auto& entry) { return entry.first == key; });
   if (found != fits_.end()) {
     fits_.splice(fits_.begin(), fits_, found);
     return fits_.front().second;
   }
   const auto& body = std::get<LearnedBody>(variant.body);
-  fits_.emplace_front(key, std::make_shared<Fits>(body, function.output.labels(), set, vectors, only));
+  fits_.emplace_front(key,
+                      std::make_shared<Fits>(body, function.output.labels(), set, vectors, only));
   if (fits_.size() > kFitsMax) fits_.pop_back();
   return fits_.front().second;
 }
@@ -66,7 +76,11 @@ bool Shared::Impl::first_of(const Digest& config) {
 Shared::Shared(Project project, models::Hub& hub, store::Store* store, const Clock& clock, Log& log)
     : impl_(std::make_unique<Impl>(std::move(project), hub, store, clock, log)) {}
 Shared::~Shared() = default;
-const Project& Shared::project() const { return impl_->project; }
-store::Store* Shared::store() { return impl_->store; }
+const Project& Shared::project() const {
+  return impl_->project;
+}
+store::Store* Shared::store() {
+  return impl_->store;
+}
 
 }  // namespace sighter::functions

@@ -15,7 +15,8 @@ namespace sighter::functions {
 class TestFolder {
  public:
   TestFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "sighter-functions-XXXXXX").string();
+    std::string name =
+        (std::filesystem::temp_directory_path() / "sighter-functions-XXXXXX").string();
     CHECK(::mkdtemp(name.data()) != nullptr);
     path_ = name;
   }

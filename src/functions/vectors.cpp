@@ -41,7 +41,8 @@ std::string embedding_identity(const models::ModelSpec& spec) {
   if (!spec.local) return identity;
   std::error_code code;
   const auto size = std::filesystem::file_size(spec.local->path, code);
-  const auto time = std::filesystem::last_write_time(spec.local->path, code).time_since_epoch().count();
+  const auto time =
+      std::filesystem::last_write_time(spec.local->path, code).time_since_epoch().count();
   return fmt::format("{}\n{}\n{}\n{}", identity, spec.local->path.string(), size, time);
 }
 
@@ -55,11 +56,13 @@ void VectorCache::load() {
   const Result<std::string> bytes = read_file(path_, kFileBytesMax);
   if (!bytes || bytes->size() < kHeaderBytes + kDigestBytes || !bytes->starts_with(kMagic)) return;
   const std::string_view body = std::string_view(*bytes).substr(0, bytes->size() - kDigestBytes);
-  if (raw(sha256(body)) != bytes->substr(body.size()) || get<std::uint32_t>(body, 8) != kVersion) return;
+  if (raw(sha256(body)) != bytes->substr(body.size()) || get<std::uint32_t>(body, 8) != kVersion)
+    return;
   const std::size_t dimensions = get<std::uint32_t>(body, 12);
   const std::uint64_t count = get<std::uint64_t>(body, 16);
   const std::size_t entry = kDigestBytes + dimensions * sizeof(float);
-  if ((body.size() - kHeaderBytes) % entry != 0 || (body.size() - kHeaderBytes) / entry != count) return;
+  if ((body.size() - kHeaderBytes) % entry != 0 || (body.size() - kHeaderBytes) / entry != count)
+    return;
   for (std::uint64_t i = 0; i < count; ++i) {
     const std::size_t at = kHeaderBytes + i * entry;
     std::vector<float> vector(dimensions);

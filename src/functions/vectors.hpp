@@ -14,12 +14,13 @@
 
 namespace sighter::functions {
 
-// What tells one embedding model from another: its name, its routes, or its file's path, size and time.
+// What tells one embedding model from another: its name, its routes, or its file's path, size and
+// time.
 std::string embedding_identity(const models::ModelSpec& spec);
 
-// A file of vectors by the digest of their text: "sightvec", u32 version, u32 dimensions, u64 count,
-// then 32 bytes of digest and the floats of each, then SHA-256 of all before it. Little-endian. One
-// thread. A file that is damaged or of another model reads as an empty one.
+// A file of vectors by the digest of their text: "sightvec", u32 version, u32 dimensions, u64
+// count, then 32 bytes of digest and the floats of each, then SHA-256 of all before it.
+// Little-endian. One thread. A file that is damaged or of another model reads as an empty one.
 class VectorCache {
  public:
   VectorCache(const std::filesystem::path& folder, const std::string& identity);
