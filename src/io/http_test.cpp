@@ -221,7 +221,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadRequest{"bare line feed in a value", "GET / HTTP/1.1\r\nHost: a\r\nX: a\nY: b\r\n\r\n"},
         BadRequest{"bare carriage return", "GET / HTTP/1.1\r\nHost: a\r\nX: a\rb\r\n\r\n"},
         BadRequest{"NUL in a value",
-                   std::string("GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n", 39)},
+                   std::string("GET / HTTP/1.1\r\nHost: a\r\nX: a") + '\0' + "b\r\n\r\n"},
         BadRequest{"no host", "GET / HTTP/1.1\r\nX: a\r\n\r\n"},
         BadRequest{"two hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"},
         BadRequest{"host with a path", "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n"},

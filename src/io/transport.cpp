@@ -7,7 +7,6 @@
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ssl/error.hpp>
-#include <boost/asio/ssl/host_name_verification.hpp>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
