@@ -13,7 +13,6 @@ TOP = pathlib.Path(__file__).resolve().parent.parent
 SRC = TOP / "src"
 FILE_LINES_MAX = 800
 FUNCTION_LINES_MAX = 70
-COLUMNS_MAX = 100
 
 # Pattern, reason, and where it is allowed all the same (a prefix of the path, or a suffix with *).
 BANNED = [
@@ -289,12 +288,6 @@ class House:
             lines = read(path).count("\n")
             if lines > FILE_LINES_MAX:
                 yield f"{relative(path)}: {lines} lines; at most {FILE_LINES_MAX}"
-
-    def rule_lines_are_short(self):
-        for path in self.cpp:
-            for number, line in enumerate(self.text[path].splitlines(), 1):
-                if len(line) > COLUMNS_MAX and not re.search(r"https?://\S{60}", line):
-                    yield f"{relative(path)}:{number}: {len(line)} columns; at most {COLUMNS_MAX}"
 
     def rule_functions_are_short(self):
         for path in self.cpp:

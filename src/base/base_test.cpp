@@ -120,7 +120,9 @@ TEST(Utf8, FindsWhatIsIllFormed) {
   EXPECT_EQ(repair_utf8("a\xFFz"), "a\xEF\xBF\xBDz");
   EXPECT_EQ(complete_utf8_prefix("ab\xF0\x9F\x98"), 2u);
   EXPECT_EQ(complete_utf8_prefix("ab\xF0\x9F\x98\x80"), 6u);
-  EXPECT_EQ(display_width("a\xE4\xB8\xAD\xF0\x9F\x98\x80""e\xCC\x81"), 6u);
+  EXPECT_EQ(display_width("a\xE4\xB8\xAD\xF0\x9F\x98\x80"
+                          "e\xCC\x81"),
+            6u);
 }
 
 TEST(Similar, SuggestsTheNearest) {
@@ -131,7 +133,8 @@ TEST(Similar, SuggestsTheNearest) {
 }
 
 TEST(Times, AreWrittenInUtc) {
-  EXPECT_EQ(iso8601(SystemTime(std::chrono::microseconds(1'700'000'000'123'456))), "2023-11-14T22:13:20.123Z");
+  EXPECT_EQ(iso8601(SystemTime(std::chrono::microseconds(1'700'000'000'123'456))),
+            "2023-11-14T22:13:20.123Z");
   EXPECT_EQ(at("f", position_at("a\n\xC3\xA9x", 4)), "f:2:2");
 }
 

@@ -8,7 +8,9 @@ SystemTime RealClock::system_now() const {
   return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
 }
 
-SteadyTime RealClock::steady_now() const { return std::chrono::steady_clock::now(); }
+SteadyTime RealClock::steady_now() const {
+  return std::chrono::steady_clock::now();
+}
 
 std::string iso8601(SystemTime time) {
   using namespace std::chrono;

@@ -39,13 +39,17 @@ const Row& row(Kind kind) {
 
 }  // namespace
 
-std::string Error::message() const { return hint.empty() ? what : what + "\n  " + hint; }
+std::string Error::message() const {
+  return hint.empty() ? what : what + "\n  " + hint;
+}
 
 Error Error::in(std::string_view context) const {
   return Error{kind, std::string(context) + ": " + what, hint};
 }
 
-std::string_view to_string(Kind kind) { return row(kind).word; }
+std::string_view to_string(Kind kind) {
+  return row(kind).word;
+}
 
 Kind kind_from(std::string_view word) {
   for (const Row& r : kRows) {
@@ -54,8 +58,14 @@ Kind kind_from(std::string_view word) {
   return Kind::kInternal;
 }
 
-int http_status(Kind kind) { return row(kind).http; }
-int exit_code(Kind kind) { return kind == Kind::kInvalid ? 2 : 1; }
-bool is_transient(Kind kind) { return row(kind).transient; }
+int http_status(Kind kind) {
+  return row(kind).http;
+}
+int exit_code(Kind kind) {
+  return kind == Kind::kInvalid ? 2 : 1;
+}
+bool is_transient(Kind kind) {
+  return row(kind).transient;
+}
 
 }  // namespace sighter

@@ -14,7 +14,9 @@
 namespace sighter {
 namespace {
 
-std::string system_words(int code) { return std::generic_category().message(code); }
+std::string system_words(int code) {
+  return std::generic_category().message(code);
+}
 
 Kind kind_of(int code) {
   if (code == ENOENT || code == ENOTDIR) return Kind::kNotFound;
@@ -27,7 +29,8 @@ std::unexpected<Error> failed(std::string_view doing, const std::filesystem::pat
   if (code == ENOSPC || code == EDQUOT) hint = "free some space and run the same command again";
   if (code == EACCES || code == EPERM) hint = "check who owns it and its permissions";
   if (code == EROFS) hint = "the file system is read-only";
-  return fail(kind_of(code), fmt::format("cannot {} {}: {}", doing, path.string(), system_words(code)), hint);
+  return fail(kind_of(code),
+              fmt::format("cannot {} {}: {}", doing, path.string(), system_words(code)), hint);
 }
 
 class Descriptor {
@@ -70,9 +73,11 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t byt
   if (file.get() < 0) return failed("read", path, errno);
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) return failed("read", path, errno);
-  if (S_ISDIR(info.st_mode)) return fail(Kind::kInvalid, fmt::format("{} is a folder, not a file", path.string()));
+  if (S_ISDIR(info.st_mode))
+    return fail(Kind::kInvalid, fmt::format("{} is a folder, not a file", path.string()));
   std::string content;
-  if (info.st_size > 0) content.reserve(std::min(static_cast<std::size_t>(info.st_size), bytes_max) + 1);
+  if (info.st_size > 0)
+    content.reserve(std::min(static_cast<std::size_t>(info.st_size), bytes_max) + 1);
   char buffer[65536];
   while (true) {
     const ssize_t count = ::read(file.get(), buffer, sizeof buffer);
@@ -81,7 +86,8 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t byt
     if (count == 0) return content;
     content.append(buffer, static_cast<std::size_t>(count));
     if (content.size() > bytes_max) {
-      return fail(Kind::kTooLarge, fmt::format("{} is larger than {} bytes", path.string(), bytes_max));
+      return fail(Kind::kTooLarge,
+                  fmt::format("{} is larger than {} bytes", path.string(), bytes_max));
     }
   }
 }
@@ -120,7 +126,9 @@ Status make_folders(const std::filesystem::path& path) {
   return {};
 }
 
-std::filesystem::path user_state_folder() { return folder_from("XDG_STATE_HOME", ".local/state"); }
+std::filesystem::path user_state_folder() {
+  return folder_from("XDG_STATE_HOME", ".local/state");
+}
 
 std::filesystem::path user_cache_folder() {
   const char* own = std::getenv("SIGHTER_CACHE");
@@ -197,7 +205,8 @@ Result<std::optional<std::string_view>> LineReader::next(std::size_t line_bytes_
     if (newline == std::string::npos) {
       s.scanned = s.buffer.size();
       if (s.scanned - s.begin > line_bytes_max) {
-        return fail(Kind::kTooLarge, fmt::format("{}:{}: the line is longer than {} bytes", s.origin, s.line + 1, line_bytes_max));
+        return fail(Kind::kTooLarge, fmt::format("{}:{}: the line is longer than {} bytes",
+                                                 s.origin, s.line + 1, line_bytes_max));
       }
       if (!s.ended) {
         const Result<bool> more = s.fill();
@@ -213,13 +222,18 @@ Result<std::optional<std::string_view>> LineReader::next(std::size_t line_bytes_
     s.begin = s.scanned = newline == std::string::npos ? end : end + 1;
     ++s.line;
     if (line.size() > line_bytes_max) {
-      return fail(Kind::kTooLarge, fmt::format("{}:{}: the line is longer than {} bytes", s.origin, s.line, line_bytes_max));
+      return fail(Kind::kTooLarge, fmt::format("{}:{}: the line is longer than {} bytes", s.origin,
+                                               s.line, line_bytes_max));
     }
     return line;
   }
 }
 
-std::int64_t LineReader::line() const { return state_->line; }
-const std::string& LineReader::origin() const { return state_->origin; }
+std::int64_t LineReader::line() const {
+  return state_->line;
+}
+const std::string& LineReader::origin() const {
+  return state_->origin;
+}
 
 }  // namespace sighter

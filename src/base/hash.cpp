@@ -9,7 +9,9 @@
 namespace sighter {
 namespace {
 
-EVP_MD_CTX* context_of(void* context) { return static_cast<EVP_MD_CTX*>(context); }
+EVP_MD_CTX* context_of(void* context) {
+  return static_cast<EVP_MD_CTX*>(context);
+}
 
 std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
   __extension__ using Wide = unsigned __int128;
@@ -32,7 +34,9 @@ Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
   CHECK(EVP_DigestInit_ex(context_of(context_), EVP_sha256(), nullptr) == 1);
 }
 
-Sha256::~Sha256() { EVP_MD_CTX_free(context_of(context_)); }
+Sha256::~Sha256() {
+  EVP_MD_CTX_free(context_of(context_));
+}
 
 Sha256& Sha256::add(std::string_view bytes) {
   CHECK(EVP_DigestUpdate(context_of(context_), bytes.data(), bytes.size()) == 1);
@@ -54,7 +58,9 @@ Digest Sha256::finish() {
   return digest;
 }
 
-Digest sha256(std::string_view bytes) { return Sha256().add(bytes).finish(); }
+Digest sha256(std::string_view bytes) {
+  return Sha256().add(bytes).finish();
+}
 
 std::string hex(std::span<const std::uint8_t> bytes) {
   constexpr char kHex[] = "0123456789abcdef";

@@ -16,11 +16,15 @@ int hex_value(char c) {
   return -1;
 }
 
-bool dash_before(std::size_t byte) { return byte == 4 || byte == 6 || byte == 8 || byte == 10; }
+bool dash_before(std::size_t byte) {
+  return byte == 4 || byte == 6 || byte == 8 || byte == 10;
+}
 
 }  // namespace
 
-bool Id::is_nil() const { return *this == Id{}; }
+bool Id::is_nil() const {
+  return *this == Id{};
+}
 
 std::string Id::to_string() const {
   std::string text;
@@ -62,7 +66,9 @@ struct IdMaker::State {
 };
 
 IdMaker::IdMaker(const Clock& clock) : clock_(clock), state_(new State) {}
-IdMaker::~IdMaker() { delete state_; }
+IdMaker::~IdMaker() {
+  delete state_;
+}
 
 Id IdMaker::next() {
   const auto now = clock_.system_now().time_since_epoch();
@@ -84,12 +90,14 @@ Id IdMaker::next() {
     tail = state_->random.next();
   }
   Id id;
-  for (int i = 0; i < 6; ++i) id.bytes[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(ms >> (40 - 8 * i));
+  for (int i = 0; i < 6; ++i)
+    id.bytes[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(ms >> (40 - 8 * i));
   id.bytes[6] = static_cast<std::uint8_t>(0x70 | (counter >> 22 & 0x0f));
   id.bytes[7] = static_cast<std::uint8_t>(counter >> 14);
   id.bytes[8] = static_cast<std::uint8_t>(0x80 | (counter >> 8 & 0x3f));
   id.bytes[9] = static_cast<std::uint8_t>(counter);
-  for (std::size_t i = 10; i < 16; ++i) id.bytes[i] = static_cast<std::uint8_t>(tail >> (8 * (i - 10)));
+  for (std::size_t i = 10; i < 16; ++i)
+    id.bytes[i] = static_cast<std::uint8_t>(tail >> (8 * (i - 10)));
   return id;
 }
 

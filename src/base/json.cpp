@@ -26,7 +26,8 @@ Decimal decimal_of(std::string_view text) {
   if (e != text.npos) {
     std::string_view exponent = text.substr(e + 1);
     if (exponent.starts_with('+')) exponent.remove_prefix(1);
-    const auto [end, code] = std::from_chars(exponent.data(), exponent.data() + exponent.size(), d.exponent);
+    const auto [end, code] =
+        std::from_chars(exponent.data(), exponent.data() + exponent.size(), d.exponent);
     if (code != std::errc()) d.exponent = exponent.starts_with('-') ? -(1ll << 60) : (1ll << 60);
     text = text.substr(0, e);
   }
@@ -68,13 +69,27 @@ void write_string(std::string& out, std::string_view text) {
     out.append(text, plain, i - plain);
     plain = i + 1;
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
-      case '\b': out += "\\b"; break;
-      case '\f': out += "\\f"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      case '\b':
+        out += "\\b";
+        break;
+      case '\f':
+        out += "\\f";
+        break;
       default:
         out += "\\u00";
         out += kHex[static_cast<unsigned char>(c) >> 4];
@@ -114,7 +129,8 @@ void write_object(std::string& out, const JsonObject& object, const Style& style
   members.reserve(object.size());
   for (const JsonObject::Member& member : object) members.push_back(&member);
   if (style.canonical) {
-    std::sort(members.begin(), members.end(), [](const auto* a, const auto* b) { return a->first < b->first; });
+    std::sort(members.begin(), members.end(),
+              [](const auto* a, const auto* b) { return a->first < b->first; });
   }
   out += '{';
   for (std::size_t i = 0; i < members.size(); ++i) {
@@ -130,14 +146,24 @@ void write_object(std::string& out, const JsonObject& object, const Style& style
 
 void write(std::string& out, const Json& value, const Style& style, int depth) {
   switch (value.type()) {
-    case Json::Type::kNull: out += "null"; return;
-    case Json::Type::kBool: out += value.as_bool() ? "true" : "false"; return;
+    case Json::Type::kNull:
+      out += "null";
+      return;
+    case Json::Type::kBool:
+      out += value.as_bool() ? "true" : "false";
+      return;
     case Json::Type::kNumber:
       out += style.canonical ? normal_form(value.number_text()) : value.number_text();
       return;
-    case Json::Type::kString: write_string(out, value.as_string()); return;
-    case Json::Type::kArray: write_array(out, value.as_array(), style, depth); return;
-    case Json::Type::kObject: write_object(out, value.as_object(), style, depth); return;
+    case Json::Type::kString:
+      write_string(out, value.as_string());
+      return;
+    case Json::Type::kArray:
+      write_array(out, value.as_array(), style, depth);
+      return;
+    case Json::Type::kObject:
+      write_object(out, value.as_object(), style, depth);
+      return;
   }
 }
 
@@ -174,11 +200,21 @@ bool JsonObject::erase(std::string_view name) {
   return std::erase_if(members_, [&](const Member& member) { return member.first == name; }) > 0;
 }
 
-std::size_t JsonObject::size() const { return members_.size(); }
-std::vector<JsonObject::Member>::iterator JsonObject::begin() { return members_.begin(); }
-std::vector<JsonObject::Member>::iterator JsonObject::end() { return members_.end(); }
-std::vector<JsonObject::Member>::const_iterator JsonObject::begin() const { return members_.begin(); }
-std::vector<JsonObject::Member>::const_iterator JsonObject::end() const { return members_.end(); }
+std::size_t JsonObject::size() const {
+  return members_.size();
+}
+std::vector<JsonObject::Member>::iterator JsonObject::begin() {
+  return members_.begin();
+}
+std::vector<JsonObject::Member>::iterator JsonObject::end() {
+  return members_.end();
+}
+std::vector<JsonObject::Member>::const_iterator JsonObject::begin() const {
+  return members_.begin();
+}
+std::vector<JsonObject::Member>::const_iterator JsonObject::end() const {
+  return members_.end();
+}
 
 Json::Json(int value) : value_(integer(value)) {}
 Json::Json(long value) : value_(integer(value)) {}
@@ -198,21 +234,47 @@ Json Json::object(std::initializer_list<std::pair<std::string_view, Json>> membe
   return Json(std::move(object));
 }
 
-Json Json::array(std::initializer_list<Json> items) { return Json(JsonArray(items)); }
+Json Json::array(std::initializer_list<Json> items) {
+  return Json(JsonArray(items));
+}
 
 std::string_view Json::type_name() const {
   constexpr std::string_view kNames[] = {"null", "boolean", "number", "string", "array", "object"};
   return kNames[value_.index()];
 }
 
-bool Json::as_bool() const { CHECK(is_bool()); return *std::get_if<bool>(&value_); }
-const std::string& Json::as_string() const { CHECK(is_string()); return *std::get_if<std::string>(&value_); }
-std::string& Json::as_string() { CHECK(is_string()); return *std::get_if<std::string>(&value_); }
-const JsonArray& Json::as_array() const { CHECK(is_array()); return *std::get_if<JsonArray>(&value_); }
-JsonArray& Json::as_array() { CHECK(is_array()); return *std::get_if<JsonArray>(&value_); }
-const JsonObject& Json::as_object() const { CHECK(is_object()); return *std::get_if<JsonObject>(&value_); }
-JsonObject& Json::as_object() { CHECK(is_object()); return *std::get_if<JsonObject>(&value_); }
-const std::string& Json::number_text() const { CHECK(is_number()); return std::get_if<JsonNumber>(&value_)->text; }
+bool Json::as_bool() const {
+  CHECK(is_bool());
+  return *std::get_if<bool>(&value_);
+}
+const std::string& Json::as_string() const {
+  CHECK(is_string());
+  return *std::get_if<std::string>(&value_);
+}
+std::string& Json::as_string() {
+  CHECK(is_string());
+  return *std::get_if<std::string>(&value_);
+}
+const JsonArray& Json::as_array() const {
+  CHECK(is_array());
+  return *std::get_if<JsonArray>(&value_);
+}
+JsonArray& Json::as_array() {
+  CHECK(is_array());
+  return *std::get_if<JsonArray>(&value_);
+}
+const JsonObject& Json::as_object() const {
+  CHECK(is_object());
+  return *std::get_if<JsonObject>(&value_);
+}
+JsonObject& Json::as_object() {
+  CHECK(is_object());
+  return *std::get_if<JsonObject>(&value_);
+}
+const std::string& Json::number_text() const {
+  CHECK(is_number());
+  return std::get_if<JsonNumber>(&value_)->text;
+}
 
 std::optional<double> Json::to_double() const {
   if (!is_number()) return std::nullopt;
@@ -232,15 +294,22 @@ std::optional<std::int64_t> Json::to_int() const {
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (code == std::errc() && end == text.data() + text.size()) return value;
   const Decimal d = decimal_of(text);
-  if (d.exponent < 0 || d.exponent > 19 || d.digits.size() + static_cast<std::size_t>(d.exponent) > 19) return std::nullopt;
-  const std::string whole = (d.negative ? "-" : "") + d.digits + std::string(static_cast<std::size_t>(d.exponent), '0');
+  if (d.exponent < 0 || d.exponent > 19 ||
+      d.digits.size() + static_cast<std::size_t>(d.exponent) > 19)
+    return std::nullopt;
+  const std::string whole =
+      (d.negative ? "-" : "") + d.digits + std::string(static_cast<std::size_t>(d.exponent), '0');
   const auto [last, overflow] = std::from_chars(whole.data(), whole.data() + whole.size(), value);
   if (overflow != std::errc()) return std::nullopt;
   return value;
 }
 
-const Json* Json::find(std::string_view name) const { return is_object() ? as_object().find(name) : nullptr; }
-Json* Json::find(std::string_view name) { return is_object() ? as_object().find(name) : nullptr; }
+const Json* Json::find(std::string_view name) const {
+  return is_object() ? as_object().find(name) : nullptr;
+}
+Json* Json::find(std::string_view name) {
+  return is_object() ? as_object().find(name) : nullptr;
+}
 
 const Json* Json::at(std::size_t index) const {
   return is_array() && index < as_array().size() ? &as_array()[index] : nullptr;
@@ -261,8 +330,10 @@ const Json* Json::pointer(std::string_view pointer) const {
     std::string token;
     for (std::size_t i = 0; i < raw.size(); ++i) {
       const bool escaped = raw[i] == '~' && i + 1 < raw.size();
-      if (escaped) token += raw[++i] == '1' ? '/' : '~';
-      else token += raw[i];
+      if (escaped)
+        token += raw[++i] == '1' ? '/' : '~';
+      else
+        token += raw[i];
     }
     if (here->is_object()) {
       here = here->find(token);
@@ -270,7 +341,8 @@ const Json* Json::pointer(std::string_view pointer) const {
     }
     std::size_t index = 0;
     const auto [end, code] = std::from_chars(token.data(), token.data() + token.size(), index);
-    const bool whole = code == std::errc() && end == token.data() + token.size() && (token.size() == 1 || token[0] != '0');
+    const bool whole = code == std::errc() && end == token.data() + token.size() &&
+                       (token.size() == 1 || token[0] != '0');
     here = whole ? here->at(index) : nullptr;
   }
   return here;
@@ -279,12 +351,18 @@ const Json* Json::pointer(std::string_view pointer) const {
 bool operator==(const Json& a, const Json& b) {
   if (a.type() != b.type()) return false;
   switch (a.type()) {
-    case Json::Type::kNull: return true;
-    case Json::Type::kBool: return a.as_bool() == b.as_bool();
-    case Json::Type::kNumber: return json_numbers_equal(a.number_text(), b.number_text());
-    case Json::Type::kString: return a.as_string() == b.as_string();
-    case Json::Type::kArray: return a.as_array() == b.as_array();
-    case Json::Type::kObject: break;
+    case Json::Type::kNull:
+      return true;
+    case Json::Type::kBool:
+      return a.as_bool() == b.as_bool();
+    case Json::Type::kNumber:
+      return json_numbers_equal(a.number_text(), b.number_text());
+    case Json::Type::kString:
+      return a.as_string() == b.as_string();
+    case Json::Type::kArray:
+      return a.as_array() == b.as_array();
+    case Json::Type::kObject:
+      break;
   }
   const JsonObject& left = a.as_object();
   const JsonObject& right = b.as_object();
@@ -298,7 +376,9 @@ bool operator==(const Json& a, const Json& b) {
   return true;
 }
 
-void json_write_to(std::string& out, const Json& value) { write(out, value, {}, 0); }
+void json_write_to(std::string& out, const Json& value) {
+  write(out, value, {}, 0);
+}
 
 std::string json_write(const Json& value) {
   std::string out;

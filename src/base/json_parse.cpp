@@ -117,11 +117,14 @@ struct Builder {
 
 std::string words_for(const error_code& ec, std::string_view rest) {
   if (rest.empty() || ec == bj::error::incomplete) return "the JSON ends too early";
-  if (ec == bj::error::too_deep) return fmt::format("nested deeper than {} levels", limits::kJsonDepthMax);
+  if (ec == bj::error::too_deep)
+    return fmt::format("nested deeper than {} levels", limits::kJsonDepthMax);
   if (ec == bj::error::extra_data) return "more text behind the JSON value";
-  if (ec == bj::error::syntax && static_cast<unsigned char>(rest.front()) >= 0x80) return "bytes that are not UTF-8";
+  if (ec == bj::error::syntax && static_cast<unsigned char>(rest.front()) >= 0x80)
+    return "bytes that are not UTF-8";
   if (rest.front() == '\'') return "strings need double quotes";
-  if (rest.front() == '}' || rest.front() == ']') return fmt::format("unexpected '{}' (a comma too many before it?)", rest.front());
+  if (rest.front() == '}' || rest.front() == ']')
+    return fmt::format("unexpected '{}' (a comma too many before it?)", rest.front());
   const unsigned char c = static_cast<unsigned char>(rest.front());
   if (c < 0x20) return fmt::format("a control character (byte {:#04x}) that must be escaped", c);
   if (c >= 0x80) return "a character that JSON does not allow here";

@@ -41,7 +41,8 @@ TEST(Json, NamesThePlaceOfAMistake) {
   EXPECT_EQ(error_of("[1, 2"), "f.json:1:6: the JSON ends too early");
   EXPECT_EQ(error_of("[1] x"), "f.json:1:5: more text behind the JSON value");
   EXPECT_EQ(error_of("[1,\n\n  NaN]"), "f.json:3:3: unexpected 'N'");
-  EXPECT_EQ(error_of("\"a\nb\""), "f.json:1:3: a control character (byte 0x0a) that must be escaped");
+  EXPECT_EQ(error_of("\"a\nb\""),
+            "f.json:1:3: a control character (byte 0x0a) that must be escaped");
   EXPECT_EQ(error_of(""), "f.json:1:1: the JSON ends too early");
 }
 
@@ -55,7 +56,9 @@ TEST(Json, LimitsTheDepth) {
   EXPECT_NE(error_of(std::string(300, '[')).find("nested deeper than 256"), std::string::npos);
 }
 
-TEST(Json, SkipsAByteOrderMark) { EXPECT_EQ(json_write(*json_parse("\xEF\xBB\xBF[1]")), "[1]"); }
+TEST(Json, SkipsAByteOrderMark) {
+  EXPECT_EQ(json_write(*json_parse("\xEF\xBB\xBF[1]")), "[1]");
+}
 
 TEST(Json, ComparesByValue) {
   EXPECT_EQ(*json_parse(R"({"a":1.0,"b":[true]})"), *json_parse(R"({"b":[true],"a":10e-1})"));
@@ -102,9 +105,12 @@ TEST(JsonFuzz, DamagedTextIsAnErrorOrAValueThatSurvives) {
     std::string text = seed;
     for (std::uint64_t i = 0, n = 1 + random.below(4); i < n; ++i) {
       const std::size_t at = random.below(text.size());
-      if (random.below(3) == 0) text.erase(at, 1 + random.below(5));
-      else if (random.below(2) == 0) text[at] = static_cast<char>(random.below(256));
-      else text.insert(at, 1, "{}[],:\"\\e.-0"[random.below(12)]);
+      if (random.below(3) == 0)
+        text.erase(at, 1 + random.below(5));
+      else if (random.below(2) == 0)
+        text[at] = static_cast<char>(random.below(256));
+      else
+        text.insert(at, 1, "{}[],:\"\\e.-0"[random.below(12)]);
       if (text.empty()) text = " ";
     }
     const Result<Json> value = json_parse(text);

@@ -39,7 +39,9 @@ std::uint64_t Random::below(std::uint64_t bound) {
   }
 }
 
-double Random::uniform() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
+double Random::uniform() {
+  return static_cast<double>(next() >> 11) * 0x1.0p-53;
+}
 
 void secure_random(std::span<unsigned char> out) {
   CHECK(RAND_bytes(out.data(), static_cast<int>(out.size())) == 1);

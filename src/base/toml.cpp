@@ -18,7 +18,7 @@ struct TomlValue {
   enum class Type { kString, kInteger, kFloat, kBoolean, kDate, kArray, kTable };
   Type type = Type::kTable;
   TextPosition at;
-  std::string key;   // the member's name within its table
+  std::string key;  // the member's name within its table
   TextPosition key_at;
   std::string text;  // of a string or a date
   std::int64_t integer = 0;
@@ -30,17 +30,26 @@ struct TomlValue {
 
 namespace {
 
-TextPosition position(const toml::source_position& at) { return {at.line, at.column}; }
+TextPosition position(const toml::source_position& at) {
+  return {at.line, at.column};
+}
 
 std::string_view type_words(TomlValue::Type type) {
   switch (type) {
-    case TomlValue::Type::kString: return "a string";
-    case TomlValue::Type::kInteger: return "an integer";
-    case TomlValue::Type::kFloat: return "a number";
-    case TomlValue::Type::kBoolean: return "true or false";
-    case TomlValue::Type::kDate: return "a date";
-    case TomlValue::Type::kArray: return "a list";
-    case TomlValue::Type::kTable: return "a table";
+    case TomlValue::Type::kString:
+      return "a string";
+    case TomlValue::Type::kInteger:
+      return "an integer";
+    case TomlValue::Type::kFloat:
+      return "a number";
+    case TomlValue::Type::kBoolean:
+      return "true or false";
+    case TomlValue::Type::kDate:
+      return "a date";
+    case TomlValue::Type::kArray:
+      return "a list";
+    case TomlValue::Type::kTable:
+      return "a table";
   }
   return "a value";
 }
@@ -58,7 +67,8 @@ std::unique_ptr<TomlValue> copy(const toml::node& node) {
     }
     // toml++ sorts members by name; people count on the order that they wrote.
     std::stable_sort(value->items.begin(), value->items.end(), [](const auto& a, const auto& b) {
-      return std::pair(a->key_at.line, a->key_at.column) < std::pair(b->key_at.line, b->key_at.column);
+      return std::pair(a->key_at.line, a->key_at.column) <
+             std::pair(b->key_at.line, b->key_at.column);
     });
     return value;
   }
@@ -93,10 +103,14 @@ Json to_json(const TomlValue& value) {
   value.asked = true;
   switch (value.type) {
     case Type::kString:
-    case Type::kDate: return Json(value.text);
-    case Type::kInteger: return Json(value.integer);
-    case Type::kFloat: return std::isfinite(value.number) ? Json(value.number) : Json();
-    case Type::kBoolean: return Json(value.boolean);
+    case Type::kDate:
+      return Json(value.text);
+    case Type::kInteger:
+      return Json(value.integer);
+    case Type::kFloat:
+      return std::isfinite(value.number) ? Json(value.number) : Json();
+    case Type::kBoolean:
+      return Json(value.boolean);
     case Type::kArray: {
       JsonArray array;
       for (const auto& item : value.items) array.push_back(to_json(*item));
@@ -121,10 +135,14 @@ const TomlValue* member(const TomlValue* table, std::string_view key) {
 
 // The names that were asked for and absent are remembered by the table, for suggestions.
 void find_unasked(const TomlValue& table, const std::vector<std::string>& known,
-                  std::vector<std::pair<TextPosition, Error>>& mistakes, const std::string& origin) {
+                  std::vector<std::pair<TextPosition, Error>>& mistakes,
+                  const std::string& origin) {
   for (const auto& item : table.items) {
     if (!item->asked) {
-      mistakes.emplace_back(item->key_at, Error{Kind::kInvalid, fmt::format("{}: unknown key '{}'", at(origin, item->key_at), item->key), did_you_mean(item->key, known)});
+      mistakes.emplace_back(item->key_at, Error{Kind::kInvalid,
+                                                fmt::format("{}: unknown key '{}'",
+                                                            at(origin, item->key_at), item->key),
+                                                did_you_mean(item->key, known)});
     }
   }
 }
@@ -136,12 +154,15 @@ TomlDocument::~TomlDocument() = default;
 
 Result<std::unique_ptr<TomlDocument>> toml_parse(std::string_view text, std::string_view origin) {
   if (const auto bad = find_invalid_utf8(text)) {
-    return fail(Kind::kInvalid, fmt::format("{}: bytes that are not UTF-8", at(origin, position_at(text, *bad))), "save the file as UTF-8");
+    return fail(Kind::kInvalid,
+                fmt::format("{}: bytes that are not UTF-8", at(origin, position_at(text, *bad))),
+                "save the file as UTF-8");
   }
   const toml::parse_result parsed = toml::parse(text, std::string(origin));
   if (!parsed) {
     const toml::parse_error& error = parsed.error();
-    return fail(Kind::kInvalid, fmt::format("{}: {}", at(origin, position(error.source().begin)), error.description()));
+    return fail(Kind::kInvalid, fmt::format("{}: {}", at(origin, position(error.source().begin)),
+                                            error.description()));
   }
   auto document = std::make_unique<TomlDocument>();
   document->origin_ = origin;
@@ -151,7 +172,9 @@ Result<std::unique_ptr<TomlDocument>> toml_parse(std::string_view text, std::str
   return document;
 }
 
-TomlTable TomlDocument::root() { return TomlTable(this, root_.get()); }
+TomlTable TomlDocument::root() {
+  return TomlTable(this, root_.get());
+}
 
 const TomlValue* TomlDocument::look(const TomlValue* table, std::string_view key, bool asked) {
   const TomlValue* found = member(table, key);
@@ -163,7 +186,8 @@ const TomlValue* TomlDocument::look(const TomlValue* table, std::string_view key
 }
 
 void TomlDocument::note(TextPosition place, std::string what, std::string hint) {
-  mistakes_.emplace_back(place, Error{Kind::kInvalid, at(origin_, place) + ": " + std::move(what), std::move(hint)});
+  mistakes_.emplace_back(
+      place, Error{Kind::kInvalid, at(origin_, place) + ": " + std::move(what), std::move(hint)});
 }
 
 Status TomlDocument::finish() {
@@ -172,13 +196,16 @@ Status TomlDocument::finish() {
   // Tables that nobody opened are reported by their parents; the root is always open.
   if (known_.find(root_.get()) == known_.end()) find_unasked(*root_, {}, mistakes, origin_);
   if (mistakes.empty()) return {};
-  const auto first = std::min_element(mistakes.begin(), mistakes.end(), [](const auto& a, const auto& b) {
-    return std::pair(a.first.line, a.first.column) < std::pair(b.first.line, b.first.column);
-  });
+  const auto first =
+      std::min_element(mistakes.begin(), mistakes.end(), [](const auto& a, const auto& b) {
+        return std::pair(a.first.line, a.first.column) < std::pair(b.first.line, b.first.column);
+      });
   return std::unexpected(first->second);
 }
 
-bool TomlTable::has(std::string_view key) const { return member(node_, key) != nullptr; }
+bool TomlTable::has(std::string_view key) const {
+  return member(node_, key) != nullptr;
+}
 
 std::vector<std::string> TomlTable::keys() const {
   std::vector<std::string> keys;
@@ -193,9 +220,12 @@ const TomlValue* TomlTable::value(std::string_view key, int type) const {
   const TomlValue* found = document_->look(node_, key, true);
   if (found == nullptr) return nullptr;
   const auto wanted = static_cast<TomlValue::Type>(type);
-  const bool widened = wanted == TomlValue::Type::kFloat && found->type == TomlValue::Type::kInteger;
+  const bool widened =
+      wanted == TomlValue::Type::kFloat && found->type == TomlValue::Type::kInteger;
   if (found->type == wanted || widened) return found;
-  document_->note(found->at, fmt::format("'{}' must be {}, not {}", key, type_words(wanted), type_words(found->type)), "");
+  document_->note(
+      found->at,
+      fmt::format("'{}' must be {}, not {}", key, type_words(wanted), type_words(found->type)), "");
   return nullptr;
 }
 
@@ -214,7 +244,10 @@ std::vector<TomlTable> TomlTable::tables(std::string_view key) const {
       document_->known_[item.get()];
       tables.push_back(TomlTable(document_, item.get()));
     } else {
-      document_->note(item->at, fmt::format("each item of '{}' must be a table, not {}", key, type_words(item->type)), "");
+      document_->note(
+          item->at,
+          fmt::format("each item of '{}' must be a table, not {}", key, type_words(item->type)),
+          "");
     }
   }
   return tables;
@@ -230,20 +263,26 @@ std::string TomlTable::string(std::string_view key, std::string_view otherwise) 
   return string(key).value_or(std::string(otherwise));
 }
 
-std::optional<std::int64_t> TomlTable::integer(std::string_view key, std::int64_t least, std::int64_t most) const {
+std::optional<std::int64_t> TomlTable::integer(std::string_view key, std::int64_t least,
+                                               std::int64_t most) const {
   const TomlValue* found = value(key, static_cast<int>(TomlValue::Type::kInteger));
   if (found == nullptr) return std::nullopt;
   if (found->integer >= least && found->integer <= most) return found->integer;
-  document_->note(found->at, fmt::format("'{}' must be from {} to {}, not {}", key, least, most, found->integer), "");
+  document_->note(
+      found->at,
+      fmt::format("'{}' must be from {} to {}, not {}", key, least, most, found->integer), "");
   return std::nullopt;
 }
 
 std::optional<double> TomlTable::number(std::string_view key, double least, double most) const {
   const TomlValue* found = value(key, static_cast<int>(TomlValue::Type::kFloat));
   if (found == nullptr) return std::nullopt;
-  const double number = found->type == TomlValue::Type::kInteger ? static_cast<double>(found->integer) : found->number;
+  const double number = found->type == TomlValue::Type::kInteger
+                            ? static_cast<double>(found->integer)
+                            : found->number;
   if (number >= least && number <= most) return number;
-  document_->note(found->at, fmt::format("'{}' must be from {} to {}, not {}", key, least, most, number), "");
+  document_->note(found->at,
+                  fmt::format("'{}' must be from {} to {}, not {}", key, least, most, number), "");
   return std::nullopt;
 }
 
@@ -258,8 +297,13 @@ std::vector<std::string> TomlTable::strings(std::string_view key) const {
   const TomlValue* found = value(key, static_cast<int>(TomlValue::Type::kArray));
   if (found == nullptr) return strings;
   for (const auto& item : found->items) {
-    if (item->type == TomlValue::Type::kString) strings.push_back(item->text);
-    else document_->note(item->at, fmt::format("each item of '{}' must be a string, not {}", key, type_words(item->type)), "");
+    if (item->type == TomlValue::Type::kString)
+      strings.push_back(item->text);
+    else
+      document_->note(
+          item->at,
+          fmt::format("each item of '{}' must be a string, not {}", key, type_words(item->type)),
+          "");
   }
   return strings;
 }
@@ -271,7 +315,8 @@ std::optional<Json> TomlTable::json(std::string_view key) const {
   return to_json(*found);
 }
 
-std::optional<std::string> TomlTable::word(std::string_view key, const std::vector<std::string>& words) const {
+std::optional<std::string> TomlTable::word(std::string_view key,
+                                           const std::vector<std::string>& words) const {
   const std::optional<std::string> text = string(key);
   if (!text || std::find(words.begin(), words.end(), *text) != words.end()) return text;
   mistake(key, fmt::format("'{}' cannot be '{}'", key, *text), did_you_mean(*text, words));

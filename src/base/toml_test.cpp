@@ -14,7 +14,8 @@ std::unique_ptr<TomlDocument> parsed(std::string_view text) {
 }
 
 TEST(Toml, ReadsEveryType) {
-  const auto document = parsed("s = 'x'\ni = 3\nf = 0.5\nb = true\nl = ['a', 'b']\n[t]\nk = 1979-05-27\n");
+  const auto document =
+      parsed("s = 'x'\ni = 3\nf = 0.5\nb = true\nl = ['a', 'b']\n[t]\nk = 1979-05-27\n");
   const TomlTable root = document->root();
   EXPECT_EQ(root.string("s"), "x");
   EXPECT_EQ(root.integer("i", 0, 9), 3);
@@ -62,7 +63,8 @@ TEST(Toml, NamesWhatIsOutOfRange) {
 TEST(Toml, NamesTheWordThatWasMeant) {
   const auto document = parsed("kind = 'promt'\n");
   document->root().word("kind", {"code", "learned", "prompt"});
-  EXPECT_EQ(document->finish().error().message(), "s.toml:1:8: 'kind' cannot be 'promt'\n  did you mean 'prompt'?");
+  EXPECT_EQ(document->finish().error().message(),
+            "s.toml:1:8: 'kind' cannot be 'promt'\n  did you mean 'prompt'?");
 }
 
 TEST(Toml, TellsTheFirstMistakeOfTheFile) {
@@ -85,8 +87,10 @@ TEST(TomlFuzz, DamagedTextIsAnErrorOrADocument) {
     std::string text = seed;
     for (std::uint64_t i = 0, n = 1 + random.below(3); i < n && !text.empty(); ++i) {
       const std::size_t at = random.below(text.size());
-      if (random.below(2) == 0) text.erase(at, 1 + random.below(4));
-      else text[at] = static_cast<char>(random.below(256));
+      if (random.below(2) == 0)
+        text.erase(at, 1 + random.below(4));
+      else
+        text[at] = static_cast<char>(random.below(256));
     }
     const auto document = toml_parse(text, "s.toml");
     if (document) continue;

@@ -9,7 +9,7 @@ struct Decoded {
   char32_t code_point;
   std::size_t length;  // bytes consumed; 1 for an ill-formed byte
   bool valid;
-  bool cut;            // well-formed so far, but the text ends inside the sequence
+  bool cut;  // well-formed so far, but the text ends inside the sequence
 };
 
 Decoded decode(std::string_view text, std::size_t at) {
@@ -51,22 +51,22 @@ struct Range {
 };
 
 // Unicode 15: combining marks and joiners most often met, and the wide blocks.
-constexpr std::array kZeroWidth{Range{0x300, 0x36f},   Range{0x483, 0x489},   Range{0x591, 0x5bd},
-                                Range{0x610, 0x61a},   Range{0x64b, 0x65f},   Range{0x93c, 0x93c},
-                                Range{0x941, 0x948},   Range{0x94d, 0x94d},   Range{0xe31, 0xe31},
-                                Range{0xe34, 0xe3a},   Range{0xe47, 0xe4e},   Range{0x1ab0, 0x1aff},
-                                Range{0x1dc0, 0x1dff}, Range{0x200b, 0x200f}, Range{0x202a, 0x202e},
-                                Range{0x2060, 0x2064}, Range{0x20d0, 0x20ff}, Range{0xfe00, 0xfe0f},
-                                Range{0xfe20, 0xfe2f}, Range{0xfeff, 0xfeff}, Range{0x1f3fb, 0x1f3ff},
-                                Range{0xe0001, 0xe01ef}};
-constexpr std::array kWide{Range{0x1100, 0x115f},   Range{0x231a, 0x231b},   Range{0x23e9, 0x23ec},
-                           Range{0x2705, 0x2705},   Range{0x270a, 0x270b},   Range{0x2728, 0x2728},
-                           Range{0x274c, 0x274c},   Range{0x2e80, 0x303e},   Range{0x3041, 0x33ff},
-                           Range{0x3400, 0x4dbf},   Range{0x4e00, 0x9fff},   Range{0xa000, 0xa4cf},
-                           Range{0xac00, 0xd7a3},   Range{0xf900, 0xfaff},   Range{0xfe30, 0xfe4f},
-                           Range{0xff00, 0xff60},   Range{0xffe0, 0xffe6},   Range{0x1f300, 0x1f64f},
-                           Range{0x1f680, 0x1f6ff}, Range{0x1f900, 0x1f9ff}, Range{0x1fa70, 0x1faff},
-                           Range{0x20000, 0x3fffd}};
+constexpr std::array kZeroWidth{
+    Range{0x300, 0x36f},     Range{0x483, 0x489},    Range{0x591, 0x5bd},   Range{0x610, 0x61a},
+    Range{0x64b, 0x65f},     Range{0x93c, 0x93c},    Range{0x941, 0x948},   Range{0x94d, 0x94d},
+    Range{0xe31, 0xe31},     Range{0xe34, 0xe3a},    Range{0xe47, 0xe4e},   Range{0x1ab0, 0x1aff},
+    Range{0x1dc0, 0x1dff},   Range{0x200b, 0x200f},  Range{0x202a, 0x202e}, Range{0x2060, 0x2064},
+    Range{0x20d0, 0x20ff},   Range{0xfe00, 0xfe0f},  Range{0xfe20, 0xfe2f}, Range{0xfeff, 0xfeff},
+    Range{0x1f3fb, 0x1f3ff}, Range{0xe0001, 0xe01ef}};
+constexpr std::array kWide{
+    Range{0x1100, 0x115f},   Range{0x231a, 0x231b},   Range{0x23e9, 0x23ec},
+    Range{0x2705, 0x2705},   Range{0x270a, 0x270b},   Range{0x2728, 0x2728},
+    Range{0x274c, 0x274c},   Range{0x2e80, 0x303e},   Range{0x3041, 0x33ff},
+    Range{0x3400, 0x4dbf},   Range{0x4e00, 0x9fff},   Range{0xa000, 0xa4cf},
+    Range{0xac00, 0xd7a3},   Range{0xf900, 0xfaff},   Range{0xfe30, 0xfe4f},
+    Range{0xff00, 0xff60},   Range{0xffe0, 0xffe6},   Range{0x1f300, 0x1f64f},
+    Range{0x1f680, 0x1f6ff}, Range{0x1f900, 0x1f9ff}, Range{0x1fa70, 0x1faff},
+    Range{0x20000, 0x3fffd}};
 
 template <std::size_t N>
 bool in_any(const std::array<Range, N>& ranges, char32_t c) {
@@ -96,8 +96,10 @@ std::string repair_utf8(std::string_view text) {
   out.reserve(text.size());
   for (std::size_t at = 0; at < text.size();) {
     const Decoded d = decode(text, at);
-    if (d.valid) out.append(text.substr(at, d.length));
-    else out += "\xEF\xBF\xBD";
+    if (d.valid)
+      out.append(text.substr(at, d.length));
+    else
+      out += "\xEF\xBF\xBD";
     at += d.length;
   }
   return out;

@@ -23,7 +23,8 @@ struct Row {
 // Rows one after the other, from a file of cases or from JSON Lines on standard input.
 class Rows {
  public:
-  static Result<std::unique_ptr<Rows>> open(const std::string& in, const functions::CaseColumns& columns) {
+  static Result<std::unique_ptr<Rows>> open(const std::string& in,
+                                            const functions::CaseColumns& columns) {
     auto rows = std::make_unique<Rows>();
     if (in == "-") {
       rows->lines_ = LineReader::of_descriptor(0, "standard input");
@@ -93,7 +94,10 @@ class Answers {
       const ssize_t count = ::write(fd_, rest.data(), rest.size());
       if (count < 0 && errno == EINTR) continue;
       if (count < 0) {
-        if (!trouble) trouble = Error{Kind::kIo, fmt::format("cannot write the answers: {}", std::strerror(errno)), "what was answered is stored: make room and run the same command again"};
+        if (!trouble)
+          trouble =
+              Error{Kind::kIo, fmt::format("cannot write the answers: {}", std::strerror(errno)),
+                    "what was answered is stored: make room and run the same command again"};
         return;
       }
       rest.remove_prefix(static_cast<std::size_t>(count));
@@ -149,7 +153,8 @@ io::Task<void> worker(Work* work) {
     options.durable = true;
     options.tags = work->request.tags;
     Json input = std::move((*row)->input);
-    functions::ApplyResult applied = co_await work->session.engine().apply(*work->request.function, *work->request.variant, std::move(input), std::move(options));
+    functions::ApplyResult applied = co_await work->session.engine().apply(
+        *work->request.function, *work->request.variant, std::move(input), std::move(options));
     if (!applied && applied.error().error.kind == Kind::kCancelled) co_return;
     if (!applied) ++work->failed;
     ++work->done;
@@ -161,7 +166,8 @@ io::Task<void> worker(Work* work) {
 io::Task<Status> all_rows(Work* work) {
   functions::ApplyOptions options;
   options.purse = &work->purse;
-  Status ready = co_await work->session.engine().prepare(*work->request.function, *work->request.variant, false, std::move(options));
+  Status ready = co_await work->session.engine().prepare(
+      *work->request.function, *work->request.variant, false, std::move(options));
   if (!ready) co_return ready;
   io::Scope scope(work->session.core());
   for (int i = 0; i < work->request.parallel; ++i) io::spawn(scope, "fire", worker(work));
@@ -174,11 +180,13 @@ Result<std::size_t> continue_file(int fd, const std::string& path) {
   Result<std::string> content = read_file(path, std::size_t{4} << 30);
   if (!content) return std::unexpected(content.error());
   std::size_t lines = 0, whole = 0;
-  for (std::size_t at = content->find('\n'); at != std::string::npos; at = content->find('\n', at + 1)) {
+  for (std::size_t at = content->find('\n'); at != std::string::npos;
+       at = content->find('\n', at + 1)) {
     ++lines;
     whole = at + 1;
   }
-  if (whole < content->size() && ::ftruncate(fd, static_cast<off_t>(whole)) != 0) return fail(Kind::kIo, fmt::format("cannot cut the last line of {}", path));
+  if (whole < content->size() && ::ftruncate(fd, static_cast<off_t>(whole)) != 0)
+    return fail(Kind::kIo, fmt::format("cannot cut the last line of {}", path));
   ::lseek(fd, 0, SEEK_END);
   return lines;
 }
@@ -192,7 +200,8 @@ Result<int> fire_rows(Session& session, Terminal& terminal, const RowsRequest& r
   std::size_t skip = 0;
   if (!request.out.empty()) {
     fd = ::open(request.out.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (fd < 0) return fail(Kind::kIo, fmt::format("cannot write {}: {}", request.out, std::strerror(errno)));
+    if (fd < 0)
+      return fail(Kind::kIo, fmt::format("cannot write {}: {}", request.out, std::strerror(errno)));
     Result<std::size_t> lines = continue_file(fd, request.out);
     if (!lines) return std::unexpected(lines.error());
     skip = *lines;
@@ -201,7 +210,8 @@ Result<int> fire_rows(Session& session, Terminal& terminal, const RowsRequest& r
   Answers answers(terminal, fd);
   answers.start_at(skip);
   Progress progress(terminal, session.clock(), request.function->name);
-  Work work{session, request, **rows, answers, progress, models::Purse(request.function->budget), 0, 0, 0, skip, false, {}};
+  Work work{session, request, **rows, answers, progress, models::Purse(request.function->budget),
+            0,       0,       0,      skip,    false,    {}};
   Status status = session.run(all_rows(&work));
   progress.finish();
   if (fd >= 0) ::close(fd);
@@ -212,7 +222,8 @@ Result<int> fire_rows(Session& session, Terminal& terminal, const RowsRequest& r
     terminal.remark("stopped: the same command goes on from here\n");
     return 128 + session.signals().last_signal();
   }
-  terminal.remark(fmt::format("{} rows, {} failed, {}\n", work.done, work.failed, format_usd(work.purse.spent())));
+  terminal.remark(fmt::format("{} rows, {} failed, {}\n", work.done, work.failed,
+                              format_usd(work.purse.spent())));
   return work.failed == 0 ? 0 : 1;
 }
 

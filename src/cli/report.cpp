@@ -8,11 +8,15 @@
 namespace sighter::cli {
 namespace {
 
-std::string text_of(const Json& value) { return value.is_string() ? value.as_string() : json_write(value); }
+std::string text_of(const Json& value) {
+  return value.is_string() ? value.as_string() : json_write(value);
+}
 
 // The only text of an input, else all of it.
 std::string input_text(const Json& input) {
-  if (input.is_object() && input.as_object().size() == 1 && input.as_object().begin()->second.is_string()) return input.as_object().begin()->second.as_string();
+  if (input.is_object() && input.as_object().size() == 1 &&
+      input.as_object().begin()->second.is_string())
+    return input.as_object().begin()->second.as_string();
   return text_of(input);
 }
 
@@ -23,14 +27,38 @@ std::string verdict_words(const ready::VariantReport& report) {
 }
 
 Table table_of(const ready::RunReport& report) {
-  Table table({{"variant"}, {"verdict"}, {"score", true}, {"low", true}, {"high", true}, {"cases", true}, {"$/1k calls", true}, {"p50", true}, {"p95", true}});
+  Table table({{"variant"},
+               {"verdict"},
+               {"score", true},
+               {"low", true},
+               {"high", true},
+               {"cases", true},
+               {"$/1k calls", true},
+               {"p50", true},
+               {"p95", true}});
   for (const ready::VariantReport& v : report.variants) {
     if (!v.ran) {
-      table.row({{v.variant, Style::kDim}, {"not run", Style::kDim}, {"-"}, {"-"}, {"-"}, {"0"}, {"-"}, {"-"}, {"-"}});
+      table.row({{v.variant, Style::kDim},
+                 {"not run", Style::kDim},
+                 {"-"},
+                 {"-"},
+                 {"-"},
+                 {"0"},
+                 {"-"},
+                 {"-"},
+                 {"-"}});
       continue;
     }
     const bool winner = v.variant == report.winner;
-    table.row({{v.variant, winner ? Style::kBold : Style::kPlain}, {verdict_words(v), v.beaten_by.empty() ? verdict_style(v.verdict) : Style::kDim}, {fmt::format("{:.3f}", v.score)}, {fmt::format("{:.3f}", v.bounds.low)}, {fmt::format("{:.3f}", v.bounds.high)}, {fmt::format("{}/{}", v.cases, v.cases_total)}, {format_per_1k(v.usd_per_1k)}, {format_ms(v.p50_ms)}, {format_ms(v.p95_ms)}});
+    table.row({{v.variant, winner ? Style::kBold : Style::kPlain},
+               {verdict_words(v), v.beaten_by.empty() ? verdict_style(v.verdict) : Style::kDim},
+               {fmt::format("{:.3f}", v.score)},
+               {fmt::format("{:.3f}", v.bounds.low)},
+               {fmt::format("{:.3f}", v.bounds.high)},
+               {fmt::format("{}/{}", v.cases, v.cases_total)},
+               {format_per_1k(v.usd_per_1k)},
+               {format_ms(v.p50_ms)},
+               {format_ms(v.p95_ms)}});
   }
   return table;
 }
@@ -39,16 +67,29 @@ std::string claim_words(const ready::RunReport& report, const ready::VariantRepo
   const double bar = report.options.at_least;
   const int percent = static_cast<int>(report.options.confidence * 100 + 0.5);
   switch (report.verdict) {
-    case stats::Verdict::kReady: return fmt::format("{} reaches {:.2f} on future traffic like these cases ({} % confidence).", winner.variant, bar, percent);
+    case stats::Verdict::kReady:
+      return fmt::format("{} reaches {:.2f} on future traffic like these cases ({} % confidence).",
+                         winner.variant, bar, percent);
     case stats::Verdict::kNotReady:
       if (!winner.note.empty()) return fmt::format("{} {}.", winner.variant, winner.note);
-      return fmt::format("the best, {}, is below {:.2f} on future traffic like these cases ({} % confidence).", winner.variant, bar, percent);
-    case stats::Verdict::kPass: return fmt::format("{} reaches {:.2f} on these {} cases.", winner.variant, bar, winner.cases_total);
-    case stats::Verdict::kFail: return fmt::format("the best, {}, stays below {:.2f} on these {} cases.", winner.variant, bar, winner.cases_total);
-    case stats::Verdict::kUndecided: break;
+      return fmt::format(
+          "the best, {}, is below {:.2f} on future traffic like these cases ({} % confidence).",
+          winner.variant, bar, percent);
+    case stats::Verdict::kPass:
+      return fmt::format("{} reaches {:.2f} on these {} cases.", winner.variant, bar,
+                         winner.cases_total);
+    case stats::Verdict::kFail:
+      return fmt::format("the best, {}, stays below {:.2f} on these {} cases.", winner.variant, bar,
+                         winner.cases_total);
+    case stats::Verdict::kUndecided:
+      break;
   }
-  std::string words = fmt::format("{} scores {:.3f}; its true rate is between {:.3f} and {:.3f}, and the bar is {:.2f}.", winner.variant, winner.score, winner.bounds.low, winner.bounds.high, bar);
-  if (winner.cases_needed) words += fmt::format(" If it is what it looks like, about {} more cases decide.", std::max<std::int64_t>(1, *winner.cases_needed - winner.cases_total));
+  std::string words = fmt::format(
+      "{} scores {:.3f}; its true rate is between {:.3f} and {:.3f}, and the bar is {:.2f}.",
+      winner.variant, winner.score, winner.bounds.low, winner.bounds.high, bar);
+  if (winner.cases_needed)
+    words += fmt::format(" If it is what it looks like, about {} more cases decide.",
+                         std::max<std::int64_t>(1, *winner.cases_needed - winner.cases_total));
   return words;
 }
 
@@ -72,18 +113,28 @@ std::string format_per_1k(std::optional<double> usd) {
   return *usd < 0.1 ? fmt::format("${:.2g}", *usd) : fmt::format("${:.2f}", *usd);
 }
 
-void print_wrong(Terminal& terminal, const ready::RunReport& report, const std::string& name, std::size_t most) {
+void print_wrong(Terminal& terminal, const ready::RunReport& report, const std::string& name,
+                 std::size_t most) {
   for (const ready::VariantReport& variant : report.variants) {
     if (variant.variant != name) continue;
     const std::size_t width = terminal.table_width();
-    const auto line = [&](std::string text) { terminal.out((width == Terminal::kUnlimited ? text : fit(text, width, terminal.unicode())) + "\n"); };
+    const auto line = [&](std::string text) {
+      terminal.out((width == Terminal::kUnlimited ? text : fit(text, width, terminal.unicode())) +
+                   "\n");
+    };
     for (const ready::WrongAnswer* wrong : ready::telling(report, variant, most)) {
       line(fmt::format("  {}  {}", wrong->case_id, visible_line(input_text(wrong->input))));
-      std::string given = wrong->error ? "error: " + wrong->reason : "said " + text_of(wrong->output);
+      std::string given =
+          wrong->error ? "error: " + wrong->reason : "said " + text_of(wrong->output);
       if (wrong->confidence) given += fmt::format(" ({:.0f} % sure)", *wrong->confidence * 100);
-      if (!wrong->error && !wrong->expect.is_null()) given += ", expected " + text_of(wrong->expect);
-      else if (!wrong->error && !wrong->reason.empty()) given += ": " + wrong->reason;
-      terminal.out(terminal.styled(Style::kDim, fit("      " + visible_line(given), width == Terminal::kUnlimited ? 100000 : width, terminal.unicode())) + "\n");
+      if (!wrong->error && !wrong->expect.is_null())
+        given += ", expected " + text_of(wrong->expect);
+      else if (!wrong->error && !wrong->reason.empty())
+        given += ": " + wrong->reason;
+      terminal.out(terminal.styled(Style::kDim, fit("      " + visible_line(given),
+                                                    width == Terminal::kUnlimited ? 100000 : width,
+                                                    terminal.unicode())) +
+                   "\n");
     }
   }
 }
@@ -97,23 +148,40 @@ void print_report(Terminal& terminal, const ready::RunReport& report) {
   terminal.out("\n");
   if (winner != nullptr) {
     const std::string verdict(stats::to_string(report.verdict));
-    terminal.out(terminal.styled(verdict_style(report.verdict), verdict) + "  " + wrap(claim_words(report, *winner), terminal.width() - verdict.size() - 2, verdict.size() + 2) + "\n");
+    terminal.out(terminal.styled(verdict_style(report.verdict), verdict) + "\n" +
+                 wrap(claim_words(report, *winner), terminal.width(), 2) + "\n");
     for (const ready::PairReport& pair : report.pairs) {
       if (pair.cases == 0 || pair.interval.low <= 0) continue;
-      terminal.out(terminal.styled(Style::kDim, fmt::format("  better than {} by {:.3f} ({:.3f} to {:.3f}, {} shared cases)", pair.other, pair.difference, pair.interval.low, pair.interval.high, pair.cases)) + "\n");
+      terminal.out(terminal.styled(
+                       Style::kDim,
+                       fmt::format("  better than {} by {:.3f} ({:.3f} to {:.3f}, {} shared cases)",
+                                   pair.other, pair.difference, pair.interval.low,
+                                   pair.interval.high, pair.cases)) +
+                   "\n");
     }
   } else {
     terminal.out("No variant could run.\n");
   }
   for (const ready::VariantReport& variant : report.variants) {
     if (variant.note.empty() || &variant == winner) continue;
-    terminal.out(terminal.styled(Style::kDim, wrap(fmt::format("  {}: {}", variant.variant, variant.note), terminal.width(), 4)) + "\n");
+    terminal.out(
+        terminal.styled(Style::kDim, wrap(fmt::format("  {}: {}", variant.variant, variant.note),
+                                          terminal.width(), 4)) +
+        "\n");
   }
   if (winner != nullptr && !winner->wrong.empty()) {
-    terminal.out(fmt::format("\nMost telling of {}'s {} wrong answers:\n", winner->variant, winner->wrong.size()));
+    terminal.out(fmt::format("\nMost telling of {}'s {} wrong answers:\n", winner->variant,
+                             winner->wrong.size()));
     print_wrong(terminal, report, winner->variant, 3);
   }
-  terminal.out(terminal.styled(Style::kDim, fmt::format("\n{} calls, {} of them read from the store; {} in {}", report.calls, report.reused, format_usd(report.cost), format_duration(std::chrono::duration_cast<std::chrono::steady_clock::duration>(std::chrono::duration<double>(report.seconds))))) + "\n");
+  terminal.out(terminal.styled(
+                   Style::kDim,
+                   fmt::format("\n{} calls, {} of them read from the store; {} in {}", report.calls,
+                               report.reused, format_usd(report.cost),
+                               format_duration(
+                                   std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+                                       std::chrono::duration<double>(report.seconds))))) +
+               "\n");
 }
 
 }  // namespace sighter::cli

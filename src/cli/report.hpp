@@ -8,7 +8,8 @@ namespace sighter::cli {
 
 void print_report(Terminal& terminal, const ready::RunReport& report);
 // The listing of --wrong: case, input, expected, given, why; of one variant.
-void print_wrong(Terminal& terminal, const ready::RunReport& report, const std::string& variant, std::size_t most);
+void print_wrong(Terminal& terminal, const ready::RunReport& report, const std::string& variant,
+                 std::size_t most);
 Style verdict_style(stats::Verdict verdict);
 // "0.2 ms", "41 ms", "1.2 s"
 std::string format_ms(double ms);

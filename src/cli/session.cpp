@@ -15,7 +15,8 @@ Result<functions::Project> load_project(const Arguments& arguments) {
     folder = *named;
     std::error_code code;
     if (!std::filesystem::exists(*folder / "sighter.toml", code)) {
-      return fail(Kind::kNotFound, fmt::format("{} holds no sighter.toml", *named), fmt::format("sighter init {}", *named));
+      return fail(Kind::kNotFound, fmt::format("{} holds no sighter.toml", *named),
+                  fmt::format("sighter init {}", *named));
     }
   } else {
     std::error_code code;
@@ -27,22 +28,27 @@ Result<functions::Project> load_project(const Arguments& arguments) {
 
 std::filesystem::path store_file_of(const functions::Project& project) {
   if (!project.store.file.empty()) return project.store.file;
-  return project.folder.empty() ? user_state_folder() / "store.db" : project.folder / ".sighter" / "store.db";
+  return project.folder.empty() ? user_state_folder() / "store.db"
+                                : project.folder / ".sighter" / "store.db";
 }
 
 Session::Session(Level level) : log_(level) {}
 
-Result<std::unique_ptr<Session>> Session::open(const Arguments& arguments, Terminal& terminal, SessionOptions options) {
+Result<std::unique_ptr<Session>> Session::open(const Arguments& arguments, Terminal& terminal,
+                                               SessionOptions options) {
   Result<functions::Project> project = load_project(arguments);
   if (!project) return std::unexpected(project.error());
-  std::unique_ptr<Session> session(new Session(terminal.verbose() ? Level::kInfo : Level::kWarning));
+  std::unique_ptr<Session> session(
+      new Session(terminal.verbose() ? Level::kInfo : Level::kWarning));
   session->project_folder_ = project->folder;
   session->store_file_ = store_file_of(*project);
   if (options.with_store) {
-    if (Status made = make_folders(session->store_file_.parent_path()); !made && !options.read_only) return std::unexpected(made.error());
+    if (Status made = make_folders(session->store_file_.parent_path()); !made && !options.read_only)
+      return std::unexpected(made.error());
     store::Options store_options;
     store_options.read_only = options.read_only;
-    Result<std::unique_ptr<store::Store>> store = store::Store::open(session->store_file_, session->clock_, store_options);
+    Result<std::unique_ptr<store::Store>> store =
+        store::Store::open(session->store_file_, session->clock_, store_options);
     if (!store) return std::unexpected(store.error());
     session->store_ = std::move(*store);
   }
@@ -52,7 +58,8 @@ Result<std::unique_ptr<Session>> Session::open(const Arguments& arguments, Termi
   models::ModelsConfig models = project->models;
   s->core_->call([s] { s->signals_ = std::make_unique<io::StopSignals>(*s->core_); });
   s->hub_ = std::make_unique<models::Hub>(std::move(models), s->clock_, s->log_, processors);
-  s->shared_ = std::make_unique<functions::Shared>(std::move(*project), *s->hub_, s->store_.get(), s->clock_, s->log_);
+  s->shared_ = std::make_unique<functions::Shared>(std::move(*project), *s->hub_, s->store_.get(),
+                                                   s->clock_, s->log_);
   s->core_->call([s] { s->engine_ = std::make_unique<functions::Engine>(*s->core_, *s->shared_); });
   return session;
 }

@@ -23,7 +23,7 @@ class Arguments;
 class Terminal;
 
 struct SessionOptions {
-  bool read_only = false;    // of the store
+  bool read_only = false;  // of the store
   bool with_store = true;
 };
 

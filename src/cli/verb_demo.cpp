@@ -16,12 +16,17 @@ namespace sighter::cli {
 namespace {
 
 // A row of the local model takes about a second: it gets fewer of them.
-constexpr std::size_t kLocalTests = 24;
+constexpr std::size_t kLocalTests = 12;
 
-bool runs_local_model(Session& session, const functions::Function& function, const functions::Variant& variant) {
-  if (const auto* prompt = std::get_if<functions::PromptBody>(&variant.body)) return session.engine().router().is_local(prompt->model);
+bool runs_local_model(Session& session, const functions::Function& function,
+                      const functions::Variant& variant) {
+  if (const auto* prompt = std::get_if<functions::PromptBody>(&variant.body))
+    return session.engine().router().is_local(prompt->model);
   if (const auto* cascade = std::get_if<functions::CascadeBody>(&variant.body)) {
-    return std::any_of(cascade->steps.begin(), cascade->steps.end(), [&](const std::string& step) { return function.find(step) != nullptr && runs_local_model(session, function, *function.find(step)); });
+    return std::any_of(cascade->steps.begin(), cascade->steps.end(), [&](const std::string& step) {
+      return function.find(step) != nullptr &&
+             runs_local_model(session, function, *function.find(step));
+    });
   }
   return false;
 }
@@ -34,7 +39,8 @@ Cell cell_of(const ready::Curve& curve, std::size_t labels) {
   }
   if (found == nullptr || !found->known) return {"-", Style::kDim};
   const double half = (found->high - found->low) / 2;
-  return {fmt::format("{:.2f} ±{:.2f}", found->score, half), curve.uses_labels ? Style::kPlain : Style::kDim};
+  return {fmt::format("{:.2f} ±{:.2f}", found->score, half),
+          curve.uses_labels ? Style::kPlain : Style::kDim};
 }
 
 struct Demo {
@@ -70,8 +76,12 @@ Result<std::vector<ready::Curve>> curves_of(Demo& demo) {
       options.repeats = 1;
       options.tests_max = kLocalTests;
     }
-    const auto tell = [&](std::size_t done, std::size_t total) { progress.update(done, total, {}, variant->name); };
-    Result<ready::Curve> curve = demo.session.run(ready::by_labels(demo.session.engine(), demo.function, *variant, demo.cases, demo.metric, options, demo.session.signals().nicely(), tell));
+    const auto tell = [&](std::size_t done, std::size_t total) {
+      progress.update(done, total, {}, variant->name);
+    };
+    Result<ready::Curve> curve = demo.session.run(
+        ready::by_labels(demo.session.engine(), demo.function, *variant, demo.cases, demo.metric,
+                         options, demo.session.signals().nicely(), tell));
     if (!curve) return std::unexpected(curve.error());
     curves.push_back(std::move(*curve));
   }
@@ -80,7 +90,11 @@ Result<std::vector<ready::Curve>> curves_of(Demo& demo) {
 
 void print_curves(Demo& demo, const std::vector<ready::Curve>& curves) {
   const std::vector<std::size_t> sizes{0, 10, 50, demo.cases.size()};
-  Table table({{"body"}, {"0 labels", true}, {"10", true}, {"50", true}, {fmt::format("all {}", demo.cases.size()), true}});
+  Table table({{"body"},
+               {"0 labels", true},
+               {"10", true},
+               {"50", true},
+               {fmt::format("all {}", demo.cases.size()), true}});
   for (const ready::Curve& curve : curves) {
     std::vector<Cell> cells{{curve.variant}};
     for (const std::size_t size : sizes) cells.push_back(cell_of(curve, size));
@@ -94,9 +108,18 @@ Json curves_json(const std::vector<ready::Curve>& curves) {
   for (const ready::Curve& curve : curves) {
     Json points = Json::array();
     for (const ready::CurvePoint& point : curve.points) {
-      if (point.known) points.as_array().push_back(Json::object({{"labels", point.labels}, {"score", point.score}, {"low", point.low}, {"high", point.high}, {"tested", point.tested}, {"repeats", point.repeats}}));
+      if (point.known)
+        points.as_array().push_back(Json::object({{"labels", point.labels},
+                                                  {"score", point.score},
+                                                  {"low", point.low},
+                                                  {"high", point.high},
+                                                  {"tested", point.tested},
+                                                  {"repeats", point.repeats}}));
     }
-    rows.as_array().push_back(Json::object({{"variant", curve.variant}, {"uses_labels", curve.uses_labels}, {"points", std::move(points)}, {"note", curve.note}}));
+    rows.as_array().push_back(Json::object({{"variant", curve.variant},
+                                            {"uses_labels", curve.uses_labels},
+                                            {"points", std::move(points)},
+                                            {"note", curve.note}}));
   }
   return rows;
 }
@@ -111,29 +134,47 @@ Result<ready::RunReport> verdict_of(Demo& demo) {
   options.seed = demo.seed;
   for (const functions::Variant* variant : demo.runnable) options.variants.push_back(variant->name);
   Progress progress(demo.terminal, demo.session.clock(), "verdict");
-  const auto tell = [&](const ready::RunProgress& state) { progress.update(static_cast<std::uint64_t>(state.done), static_cast<std::uint64_t>(state.at_most), state.spent, state.note); };
-  return demo.session.run(ready::evaluate(demo.session.engine(), demo.function, demo.cases, demo.metric, demo.session.store(), demo.session.clock(), options, demo.session.signals().nicely(), tell));
+  const auto tell = [&](const ready::RunProgress& state) {
+    progress.update(static_cast<std::uint64_t>(state.done),
+                    static_cast<std::uint64_t>(state.at_most), state.spent, state.note);
+  };
+  return demo.session.run(ready::evaluate(demo.session.engine(), demo.function, demo.cases,
+                                          demo.metric, demo.session.store(), demo.session.clock(),
+                                          options, demo.session.signals().nicely(), tell));
 }
 
 void print_intro(Demo& demo) {
   Terminal& out = demo.terminal;
   out.out(out.styled(Style::kBold, "Which team should answer this customer message?") + "\n");
-  out.out(wrap(fmt::format("{} messages, {} teams. Plain code, small learned models and a language model compete on one function. All of it runs on this machine.", demo.cases.size(), demo.function.output.labels().size()), out.width(), 0) + "\n\n");
-  out.out(out.styled(Style::kBold, "Score by number of labels used") + out.styled(Style::kDim, "  (95 % intervals)") + "\n");
+  out.out(wrap(fmt::format("{} messages, {} teams. Plain code, small learned models and a language "
+                           "model compete on one function. All of it runs on this machine.",
+                           demo.cases.size(), demo.function.output.labels().size()),
+               out.width(), 0) +
+          "\n\n");
+  out.out(out.styled(Style::kBold, "Score by number of labels used") +
+          out.styled(Style::kDim, "  (95 % intervals)") + "\n");
 }
 
 void print_notes(Demo& demo, const std::vector<ready::Curve>& curves) {
   std::string notes = "Each is judged on messages that it has not seen. Grey: uses no labels.";
   for (const functions::Variant* variant : demo.runnable) {
     if (!runs_local_model(demo.session, demo.function, *variant)) continue;
-    notes += fmt::format(" The language model is asked about {} messages a column, to stay short.", kLocalTests);
+    notes += fmt::format(" The language model is asked about {} messages a column, to stay short.",
+                         kLocalTests);
     break;
   }
-  demo.terminal.out(demo.terminal.styled(Style::kDim, wrap(notes, demo.terminal.width(), 0)) + "\n");
+  demo.terminal.out(demo.terminal.styled(Style::kDim, wrap(notes, demo.terminal.width(), 0)) +
+                    "\n");
   for (const ready::Curve& curve : curves) {
-    if (!curve.note.empty()) demo.terminal.out(demo.terminal.styled(Style::kDim, wrap(curve.variant + ": " + curve.note, demo.terminal.width(), 2)) + "\n");
+    if (!curve.note.empty())
+      demo.terminal.out(demo.terminal.styled(Style::kDim, wrap(curve.variant + ": " + curve.note,
+                                                               demo.terminal.width(), 2)) +
+                        "\n");
   }
-  for (const std::string& waiting : demo.waiting) demo.terminal.out(demo.terminal.styled(Style::kDim, wrap("waits: " + visible_line(waiting), demo.terminal.width(), 2)) + "\n");
+  for (const std::string& waiting : demo.waiting)
+    demo.terminal.out(demo.terminal.styled(Style::kDim, wrap("waits: " + visible_line(waiting),
+                                                             demo.terminal.width(), 2)) +
+                      "\n");
 }
 
 }  // namespace
@@ -147,9 +188,14 @@ Result<int> run_demo(const Arguments& arguments, Terminal& terminal) {
   Result<functions::CaseFile> cases = functions::CaseFile::open((*function)->cases);
   if (!cases) return std::unexpected(cases.error());
   Result<std::unique_ptr<ready::Metric>> metric = fail(Kind::kInternal, "not made");
-  session.core().call([&] { metric = ready::make_metric((*function)->bar->metric, (*function)->bar->where, (*function)->folder.string(), session.core(), session.log()); });
+  session.core().call([&] {
+    metric = ready::make_metric((*function)->bar->metric, (*function)->bar->where,
+                                (*function)->folder.string(), session.core(), session.log());
+  });
   if (!metric) return std::unexpected(metric.error());
-  Demo demo{session, terminal, **function, *cases, **metric, static_cast<std::uint64_t>(arguments.integer("seed").value_or(1)), {}, {}};
+  Demo demo{session, terminal, **function,
+            *cases,  **metric, static_cast<std::uint64_t>(arguments.integer("seed").value_or(1)),
+            {},      {}};
   sort_out(demo);
   const bool json = arguments.flag("json");
   if (!json) print_intro(demo);
@@ -158,18 +204,27 @@ Result<int> run_demo(const Arguments& arguments, Terminal& terminal) {
   if (!json) {
     print_curves(demo, *curves);
     print_notes(demo, *curves);
-    terminal.out("\n" + terminal.styled(Style::kBold, fmt::format("Good enough to ship? The bar: {:.2f}", demo.function.bar->at_least)) + "\n");
+    terminal.out("\n" +
+                 terminal.styled(Style::kBold, fmt::format("Good enough to ship? The bar: {:.2f}",
+                                                           demo.function.bar->at_least)) +
+                 "\n");
   }
   Result<ready::RunReport> report = verdict_of(demo);
   if (!report) return std::unexpected(report.error());
   if (json) {
-    terminal.out(json_write(Json::object({{"curves", curves_json(*curves)}, {"ready", ready::to_json(*report)}})) + "\n");
+    terminal.out(json_write(Json::object(
+                     {{"curves", curves_json(*curves)}, {"ready", ready::to_json(*report)}})) +
+                 "\n");
   } else {
     print_report(terminal, *report);
     terminal.out("\n" + terminal.styled(Style::kBold, "Next") + "\n");
-    terminal.out("  build/run/sighter fire triage \"I was charged twice\" --variant all --project examples/support\n");
+    terminal.out(
+        "  build/run/sighter fire triage \"I was charged twice\" --variant all --project "
+        "examples/support\n");
     terminal.out("  build/run/sighter init desk                  your own function\n");
-    terminal.out("  build/run/sighter ready tickets.csv -m openai/gpt-5-mini   a verdict on your own file\n");
+    terminal.out(
+        "  build/run/sighter ready tickets.csv -m openai/gpt-5-mini   a verdict on your own "
+        "file\n");
   }
   session.core().call([&] { metric->reset(); });
   if (report->stopped) return std::unexpected(*report->stopped);

@@ -36,14 +36,21 @@ std::string compiler() {
 }
 
 void look_at_build(std::vector<Finding>& findings) {
-  findings.push_back({"sighter", true, fmt::format("{} ({}, Boost {}.{}, fmt {})", SIGHTER_VERSION, compiler(), BOOST_VERSION / 100000, BOOST_VERSION / 100 % 1000, FMT_VERSION), "", false});
-  findings.push_back({"local models", local::available(), local::engine_description(), "build with llama.cpp: ./run does", true});
+  findings.push_back({"sighter", true,
+                      fmt::format("{} ({}, Boost {}.{}, fmt {})", SIGHTER_VERSION, compiler(),
+                                  BOOST_VERSION / 100000, BOOST_VERSION / 100 % 1000, FMT_VERSION),
+                      "", false});
+  findings.push_back({"local models", local::available(), local::engine_description(),
+                      "build with llama.cpp: ./run does", true});
   const Status sandbox = io::network_can_be_refused();
-  findings.push_back({"code off the network", sandbox.has_value(), sandbox ? "seccomp" : sandbox.error().what, sandbox ? "" : sandbox.error().hint, false});
+  findings.push_back({"code off the network", sandbox.has_value(),
+                      sandbox ? "seccomp" : sandbox.error().what,
+                      sandbox ? "" : sandbox.error().hint, false});
 }
 
 void look_at_store(Session& session, std::vector<Finding>& findings) {
-  Finding finding{"store", true, session.store_file().string(), "sighter store backup FILE, then sighter store check", false};
+  Finding finding{"store", true, session.store_file().string(),
+                  "sighter store backup FILE, then sighter store check", false};
   if (const Result<store::StoreSize> size = session.store()->size()) {
     finding.detail += fmt::format(", {:.1f} MB", static_cast<double>(size->file_bytes) / 1e6);
   } else {
@@ -60,9 +67,12 @@ io::Task<Finding> reach(io::Core* core, io::BlockingPool* dns, models::Provider 
   io::HttpRequest request;
   request.url = provider.base_url + "/models";
   const Result<std::string> key = models::resolve_key(provider.key);
-  if (key && provider.authentication == models::Authentication::kBearer) request.headers.add("Authorization", "Bearer " + *key);
-  if (key && provider.authentication == models::Authentication::kApiKeyHeader) request.headers.add("x-api-key", *key);
-  if (provider.dialect == wire::Dialect::kAnthropic) request.headers.add("anthropic-version", "2023-06-01");
+  if (key && provider.authentication == models::Authentication::kBearer)
+    request.headers.add("Authorization", "Bearer " + *key);
+  if (key && provider.authentication == models::Authentication::kApiKeyHeader)
+    request.headers.add("x-api-key", *key);
+  if (provider.dialect == wire::Dialect::kAnthropic)
+    request.headers.add("anthropic-version", "2023-06-01");
   io::Deadlines deadlines;
   deadlines.connect = std::chrono::seconds(5);
   deadlines.total = std::chrono::seconds(10);
@@ -71,7 +81,8 @@ io::Task<Finding> reach(io::Core* core, io::BlockingPool* dns, models::Provider 
   if (!reply) {
     finding.ok = false;
     finding.detail = reply.error().what;
-    finding.mend = reply.error().hint.empty() ? "check the network, HTTPS_PROXY and base_url" : reply.error().hint;
+    finding.mend = reply.error().hint.empty() ? "check the network, HTTPS_PROXY and base_url"
+                                              : reply.error().hint;
   } else if (reply->status == 401 || reply->status == 403) {
     finding.ok = false;
     finding.detail = fmt::format("answers {}: the key was refused", reply->status);
@@ -120,7 +131,10 @@ void look_at_models(Session& session, std::vector<Finding>& findings) {
     }
     std::string detail = (*model)->info().description;
     if ((*model)->info().generates) {
-      if (const Result<local::Speed> speed = (*model)->measure()) detail += fmt::format(", {:.0f} prompt and {:.0f} generated tokens/s on {} thread(s)", speed->prompt_tokens_per_s, speed->generated_tokens_per_s, speed->threads);
+      if (const Result<local::Speed> speed = (*model)->measure())
+        detail +=
+            fmt::format(", {:.0f} prompt and {:.0f} generated tokens/s on {} thread(s)",
+                        speed->prompt_tokens_per_s, speed->generated_tokens_per_s, speed->threads);
     }
     findings.push_back({"model " + name, true, detail, "", false});
   }
@@ -133,9 +147,15 @@ Result<int> run_doctor(const Arguments& arguments, Terminal& terminal) {
   look_at_build(findings);
   Result<std::unique_ptr<Session>> session = Session::open(arguments, terminal);
   if (!session) {
-    findings.push_back({"project and store", false, session.error().what, session.error().hint, false});
+    findings.push_back(
+        {"project and store", false, session.error().what, session.error().hint, false});
   } else {
-    findings.push_back({"project", true, (*session)->in_project() ? fmt::format("{}, {} functions", (*session)->project().folder.string(), (*session)->project().functions.size()) : "none here", "", false});
+    findings.push_back({"project", true,
+                        (*session)->in_project()
+                            ? fmt::format("{}, {} functions", (*session)->project().folder.string(),
+                                          (*session)->project().functions.size())
+                            : "none here",
+                        "", false});
     look_at_store(**session, findings);
     look_at_providers(**session, findings);
     look_at_models(**session, findings);
@@ -144,13 +164,25 @@ Result<int> run_doctor(const Arguments& arguments, Terminal& terminal) {
   bool all_well = true;
   for (const Finding& finding : findings) {
     all_well = all_well && (finding.ok || finding.optional);
-    rows.as_array().push_back(Json::object({{"what", finding.what}, {"ok", finding.ok}, {"detail", finding.detail}, {"mend", finding.ok ? "" : finding.mend}}));
+    rows.as_array().push_back(Json::object({{"what", finding.what},
+                                            {"ok", finding.ok},
+                                            {"detail", finding.detail},
+                                            {"mend", finding.ok ? "" : finding.mend}}));
     if (arguments.flag("json")) continue;
-    const Style style = finding.ok ? Style::kGreen : finding.optional ? Style::kYellow : Style::kRed;
-    terminal.out(fmt::format("{}  {}: {}\n", terminal.styled(style, finding.ok ? "ok  " : finding.optional ? "wait" : "FAIL"), finding.what, visible_line(finding.detail)));
-    if (!finding.ok && !finding.mend.empty()) terminal.out(terminal.styled(Style::kDim, "      " + finding.mend) + "\n");
+    const Style style = finding.ok         ? Style::kGreen
+                        : finding.optional ? Style::kYellow
+                                           : Style::kRed;
+    terminal.out(fmt::format("{}  {}: {}\n",
+                             terminal.styled(style, finding.ok         ? "ok  "
+                                                    : finding.optional ? "wait"
+                                                                       : "FAIL"),
+                             finding.what, visible_line(finding.detail)));
+    if (!finding.ok && !finding.mend.empty())
+      terminal.out(terminal.styled(Style::kDim, "      " + finding.mend) + "\n");
   }
-  if (arguments.flag("json")) terminal.out(json_write(Json::object({{"ok", all_well}, {"findings", std::move(rows)}})) + "\n");
+  if (arguments.flag("json"))
+    terminal.out(json_write(Json::object({{"ok", all_well}, {"findings", std::move(rows)}})) +
+                 "\n");
   return all_well ? 0 : 1;
 }
 

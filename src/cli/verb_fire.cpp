@@ -23,7 +23,8 @@ std::string base64(std::string_view bytes) {
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
     std::uint32_t word = 0;
     const std::size_t have = std::min<std::size_t>(3, bytes.size() - i);
-    for (std::size_t k = 0; k < 3; ++k) word = word << 8 | (k < have ? static_cast<unsigned char>(bytes[i + k]) : 0u);
+    for (std::size_t k = 0; k < 3; ++k)
+      word = word << 8 | (k < have ? static_cast<unsigned char>(bytes[i + k]) : 0u);
     for (std::size_t k = 0; k < 4; ++k) out += k <= have ? kDigits[word >> (18 - 6 * k) & 63] : '=';
   }
   return out;
@@ -42,7 +43,8 @@ Result<Image> read_image(const std::string& path) {
   if (bytes->starts_with("\xFF\xD8")) image.media_type = "image/jpeg";
   if (bytes->starts_with("GIF8")) image.media_type = "image/gif";
   if (bytes->size() > 12 && bytes->substr(8, 4) == "WEBP") image.media_type = "image/webp";
-  if (image.media_type.empty()) return fail(Kind::kInvalid, fmt::format("{} is not a PNG, JPEG, GIF or WebP image", path));
+  if (image.media_type.empty())
+    return fail(Kind::kInvalid, fmt::format("{} is not a PNG, JPEG, GIF or WebP image", path));
   image.data = base64(*bytes);
   return image;
 }
@@ -59,10 +61,13 @@ Result<std::string> standard_input() {
   while (true) {
     const ssize_t count = ::read(0, buffer, sizeof buffer);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return fail(Kind::kIo, fmt::format("cannot read standard input: {}", std::strerror(errno)));
+    if (count < 0)
+      return fail(Kind::kIo, fmt::format("cannot read standard input: {}", std::strerror(errno)));
     if (count == 0) break;
     content.append(buffer, static_cast<std::size_t>(count));
-    if (content.size() > limits::kLineBytesMax) return fail(Kind::kTooLarge, "standard input is too long for one row", "give many rows as --in FILE");
+    if (content.size() > limits::kLineBytesMax)
+      return fail(Kind::kTooLarge, "standard input is too long for one row",
+                  "give many rows as --in FILE");
   }
   while (content.ends_with('\n') || content.ends_with('\r')) content.pop_back();
   return content;
@@ -77,12 +82,23 @@ Json input_of(const std::string& text) {
   return Json(text);
 }
 
-std::string text_of(const Json& value) { return value.is_string() ? value.as_string() : json_pretty(value); }
+std::string text_of(const Json& value) {
+  return value.is_string() ? value.as_string() : json_pretty(value);
+}
 
 Json answer_json(const functions::Applied& applied) {
   Json usage;
-  if (applied.usage) usage = Json::object({{"input_tokens", applied.usage->input}, {"output_tokens", applied.usage->output}, {"cached_tokens", applied.usage->cache_read}, {"reasoning_tokens", applied.usage->reasoning}});
-  Json row = Json::object({{"call", applied.call.to_string()}, {"variant", applied.variant}, {"output", applied.output}, {"usage", std::move(usage)}, {"cost_usd", applied.cost ? Json(applied.cost->usd()) : Json()}, {"ms", static_cast<double>(applied.latency.count()) / 1000}});
+  if (applied.usage)
+    usage = Json::object({{"input_tokens", applied.usage->input},
+                          {"output_tokens", applied.usage->output},
+                          {"cached_tokens", applied.usage->cache_read},
+                          {"reasoning_tokens", applied.usage->reasoning}});
+  Json row = Json::object({{"call", applied.call.to_string()},
+                           {"variant", applied.variant},
+                           {"output", applied.output},
+                           {"usage", std::move(usage)},
+                           {"cost_usd", applied.cost ? Json(applied.cost->usd()) : Json()},
+                           {"ms", static_cast<double>(applied.latency.count()) / 1000}});
   if (applied.confidence) row.as_object().set("confidence", *applied.confidence);
   if (!applied.model.empty()) row.as_object().set("model", applied.model);
   return row;
@@ -92,23 +108,31 @@ Json answer_json(const functions::Applied& applied) {
 std::string small_print(const functions::Applied& applied) {
   std::string line = applied.model.empty() ? applied.variant : applied.model;
   if (applied.confidence) line += fmt::format(" · {:.0f} % sure", *applied.confidence * 100);
-  if (applied.usage) line += fmt::format(" · {} + {} tokens", applied.usage->input, applied.usage->output);
-  line += fmt::format(" · {}", applied.cost ? format_usd(*applied.cost) : std::string("price not known"));
-  line += fmt::format(" · {} · {}", format_ms(static_cast<double>(applied.latency.count()) / 1000), applied.call.to_string());
+  if (applied.usage)
+    line += fmt::format(" · {} + {} tokens", applied.usage->input, applied.usage->output);
+  line += fmt::format(" · {}",
+                      applied.cost ? format_usd(*applied.cost) : std::string("price not known"));
+  line += fmt::format(" · {} · {}", format_ms(static_cast<double>(applied.latency.count()) / 1000),
+                      applied.call.to_string());
   return line;
 }
 
-io::Task<functions::ApplyResult> apply_one(Session* session, const functions::Function* function, const functions::Variant* variant, Json input, functions::ApplyOptions options) {
+io::Task<functions::ApplyResult> apply_one(Session* session, const functions::Function* function,
+                                           const functions::Variant* variant, Json input,
+                                           functions::ApplyOptions options) {
   functions::ApplyOptions prepare_options;
   prepare_options.cancel = options.cancel;
   prepare_options.purse = options.purse;
-  Status ready = co_await session->engine().prepare(*function, *variant, false, std::move(prepare_options));
+  Status ready =
+      co_await session->engine().prepare(*function, *variant, false, std::move(prepare_options));
   if (!ready) co_return std::unexpected(functions::ApplyFailure{ready.error(), {}, {}});
-  functions::ApplyResult applied = co_await session->engine().apply(*function, *variant, std::move(input), std::move(options));
+  functions::ApplyResult applied =
+      co_await session->engine().apply(*function, *variant, std::move(input), std::move(options));
   co_return applied;
 }
 
-functions::ApplyOptions apply_options(const Arguments& arguments, Session& session, Terminal& terminal, bool& streamed) {
+functions::ApplyOptions apply_options(const Arguments& arguments, Session& session,
+                                      Terminal& terminal, bool& streamed) {
   functions::ApplyOptions options;
   options.cancel = session.signals().nicely();
   options.tags = tags_of(arguments);
@@ -123,21 +147,26 @@ functions::ApplyOptions apply_options(const Arguments& arguments, Session& sessi
   return options;
 }
 
-int print_answer(const Arguments& arguments, Terminal& terminal, const functions::Applied& applied, bool streamed) {
+int print_answer(const Arguments& arguments, Terminal& terminal, const functions::Applied& applied,
+                 bool streamed) {
   if (arguments.flag("json")) {
     terminal.out(json_write(answer_json(applied)) + "\n");
     return 0;
   }
-  if (!streamed) terminal.out(terminal.out_is_terminal() ? visible(text_of(applied.output)) : text_of(applied.output));
+  if (!streamed)
+    terminal.out(terminal.out_is_terminal() ? visible(text_of(applied.output))
+                                            : text_of(applied.output));
   terminal.out("\n");
   static_cast<void>(terminal.flush());
   terminal.remark(terminal.styled_err(Style::kDim, small_print(applied)) + "\n");
   return 0;
 }
 
-Result<int> fire_text(const Arguments& arguments, Terminal& terminal, Session& session, std::string text) {
+Result<int> fire_text(const Arguments& arguments, Terminal& terminal, Session& session,
+                      std::string text) {
   wire::ChatRequest request;
-  if (const auto system = arguments.text("system")) request.messages.push_back(wire::Message::text(wire::Role::kSystem, *system));
+  if (const auto system = arguments.text("system"))
+    request.messages.push_back(wire::Message::text(wire::Role::kSystem, *system));
   wire::Message message = wire::Message::text(wire::Role::kUser, std::move(text));
   for (const std::string& path : arguments.texts("image")) {
     Result<Image> image = read_image(path);
@@ -148,11 +177,13 @@ Result<int> fire_text(const Arguments& arguments, Terminal& terminal, Session& s
     message.content.emplace_back(std::move(media));
   }
   request.messages.push_back(std::move(message));
-  if (const auto temperature = arguments.number("temperature")) request.temperature = wire::Number(*temperature);
+  if (const auto temperature = arguments.number("temperature"))
+    request.temperature = wire::Number(*temperature);
   request.max_tokens = arguments.integer("max-tokens");
   bool streamed = false;
   functions::ApplyOptions options = apply_options(arguments, session, terminal, streamed);
-  functions::ApplyResult applied = session.run(session.engine().complete(std::move(request), *arguments.text("model"), std::move(options)));
+  functions::ApplyResult applied = session.run(
+      session.engine().complete(std::move(request), *arguments.text("model"), std::move(options)));
   if (!applied) {
     if (streamed) terminal.out("\n");
     return std::unexpected(applied.error().error);
@@ -161,7 +192,8 @@ Result<int> fire_text(const Arguments& arguments, Terminal& terminal, Session& s
 }
 
 // The winner of the last verdict, else the first body that can run.
-Result<const functions::Variant*> own_choice(Session& session, const functions::Function& function) {
+Result<const functions::Variant*> own_choice(Session& session,
+                                             const functions::Function& function) {
   if (session.store() != nullptr) {
     const Result<std::vector<store::RunRow>> runs = session.store()->runs(function.name, 1);
     if (runs && !runs->empty()) {
@@ -181,7 +213,8 @@ Result<const functions::Variant*> own_choice(Session& session, const functions::
   return fail(Kind::kInvalid, fmt::format("the function '{}' has no variant", function.name));
 }
 
-Result<int> fire_all(const Arguments& arguments, Terminal& terminal, Session& session, const functions::Function& function, const Json& input) {
+Result<int> fire_all(const Arguments& arguments, Terminal& terminal, Session& session,
+                     const functions::Function& function, const Json& input) {
   Table table({{"variant"}, {"output", false, 12}, {"sure", true}, {"cost", true}, {"ms", true}});
   Json rows = Json::array();
   int answered = 0;
@@ -191,30 +224,46 @@ Result<int> fire_all(const Arguments& arguments, Terminal& terminal, Session& se
     options.cancel = session.signals().nicely();
     options.tags = tags_of(arguments);
     options.durable = true;
-    functions::ApplyResult applied = session.run(apply_one(&session, &function, &variant, input, std::move(options)));
+    functions::ApplyResult applied =
+        session.run(apply_one(&session, &function, &variant, input, std::move(options)));
     if (!applied) {
-      table.row({{variant.name, Style::kDim}, {applied.error().error.what, Style::kDim}, {""}, {""}, {""}});
-      rows.as_array().push_back(Json::object({{"variant", variant.name}, {"error", applied.error().error.what}}));
+      table.row({{variant.name, Style::kDim},
+                 {applied.error().error.what, Style::kDim},
+                 {""},
+                 {""},
+                 {""}});
+      rows.as_array().push_back(
+          Json::object({{"variant", variant.name}, {"error", applied.error().error.what}}));
       continue;
     }
     ++answered;
     rows.as_array().push_back(answer_json(*applied));
-    table.row({{variant.name}, {visible_line(text_of(applied->output))}, {applied->confidence ? fmt::format("{:.0f} %", *applied->confidence * 100) : ""}, {applied->cost ? format_usd(*applied->cost) : "?"}, {format_ms(static_cast<double>(applied->latency.count()) / 1000)}});
+    table.row({{variant.name},
+               {visible_line(text_of(applied->output))},
+               {applied->confidence ? fmt::format("{:.0f} %", *applied->confidence * 100) : ""},
+               {applied->cost ? format_usd(*applied->cost) : "?"},
+               {format_ms(static_cast<double>(applied->latency.count()) / 1000)}});
   }
-  if (arguments.flag("json")) terminal.out(json_write(rows) + "\n");
-  else table.print(terminal);
+  if (arguments.flag("json"))
+    terminal.out(json_write(rows) + "\n");
+  else
+    table.print(terminal);
   return answered > 0 ? 0 : 1;
 }
 
-Result<Json> with_image(const Arguments& arguments, const functions::Function& function, Json input) {
+Result<Json> with_image(const Arguments& arguments, const functions::Function& function,
+                        Json input) {
   const std::vector<std::string> images = arguments.texts("image");
   if (images.empty()) return input;
   const functions::Field* field = function.input.image();
-  if (field == nullptr) return fail(Kind::kInvalid, fmt::format("the function '{}' takes no image", function.name), "give its input a field of type \"image\"");
+  if (field == nullptr)
+    return fail(Kind::kInvalid, fmt::format("the function '{}' takes no image", function.name),
+                "give its input a field of type \"image\"");
   if (images.size() > 1) return fail(Kind::kInvalid, "a function takes one image a field");
   Result<Image> image = read_image(images.front());
   if (!image) return std::unexpected(image.error());
-  if (input.is_string() && function.input.only_text() != nullptr) input = Json::object({{function.input.only_text()->name, std::move(input)}});
+  if (input.is_string() && function.input.only_text() != nullptr)
+    input = Json::object({{function.input.only_text()->name, std::move(input)}});
   if (!input.is_object()) input = Json::object();
   input.as_object().set(field->name, "data:" + image->media_type + ";base64," + image->data);
   return input;
@@ -222,19 +271,30 @@ Result<Json> with_image(const Arguments& arguments, const functions::Function& f
 
 bool many_rows(const std::string& text) {
   const std::size_t newline = text.find('\n');
-  if (newline == text.npos || text.find_first_not_of(" \t") == text.npos || text[text.find_first_not_of(" \t")] != '{') return false;
+  if (newline == text.npos || text.find_first_not_of(" \t") == text.npos ||
+      text[text.find_first_not_of(" \t")] != '{')
+    return false;
   return json_parse(text.substr(0, newline), "row").has_value();
 }
 
-Result<int> fire_function(const Arguments& arguments, Terminal& terminal, Session& session, const functions::Function& function) {
+Result<int> fire_function(const Arguments& arguments, Terminal& terminal, Session& session,
+                          const functions::Function& function) {
   const std::string wanted = arguments.text("variant", "");
-  Result<const functions::Variant*> variant = wanted.empty() || wanted == "all" ? own_choice(session, function) : function.variant(wanted);
+  Result<const functions::Variant*> variant =
+      wanted.empty() || wanted == "all" ? own_choice(session, function) : function.variant(wanted);
   if (!variant && wanted != "all") return std::unexpected(variant.error());
-  RowsRequest rows{&function, variant ? *variant : nullptr, arguments.text("in", ""), arguments.text("out", ""), static_cast<int>(arguments.integer("parallel").value_or(16)), tags_of(arguments)};
+  RowsRequest rows{&function,
+                   variant ? *variant : nullptr,
+                   arguments.text("in", ""),
+                   arguments.text("out", ""),
+                   static_cast<int>(arguments.integer("parallel").value_or(16)),
+                   tags_of(arguments)};
   if (!rows.in.empty()) return fire_rows(session, terminal, rows);
   std::optional<std::string> text = arguments.positional("INPUT");
   if (!text && !arguments.given("image")) {
-    if (::isatty(0)) return fail(Kind::kInvalid, fmt::format("what is the input of '{}'?", function.name), "sighter fire FUNCTION \"text\", or a pipe, or --in FILE");
+    if (::isatty(0))
+      return fail(Kind::kInvalid, fmt::format("what is the input of '{}'?", function.name),
+                  "sighter fire FUNCTION \"text\", or a pipe, or --in FILE");
     if (!rows.out.empty()) {
       rows.in = "-";
       return fire_rows(session, terminal, rows);
@@ -243,8 +303,11 @@ Result<int> fire_function(const Arguments& arguments, Terminal& terminal, Sessio
     if (!read) return std::unexpected(read.error());
     text = std::move(*read);
     if (many_rows(*text)) {
-      const std::filesystem::path part = std::filesystem::temp_directory_path() / fmt::format("sighter-{}.jsonl", session.ids().next().to_string());
-      if (Status written = write_file(part, *text); !written) return std::unexpected(written.error());
+      const std::filesystem::path part =
+          std::filesystem::temp_directory_path() /
+          fmt::format("sighter-{}.jsonl", session.ids().next().to_string());
+      if (Status written = write_file(part, *text); !written)
+        return std::unexpected(written.error());
       rows.in = part.string();
       Result<int> code = fire_rows(session, terminal, rows);
       std::error_code ignored;
@@ -258,7 +321,8 @@ Result<int> fire_function(const Arguments& arguments, Terminal& terminal, Sessio
   bool streamed = false;
   functions::ApplyOptions options = apply_options(arguments, session, terminal, streamed);
   if (function.output.form() != functions::OutputContract::Form::kText) options.on_text = {};
-  functions::ApplyResult applied = session.run(apply_one(&session, &function, *variant, std::move(*input), std::move(options)));
+  functions::ApplyResult applied =
+      session.run(apply_one(&session, &function, *variant, std::move(*input), std::move(options)));
   if (!applied) return std::unexpected(applied.error().error);
   return print_answer(arguments, terminal, *applied, streamed);
 }
@@ -271,7 +335,9 @@ Result<int> run_fire(const Arguments& arguments, Terminal& terminal) {
   Session& session = **opened;
   const std::optional<std::string> what = arguments.positional("FUNCTION|TEXT");
   if (arguments.given("model")) {
-    if (!what && ::isatty(0)) return fail(Kind::kInvalid, "what shall the model be asked?", "sighter fire \"text\" -m MODEL");
+    if (!what && ::isatty(0))
+      return fail(Kind::kInvalid, "what shall the model be asked?",
+                  "sighter fire \"text\" -m MODEL");
     std::string text = what.value_or("");
     if (!::isatty(0) && (!what || *what == "-")) {
       Result<std::string> read = standard_input();
@@ -280,11 +346,14 @@ Result<int> run_fire(const Arguments& arguments, Terminal& terminal) {
     }
     return fire_text(arguments, terminal, session, std::move(text));
   }
-  if (!what) return fail(Kind::kInvalid, "which function?", "sighter fire FUNCTION \"text\", or sighter fire \"text\" -m MODEL");
+  if (!what)
+    return fail(Kind::kInvalid, "which function?",
+                "sighter fire FUNCTION \"text\", or sighter fire \"text\" -m MODEL");
   Result<const functions::Function*> function = session.project().function(*what);
   if (!function) {
     Error error = function.error();
-    if (!session.in_project() || what->find(' ') != what->npos) error.hint = "for a plain prompt name a model: sighter fire \"text\" -m openai/gpt-5-mini";
+    if (!session.in_project() || what->find(' ') != what->npos)
+      error.hint = "for a plain prompt name a model: sighter fire \"text\" -m openai/gpt-5-mini";
     return std::unexpected(error);
   }
   return fire_function(arguments, terminal, session, **function);

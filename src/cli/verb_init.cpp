@@ -20,15 +20,22 @@ Result<int> run_init(const Arguments& arguments, Terminal& terminal) {
   for (std::size_t i = 0; i < kStarterFileCount; ++i) {
     const StarterFile& file = kStarterFiles[i];
     const std::filesystem::path path = folder / file.path;
-    if (Status folders = make_folders(path.parent_path().empty() ? "." : path.parent_path()); !folders) return std::unexpected(folders.error());
+    if (Status folders = make_folders(path.parent_path().empty() ? "." : path.parent_path());
+        !folders)
+      return std::unexpected(folders.error());
     const Status created = create_file(path, file.content);
-    if (!created && created.error().kind != Kind::kConflict) return std::unexpected(created.error());
+    if (!created && created.error().kind != Kind::kConflict)
+      return std::unexpected(created.error());
     made += created.has_value() ? 1 : 0;
-    terminal.out(fmt::format("{}  {}\n", created ? "made" : "kept", path.lexically_normal().string()));
+    terminal.out(
+        fmt::format("{}  {}\n", created ? "made" : "kept", path.lexically_normal().string()));
   }
   const bool here = folder == ".";
   const std::string enter = here ? "" : fmt::format("cd {} && ", folder.string());
-  terminal.out(fmt::format("\nNext:\n  {}sighter ready triage\n  {}sighter fire triage \"I was charged twice\"\n  then edit functions/triage/cases.jsonl: your own messages, your own labels\n", enter, enter));
+  terminal.out(fmt::format(
+      "\nNext:\n  {}sighter ready triage\n  {}sighter fire triage \"I was charged twice\"\n  then "
+      "edit functions/triage/cases.jsonl: your own messages, your own labels\n",
+      enter, enter));
   if (made == 0) terminal.remark("everything was there already: nothing was changed\n");
   return 0;
 }

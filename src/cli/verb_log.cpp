@@ -17,10 +17,16 @@ namespace {
 Result<SystemTime> parse_when(const std::string& text, SystemTime now) {
   if (const Result<std::chrono::seconds> ago = store::parse_keep(text)) return now - *ago;
   int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
-  const int read = std::sscanf(text.c_str(), "%4d-%2d-%2d%*1[T ]%2d:%2d:%2d", &year, &month, &day, &hour, &minute, &second);
-  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)), std::chrono::day(static_cast<unsigned>(day))};
-  if (read < 3 || !date.ok() || hour > 23 || minute > 59 || second > 60) return fail(Kind::kInvalid, fmt::format("'{}' is no time", text), "2026-11-23, 2026-11-23T14:05, or 2h for two hours ago");
-  return SystemTime(std::chrono::sys_days(date)) + std::chrono::hours(hour) + std::chrono::minutes(minute) + std::chrono::seconds(second);
+  const int read = std::sscanf(text.c_str(), "%4d-%2d-%2d%*1[T ]%2d:%2d:%2d", &year, &month, &day,
+                               &hour, &minute, &second);
+  const std::chrono::year_month_day date{std::chrono::year(year),
+                                         std::chrono::month(static_cast<unsigned>(month)),
+                                         std::chrono::day(static_cast<unsigned>(day))};
+  if (read < 3 || !date.ok() || hour > 23 || minute > 59 || second > 60)
+    return fail(Kind::kInvalid, fmt::format("'{}' is no time", text),
+                "2026-11-23, 2026-11-23T14:05, or 2h for two hours ago");
+  return SystemTime(std::chrono::sys_days(date)) + std::chrono::hours(hour) +
+         std::chrono::minutes(minute) + std::chrono::seconds(second);
 }
 
 Result<store::CallFilter> filter_of(const Arguments& arguments, const Clock& clock) {
@@ -28,7 +34,8 @@ Result<store::CallFilter> filter_of(const Arguments& arguments, const Clock& clo
   filter.function = arguments.text("function");
   filter.variant = arguments.text("variant");
   filter.model = arguments.text("model");
-  if (const auto status = arguments.text("status")) filter.status = store::call_status_from(*status);
+  if (const auto status = arguments.text("status"))
+    filter.status = store::call_status_from(*status);
   filter.contains = arguments.text("contains", "");
   filter.tags = arguments.pairs("tag");
   for (const char* name : {"since", "until"}) {
@@ -48,11 +55,26 @@ Json parsed(const std::string& text) {
 }
 
 Json call_json(const store::CallRow& call) {
-  Json row = Json::object({{"call", call.id.to_string()}, {"function", call.function}, {"variant", call.variant}, {"status", store::to_string(call.status)}, {"start", iso8601(call.start)}, {"ms", static_cast<double>(call.latency.count()) / 1000}, {"model", call.route.empty() ? call.model : call.route}, {"cost_usd", call.cost ? Json(call.cost->usd()) : Json()}, {"cache_hit", call.cache_hit}, {"input", parsed(call.input)}, {"output", parsed(call.output)}});
+  Json row = Json::object({{"call", call.id.to_string()},
+                           {"function", call.function},
+                           {"variant", call.variant},
+                           {"status", store::to_string(call.status)},
+                           {"start", iso8601(call.start)},
+                           {"ms", static_cast<double>(call.latency.count()) / 1000},
+                           {"model", call.route.empty() ? call.model : call.route},
+                           {"cost_usd", call.cost ? Json(call.cost->usd()) : Json()},
+                           {"cache_hit", call.cache_hit},
+                           {"input", parsed(call.input)},
+                           {"output", parsed(call.output)}});
   JsonObject& members = row.as_object();
   if (!call.parent.is_nil()) members.set("parent", call.parent.to_string());
-  if (!call.error.empty()) members.set("error", Json::object({{"kind", call.error_kind}, {"message", call.error}}));
-  if (call.tokens) members.set("usage", Json::object({{"input_tokens", call.tokens->input}, {"output_tokens", call.tokens->output}, {"cached_tokens", call.tokens->cached}, {"reasoning_tokens", call.tokens->reasoning}}));
+  if (!call.error.empty())
+    members.set("error", Json::object({{"kind", call.error_kind}, {"message", call.error}}));
+  if (call.tokens)
+    members.set("usage", Json::object({{"input_tokens", call.tokens->input},
+                                       {"output_tokens", call.tokens->output},
+                                       {"cached_tokens", call.tokens->cached},
+                                       {"reasoning_tokens", call.tokens->reasoning}}));
   if (!call.tags.empty()) members.set("tags", parsed(call.tags));
   if (!call.tried.empty()) members.set("tried", parsed(call.tried));
   if (!call.extras.empty()) members.set("extras", parsed(call.extras));
@@ -62,9 +84,15 @@ Json call_json(const store::CallRow& call) {
 Json tree_json(const store::CallTree& tree) {
   Json row = call_json(tree.call);
   Json scores = Json::array(), children = Json::array(), attempts = Json::array();
-  for (const store::ScoreRow& score : tree.scores) scores.as_array().push_back(Json::object({{"value", score.value}, {"reason", score.reason}}));
-  for (const store::AttemptRow& attempt : tree.attempts) attempts.as_array().push_back(Json::object({{"number", attempt.number}, {"route", attempt.route}, {"status", store::to_string(attempt.status)}, {"error", attempt.error}}));
-  for (const store::CallTree& child : tree.children) children.as_array().push_back(tree_json(child));
+  for (const store::ScoreRow& score : tree.scores)
+    scores.as_array().push_back(Json::object({{"value", score.value}, {"reason", score.reason}}));
+  for (const store::AttemptRow& attempt : tree.attempts)
+    attempts.as_array().push_back(Json::object({{"number", attempt.number},
+                                                {"route", attempt.route},
+                                                {"status", store::to_string(attempt.status)},
+                                                {"error", attempt.error}}));
+  for (const store::CallTree& child : tree.children)
+    children.as_array().push_back(tree_json(child));
   row.as_object().set("scores", std::move(scores));
   row.as_object().set("attempts", std::move(attempts));
   row.as_object().set("children", std::move(children));
@@ -74,58 +102,92 @@ Json tree_json(const store::CallTree& tree) {
 std::string short_text(const std::string& json) {
   const Json value = parsed(json);
   if (value.is_string()) return visible_line(value.as_string());
-  if (value.is_object() && value.as_object().size() == 1 && value.as_object().begin()->second.is_string()) return visible_line(value.as_object().begin()->second.as_string());
+  if (value.is_object() && value.as_object().size() == 1 &&
+      value.as_object().begin()->second.is_string())
+    return visible_line(value.as_object().begin()->second.as_string());
   return value.is_null() ? "" : visible_line(json_write(value));
 }
 
 void print_tree(Terminal& terminal, const store::CallTree& tree, const std::string& indent) {
   const store::CallRow& call = tree.call;
   const std::string name = call.function.empty() ? call.model : call.function + "/" + call.variant;
-  terminal.out(fmt::format("{}{}  {}  {}  {}{}\n", indent, terminal.styled(Style::kBold, name), store::to_string(call.status), format_ms(static_cast<double>(call.latency.count()) / 1000), call.cost ? format_usd(*call.cost) : "?", call.cache_hit ? "  from the store" : ""));
+  terminal.out(fmt::format(
+      "{}{}  {}  {}  {}{}\n", indent, terminal.styled(Style::kBold, name),
+      store::to_string(call.status), format_ms(static_cast<double>(call.latency.count()) / 1000),
+      call.cost ? format_usd(*call.cost) : "?", call.cache_hit ? "  from the store" : ""));
   const std::string inside = indent + "  ";
   const auto line = [&](std::string_view title, const std::string& text) {
-    if (!text.empty()) terminal.out(fmt::format("{}{} {}\n", inside, terminal.styled(Style::kDim, title), text));
+    if (!text.empty())
+      terminal.out(fmt::format("{}{} {}\n", inside, terminal.styled(Style::kDim, title), text));
   };
   line("call  ", call.id.to_string() + "  " + iso8601(call.start));
   line("route ", call.route);
   line("input ", short_text(call.input));
   line("output", short_text(call.output));
   line("error ", call.error);
-  if (call.tokens) line("tokens", fmt::format("{} in ({} cached), {} out ({} reasoning)", call.tokens->input, call.tokens->cached, call.tokens->output, call.tokens->reasoning));
+  if (call.tokens)
+    line("tokens", fmt::format("{} in ({} cached), {} out ({} reasoning)", call.tokens->input,
+                               call.tokens->cached, call.tokens->output, call.tokens->reasoning));
   line("tags  ", call.tags);
   line("tried ", call.tried);
-  for (const store::ScoreRow& score : tree.scores) line("score ", fmt::format("{:.3g} {}", score.value, score.reason));
-  for (const store::AttemptRow& attempt : tree.attempts) line("try   ", fmt::format("{} {} {} {}", attempt.number, attempt.route, store::to_string(attempt.status), attempt.error));
+  for (const store::ScoreRow& score : tree.scores)
+    line("score ", fmt::format("{:.3g} {}", score.value, score.reason));
+  for (const store::AttemptRow& attempt : tree.attempts)
+    line("try   ", fmt::format("{} {} {} {}", attempt.number, attempt.route,
+                               store::to_string(attempt.status), attempt.error));
   for (const store::CallTree& child : tree.children) print_tree(terminal, child, inside);
 }
 
-Result<int> show(const Arguments& arguments, Terminal& terminal, store::Store& store, const std::string& text) {
+Result<int> show(const Arguments& arguments, Terminal& terminal, store::Store& store,
+                 const std::string& text) {
   std::optional<Id> id = Id::parse(text);
   if (!id) {
     Result<std::vector<Id>> ids = store.ids_starting(text, 2);
     if (!ids) return std::unexpected(ids.error());
-    if (ids->size() != 1) return fail(Kind::kNotFound, fmt::format("{} call's id starts with '{}'", ids->empty() ? "no" : "more than one", text), "sighter log lists them");
+    if (ids->size() != 1)
+      return fail(
+          Kind::kNotFound,
+          fmt::format("{} call's id starts with '{}'", ids->empty() ? "no" : "more than one", text),
+          "sighter log lists them");
     id = ids->front();
   }
   Result<store::CallTree> tree = store.show(*id);
   if (!tree) return std::unexpected(tree.error());
-  if (arguments.flag("json")) terminal.out(json_write(tree_json(*tree)) + "\n");
-  else print_tree(terminal, *tree, "");
+  if (arguments.flag("json"))
+    terminal.out(json_write(tree_json(*tree)) + "\n");
+  else
+    print_tree(terminal, *tree, "");
   return 0;
 }
 
 Result<bool> is_wrong(store::Store& store, const store::CallRow& call) {
   Result<store::CallTree> tree = store.show(call.id);
   if (!tree) return std::unexpected(tree.error());
-  return std::any_of(tree->scores.begin(), tree->scores.end(), [](const store::ScoreRow& score) { return score.value < 1; });
+  return std::any_of(tree->scores.begin(), tree->scores.end(),
+                     [](const store::ScoreRow& score) { return score.value < 1; });
 }
 
 void print_list(Terminal& terminal, const std::vector<store::CallRow>& calls) {
-  Table table({{"call"}, {"when"}, {"what", false, 12}, {"status"}, {"ms", true}, {"cost", true}, {"input", false, 10}, {"output", false, 8}});
+  Table table({{"call"},
+               {"when"},
+               {"what", false, 12},
+               {"status"},
+               {"ms", true},
+               {"cost", true},
+               {"input", false, 10},
+               {"output", false, 8}});
   for (const store::CallRow& call : calls) {
     const Style style = call.status == store::CallStatus::kOk ? Style::kPlain : Style::kRed;
-    const std::string name = call.function.empty() ? call.model : call.function + "/" + call.variant;
-    table.row({{call.id.to_string(), Style::kDim}, {iso8601(call.start).substr(0, 19), Style::kDim}, {name}, {std::string(store::to_string(call.status)), style}, {format_ms(static_cast<double>(call.latency.count()) / 1000)}, {call.cost ? format_usd(*call.cost) : "?"}, {short_text(call.input)}, {call.error.empty() ? short_text(call.output) : visible_line(call.error)}});
+    const std::string name =
+        call.function.empty() ? call.model : call.function + "/" + call.variant;
+    table.row({{call.id.to_string(), Style::kDim},
+               {iso8601(call.start).substr(0, 19), Style::kDim},
+               {name},
+               {std::string(store::to_string(call.status)), style},
+               {format_ms(static_cast<double>(call.latency.count()) / 1000)},
+               {call.cost ? format_usd(*call.cost) : "?"},
+               {short_text(call.input)},
+               {call.error.empty() ? short_text(call.output) : visible_line(call.error)}});
   }
   table.print(terminal);
 }
@@ -138,7 +200,9 @@ Result<int> run_log(const Arguments& arguments, Terminal& terminal) {
   if (!project) return std::unexpected(project.error());
   const std::filesystem::path file = store_file_of(*project);
   std::error_code code;
-  if (!std::filesystem::exists(file, code)) return fail(Kind::kNotFound, fmt::format("there is no store at {} yet", file.string()), "it is made by the first call: sighter fire ...");
+  if (!std::filesystem::exists(file, code))
+    return fail(Kind::kNotFound, fmt::format("there is no store at {} yet", file.string()),
+                "it is made by the first call: sighter fire ...");
   store::Options options;
   options.read_only = true;
   Result<std::unique_ptr<store::Store>> store = store::Store::open(file, clock, options);
@@ -150,7 +214,9 @@ Result<int> run_log(const Arguments& arguments, Terminal& terminal) {
   std::vector<store::CallRow> calls;
   std::optional<Id> before;
   while (calls.size() < most) {
-    Result<store::CallPage> page = (*store)->list(*filter, std::min<std::size_t>(1000, std::max<std::size_t>(most - calls.size(), 20)), before);
+    Result<store::CallPage> page = (*store)->list(
+        *filter, std::min<std::size_t>(1000, std::max<std::size_t>(most - calls.size(), 20)),
+        before);
     if (!page) return std::unexpected(page.error());
     for (store::CallRow& call : page->calls) {
       if (calls.size() >= most) break;

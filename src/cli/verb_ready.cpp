@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-
 #include "cli/arguments.hpp"
 #include "cli/progress.hpp"
 #include "cli/report.hpp"
@@ -28,7 +27,9 @@ struct Asked {
 
 Result<std::unique_ptr<Asked>> asked_function(const Arguments& arguments, Session& session) {
   const std::optional<std::string> name = arguments.positional("FUNCTION|FILE");
-  if (!name) return fail(Kind::kInvalid, "which function?", "sighter ready FUNCTION, or sighter ready cases.csv -m MODEL");
+  if (!name)
+    return fail(Kind::kInvalid, "which function?",
+                "sighter ready FUNCTION, or sighter ready cases.csv -m MODEL");
   auto asked = std::make_unique<Asked>();
   if (session.project().find(*name) == nullptr && is_file(*name)) {
     ready::FirstTouchOptions options;
@@ -50,7 +51,9 @@ Result<std::unique_ptr<Asked>> asked_function(const Arguments& arguments, Sessio
   Result<const functions::Function*> function = session.project().function(*name);
   if (!function) {
     Error error = function.error();
-    if (!session.in_project()) error.hint = "there is no project here: sighter init makes one, and a file of cases works without";
+    if (!session.in_project())
+      error.hint =
+          "there is no project here: sighter init makes one, and a file of cases works without";
     return std::unexpected(error);
   }
   asked->function = *function;
@@ -95,8 +98,12 @@ Status record(Session& session, const ready::RunReport& report, SystemTime start
   run.seed = report.options.seed;
   run.started = started;
   run.finished = session.clock().system_now();
-  run.asked = json_write(Json::object({{"metric", report.metric}, {"at_least", report.options.at_least}, {"confidence", report.options.confidence}, {"full", report.options.full}}));
-  run.result = json_write(Json::object({{"verdict", stats::to_string(report.verdict)}, {"winner", report.winner}}));
+  run.asked = json_write(Json::object({{"metric", report.metric},
+                                       {"at_least", report.options.at_least},
+                                       {"confidence", report.options.confidence},
+                                       {"full", report.options.full}}));
+  run.result = json_write(
+      Json::object({{"verdict", stats::to_string(report.verdict)}, {"winner", report.winner}}));
   for (const ready::VariantReport& v : report.variants) {
     store::VerdictRow row;
     row.run = run.id;
@@ -122,6 +129,30 @@ Status record(Session& session, const ready::RunReport& report, SystemTime start
   return {};
 }
 
+// The metric lives on the core, and so it is made and ended there.
+Result<ready::RunReport> run_with_progress(const Arguments& arguments, Terminal& terminal,
+                                           Session& session, const functions::Function& function,
+                                           const functions::CaseFile& cases,
+                                           const ready::RunOptions& options) {
+  Result<std::unique_ptr<ready::Metric>> metric = fail(Kind::kInternal, "not made");
+  session.core().call([&] {
+    metric = ready::make_metric(metric_of(arguments, function),
+                                function.bar ? function.bar->where : "--metric",
+                                function.folder.string(), session.core(), session.log());
+  });
+  if (!metric) return std::unexpected(metric.error());
+  Progress progress(terminal, session.clock(), function.name);
+  const auto tell = [&](const ready::RunProgress& state) {
+    progress.update(static_cast<std::uint64_t>(state.done),
+                    static_cast<std::uint64_t>(state.at_most), state.spent, state.note);
+  };
+  Result<ready::RunReport> report =
+      session.run(ready::evaluate(session.engine(), function, cases, **metric, session.store(),
+                                  session.clock(), options, session.signals().nicely(), tell));
+  session.core().call([&] { metric->reset(); });
+  return report;
+}
+
 }  // namespace
 
 Result<int> run_ready(const Arguments& arguments, Terminal& terminal) {
@@ -131,41 +162,49 @@ Result<int> run_ready(const Arguments& arguments, Terminal& terminal) {
   Result<std::unique_ptr<Asked>> asked = asked_function(arguments, session);
   if (!asked) return std::unexpected(asked.error());
   const functions::Function& function = *(*asked)->function;
-  if (function.cases.empty()) return fail(Kind::kNotFound, fmt::format("the function '{}' has no cases", function.name), fmt::format("write {}", (function.folder / "cases.jsonl").string()));
-  Result<functions::CaseFile> cases = functions::CaseFile::open(function.cases, function.case_columns);
+  if (function.cases.empty())
+    return fail(Kind::kNotFound, fmt::format("the function '{}' has no cases", function.name),
+                fmt::format("write {}", (function.folder / "cases.jsonl").string()));
+  Result<functions::CaseFile> cases =
+      functions::CaseFile::open(function.cases, function.case_columns);
   if (!cases) return std::unexpected(cases.error());
   const ready::RunOptions options = options_of(arguments, function);
   const bool json = arguments.flag("json");
   for (const std::string& line : (*asked)->taken) terminal.remark(line + "\n");
-  const std::size_t at_most = (options.limit > 0 ? std::min(options.limit, cases->size()) : cases->size()) * (options.variants.empty() ? function.variants.size() : options.variants.size());
+  const std::size_t at_most =
+      (options.limit > 0 ? std::min(options.limit, cases->size()) : cases->size()) *
+      (options.variants.empty() ? function.variants.size() : options.variants.size());
   if (!(*asked)->taken.empty() || arguments.flag("dry-run")) {
-    terminal.remark(fmt::format("{} cases, {} variants: at most {} calls{}\n", cases->size(), options.variants.empty() ? function.variants.size() : options.variants.size(), at_most, options.budget ? ", at most " + format_usd(*options.budget) : ""));
+    terminal.remark(
+        fmt::format("{} cases, {} variants: at most {} calls{}\n", cases->size(),
+                    options.variants.empty() ? function.variants.size() : options.variants.size(),
+                    at_most, options.budget ? ", at most " + format_usd(*options.budget) : ""));
   }
   if (arguments.flag("dry-run")) {
-    if (json) terminal.out(json_write(Json::object({{"function", function.name}, {"cases", cases->size()}, {"calls_at_most", at_most}, {"budget_usd", options.budget ? Json(options.budget->usd()) : Json()}})) + "\n");
+    if (json)
+      terminal.out(json_write(Json::object(
+                       {{"function", function.name},
+                        {"cases", cases->size()},
+                        {"calls_at_most", at_most},
+                        {"budget_usd", options.budget ? Json(options.budget->usd()) : Json()}})) +
+                   "\n");
     return 0;
   }
-  const bool costs = !arguments.text("model", "").empty() && !session.engine().router().is_local(arguments.text("model", ""));
-  if (!(*asked)->taken.empty() && costs && ::isatty(0) && terminal.err_is_terminal() && !terminal.confirm("Go on?")) return 0;
+  const bool costs = !arguments.text("model", "").empty() &&
+                     !session.engine().router().is_local(arguments.text("model", ""));
+  if (!(*asked)->taken.empty() && costs && ::isatty(0) && terminal.err_is_terminal() &&
+      !terminal.confirm("Go on?"))
+    return 0;
   const SystemTime started = session.clock().system_now();
-  Result<ready::RunReport> report = fail(Kind::kInternal, "not run");
-  std::unique_ptr<ready::Metric> metric;
-  {
-    Result<std::unique_ptr<ready::Metric>> made = fail(Kind::kInternal, "not made");
-    session.core().call([&] { made = ready::make_metric(metric_of(arguments, function), function.bar ? function.bar->where : "--metric", function.folder.string(), session.core(), session.log()); });
-    if (!made) return std::unexpected(made.error());
-    metric = std::move(*made);
-    Progress progress(terminal, session.clock(), function.name);
-    const auto tell = [&](const ready::RunProgress& state) { progress.update(static_cast<std::uint64_t>(state.done), static_cast<std::uint64_t>(state.at_most), state.spent, state.note); };
-    report = session.run(ready::evaluate(session.engine(), function, *cases, *metric, session.store(), session.clock(), options, session.signals().nicely(), tell));
-    session.core().call([&] { metric.reset(); });
-  }
+  Result<ready::RunReport> report =
+      run_with_progress(arguments, terminal, session, function, *cases, options);
   if (!report) return std::unexpected(report.error());
   if (Status stored = record(session, *report, started); !stored) terminal.error(stored.error());
   if (json) {
     terminal.out(json_write(ready::to_json(*report)) + "\n");
   } else if (arguments.given("wrong")) {
-    print_wrong(terminal, *report, report->winner, static_cast<std::size_t>(arguments.integer("wrong").value_or(20)));
+    print_wrong(terminal, *report, report->winner,
+                static_cast<std::size_t>(arguments.integer("wrong").value_or(20)));
   } else {
     print_report(terminal, *report);
   }

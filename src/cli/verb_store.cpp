@@ -23,10 +23,13 @@ Result<std::unique_ptr<Opened>> open_store(const Arguments& arguments, bool read
   opened->project = std::move(*project);
   opened->file = store_file_of(opened->project);
   std::error_code code;
-  if (!std::filesystem::exists(opened->file, code)) return fail(Kind::kNotFound, fmt::format("there is no store at {} yet", opened->file.string()), "it is made by the first call: sighter fire ...");
+  if (!std::filesystem::exists(opened->file, code))
+    return fail(Kind::kNotFound, fmt::format("there is no store at {} yet", opened->file.string()),
+                "it is made by the first call: sighter fire ...");
   store::Options options;
   options.read_only = read_only;
-  Result<std::unique_ptr<store::Store>> store = store::Store::open(opened->file, opened->clock, options);
+  Result<std::unique_ptr<store::Store>> store =
+      store::Store::open(opened->file, opened->clock, options);
   if (!store) return std::unexpected(store.error());
   opened->store = std::move(*store);
   return opened;
@@ -44,14 +47,22 @@ Result<int> print_size(Terminal& terminal, Opened& opened, bool json) {
   if (!size) return std::unexpected(size.error());
   if (json) {
     Json tables = Json::array();
-    for (const store::TableSize& table : size->tables) tables.as_array().push_back(Json::object({{"table", table.table}, {"rows", table.rows}, {"bytes", table.bytes}}));
-    terminal.out(json_write(Json::object({{"file", opened.file.string()}, {"file_bytes", size->file_bytes}, {"used_bytes", size->used_bytes}, {"tables", std::move(tables)}})) + "\n");
+    for (const store::TableSize& table : size->tables)
+      tables.as_array().push_back(
+          Json::object({{"table", table.table}, {"rows", table.rows}, {"bytes", table.bytes}}));
+    terminal.out(json_write(Json::object({{"file", opened.file.string()},
+                                          {"file_bytes", size->file_bytes},
+                                          {"used_bytes", size->used_bytes},
+                                          {"tables", std::move(tables)}})) +
+                 "\n");
     return 0;
   }
   Table table({{"table"}, {"rows", true}, {"size", true}});
-  for (const store::TableSize& row : size->tables) table.row({{row.table}, {fmt::format("{}", row.rows)}, {bytes_words(row.bytes)}});
+  for (const store::TableSize& row : size->tables)
+    table.row({{row.table}, {fmt::format("{}", row.rows)}, {bytes_words(row.bytes)}});
   table.print(terminal);
-  terminal.out(fmt::format("{}: {}, {} of it used\n", opened.file.string(), bytes_words(size->file_bytes), bytes_words(size->used_bytes)));
+  terminal.out(fmt::format("{}: {}, {} of it used\n", opened.file.string(),
+                           bytes_words(size->file_bytes), bytes_words(size->used_bytes)));
   return 0;
 }
 
@@ -61,7 +72,9 @@ Result<int> check(Terminal& terminal, Opened& opened, bool json) {
   if (json) {
     Json list = Json::array();
     for (const std::string& finding : *findings) list.as_array().push_back(finding);
-    terminal.out(json_write(Json::object({{"ok", findings->empty()}, {"findings", std::move(list)}})) + "\n");
+    terminal.out(
+        json_write(Json::object({{"ok", findings->empty()}, {"findings", std::move(list)}})) +
+        "\n");
   } else if (findings->empty()) {
     terminal.out("the store is sound\n");
   } else {
@@ -85,31 +98,41 @@ Result<int> prune(const Arguments& arguments, Terminal& terminal, Opened& opened
     if (!parsed) return std::unexpected(parsed.error());
     request.bytes_max = *parsed;
   }
-  if (!request.keep && !request.bytes_max) return fail(Kind::kInvalid, "how much shall be kept?", "--keep 90d, --max-size 2GB, or [store] keep in sighter.toml");
+  if (!request.keep && !request.bytes_max)
+    return fail(Kind::kInvalid, "how much shall be kept?",
+                "--keep 90d, --max-size 2GB, or [store] keep in sighter.toml");
   if (arguments.flag("dry-run")) {
     store::CallFilter old;
     if (request.keep) old.until = opened.clock.system_now() - *request.keep;
-    Result<std::vector<store::Aggregate>> sums = opened.store->aggregate(old, store::GroupBy::kNothing);
+    Result<std::vector<store::Aggregate>> sums =
+        opened.store->aggregate(old, store::GroupBy::kNothing);
     if (!sums) return std::unexpected(sums.error());
     const std::int64_t calls = request.keep && !sums->empty() ? sums->front().calls : 0;
-    terminal.out(json ? json_write(Json::object({{"calls_too_old", calls}})) + "\n" : fmt::format("{} calls are older than what is kept\n", calls));
+    terminal.out(json ? json_write(Json::object({{"calls_too_old", calls}})) + "\n"
+                      : fmt::format("{} calls are older than what is kept\n", calls));
     return 0;
   }
   Result<store::Erased> erased = opened.store->prune(request);
   if (!erased) return std::unexpected(erased.error());
-  terminal.out(json ? json_write(Json::object({{"calls", erased->calls}, {"other_rows", erased->other_rows}})) + "\n" : fmt::format("{} calls and {} other rows removed\n", erased->calls, erased->other_rows));
+  terminal.out(json ? json_write(Json::object(
+                          {{"calls", erased->calls}, {"other_rows", erased->other_rows}})) +
+                          "\n"
+                    : fmt::format("{} calls and {} other rows removed\n", erased->calls,
+                                  erased->other_rows));
   return 0;
 }
 
 Result<int> erase(const Arguments& arguments, Terminal& terminal, Opened& opened, bool json) {
   std::int64_t calls = 0, others = 0;
   const auto tags = arguments.pairs("tag");
-  if (tags.empty()) return fail(Kind::kInvalid, "which calls?", "sighter store erase --tag user=42");
+  if (tags.empty())
+    return fail(Kind::kInvalid, "which calls?", "sighter store erase --tag user=42");
   for (const auto& [name, value] : tags) {
     if (arguments.flag("dry-run")) {
       store::CallFilter filter;
       filter.tags.emplace_back(name, value);
-      Result<std::vector<store::Aggregate>> sums = opened.store->aggregate(filter, store::GroupBy::kNothing);
+      Result<std::vector<store::Aggregate>> sums =
+          opened.store->aggregate(filter, store::GroupBy::kNothing);
       if (!sums) return std::unexpected(sums.error());
       if (!sums->empty()) calls += sums->front().calls;
       continue;
@@ -119,8 +142,11 @@ Result<int> erase(const Arguments& arguments, Terminal& terminal, Opened& opened
     calls += erased->calls;
     others += erased->other_rows;
   }
-  const std::string words = arguments.flag("dry-run") ? fmt::format("{} calls bear the tag\n", calls) : fmt::format("{} calls and {} other rows erased\n", calls, others);
-  terminal.out(json ? json_write(Json::object({{"calls", calls}, {"other_rows", others}})) + "\n" : words);
+  const std::string words = arguments.flag("dry-run")
+                                ? fmt::format("{} calls bear the tag\n", calls)
+                                : fmt::format("{} calls and {} other rows erased\n", calls, others);
+  terminal.out(json ? json_write(Json::object({{"calls", calls}, {"other_rows", others}})) + "\n"
+                    : words);
   return 0;
 }
 
@@ -136,8 +162,10 @@ Result<int> run_store(const Arguments& arguments, Terminal& terminal) {
   if (what == "prune") return prune(arguments, terminal, **opened, json);
   if (what == "erase") return erase(arguments, terminal, **opened, json);
   const std::string target = *arguments.positional("FILE");
-  if (Status copied = (*opened)->store->backup(target); !copied) return std::unexpected(copied.error());
-  terminal.out(json ? json_write(Json::object({{"file", target}})) + "\n" : fmt::format("copied to {}\n", target));
+  if (Status copied = (*opened)->store->backup(target); !copied)
+    return std::unexpected(copied.error());
+  terminal.out(json ? json_write(Json::object({{"file", target}})) + "\n"
+                    : fmt::format("copied to {}\n", target));
   return 0;
 }
 

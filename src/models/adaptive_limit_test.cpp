@@ -16,12 +16,14 @@ class AdaptiveLimitTest : public ::testing::Test {
   // One round: as many successes as the limit allows, all of them under way together.
   void round(AdaptiveLimit& limit) {
     std::vector<io::Permit> permits;
-    while (std::optional<io::Permit> permit = limit.gate().try_acquire()) permits.push_back(std::move(*permit));
+    while (std::optional<io::Permit> permit = limit.gate().try_acquire())
+      permits.push_back(std::move(*permit));
     const std::size_t count = permits.size();
     for (std::size_t i = 0; i < count; ++i) {
       limit.succeeded();
       permits.pop_back();
-      while (std::optional<io::Permit> permit = limit.gate().try_acquire()) permits.insert(permits.begin(), std::move(*permit));
+      while (std::optional<io::Permit> permit = limit.gate().try_acquire())
+        permits.insert(permits.begin(), std::move(*permit));
     }
   }
   sighter::testing::Loop loop;

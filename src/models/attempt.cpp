@@ -14,7 +14,9 @@ constexpr std::int64_t kAnthropicOutputTokens = 8192;  // sent where no limit is
 constexpr std::size_t kErrorBytesMax = 1u << 20;
 constexpr std::string_view kAnthropicVersion = "2023-06-01";
 
-Trouble stop(Error error) { return Trouble{std::move(error), false, false, {}}; }
+Trouble stop(Error error) {
+  return Trouble{std::move(error), false, false, {}};
+}
 
 // Something between us and the provider: DNS, sockets, deadlines, a cut reply.
 Trouble of_transport(Error error, const Exchange& exchange) {
@@ -24,7 +26,9 @@ Trouble of_transport(Error error, const Exchange& exchange) {
   const bool here = exchange.provider->name == "ollama";
   if (here && kind == Kind::kUnavailable) {
     trouble.retry = false;  // it does not start by itself
-    trouble.error.hint = fmt::format("start it with 'ollama serve', and fetch the model once with 'ollama pull {}'", exchange.route->upstream);
+    trouble.error.hint =
+        fmt::format("start it with 'ollama serve', and fetch the model once with 'ollama pull {}'",
+                    exchange.route->upstream);
   }
   return trouble;
 }
@@ -33,7 +37,8 @@ Trouble of_transport(Error error, const Exchange& exchange) {
 void hide(Trouble& trouble, const std::string& key) {
   if (key.size() < 4) return;
   for (std::string* text : {&trouble.error.what, &trouble.error.hint}) {
-    for (std::size_t at = text->find(key); at != text->npos; at = text->find(key, at)) text->replace(at, key.size(), "***");
+    for (std::size_t at = text->find(key); at != text->npos; at = text->find(key, at))
+      text->replace(at, key.size(), "***");
   }
 }
 
@@ -54,17 +59,22 @@ Result<std::string> encode(const Call& call, const Exchange& exchange, bool stre
   return std::move(encoded->body);
 }
 
-io::HttpRequest http_request(const Call& call, const Exchange& exchange, std::string body, bool streamed) {
+io::HttpRequest http_request(const Call& call, const Exchange& exchange, std::string body,
+                             bool streamed) {
   const Provider& provider = *exchange.provider;
   io::HttpRequest request;
   request.method = "POST";
   const bool anthropic = provider.dialect == wire::Dialect::kAnthropic;
-  request.url = provider.base_url + (call.embedding ? "/embeddings" : anthropic ? "/messages" : "/chat/completions");
+  request.url = provider.base_url + (call.embedding ? "/embeddings"
+                                     : anthropic    ? "/messages"
+                                                    : "/chat/completions");
   request.headers.add("Content-Type", "application/json");
   request.headers.add("Accept", streamed ? "text/event-stream" : "application/json");
   if (anthropic) request.headers.add("anthropic-version", std::string(kAnthropicVersion));
-  if (provider.authentication == Authentication::kBearer) request.headers.add("Authorization", "Bearer " + exchange.key);
-  if (provider.authentication == Authentication::kApiKeyHeader) request.headers.add("x-api-key", exchange.key);
+  if (provider.authentication == Authentication::kBearer)
+    request.headers.add("Authorization", "Bearer " + exchange.key);
+  if (provider.authentication == Authentication::kApiKeyHeader)
+    request.headers.add("x-api-key", exchange.key);
   for (const auto& [name, value] : provider.headers) request.headers.set(name, value);
   request.body = std::move(body);
   return request;
@@ -81,8 +91,10 @@ io::Deadlines deadlines_of(const Provider& provider) {
 
 // The text that a person reads as it comes: of the first choice.
 std::string_view text_of(const wire::Delta& delta) {
-  if (const auto* text = std::get_if<wire::TextDelta>(&delta)) return text->choice == 0 ? std::string_view(text->text) : "";
-  if (const auto* start = std::get_if<wire::BlockStart>(&delta); start != nullptr && start->choice == 0) {
+  if (const auto* text = std::get_if<wire::TextDelta>(&delta))
+    return text->choice == 0 ? std::string_view(text->text) : "";
+  if (const auto* start = std::get_if<wire::BlockStart>(&delta);
+      start != nullptr && start->choice == 0) {
     if (const auto* text = start->block.as<wire::Text>()) return text->text;
   }
   return {};
@@ -98,19 +110,23 @@ std::size_t output_of(const wire::Delta& delta) {
 
 std::string first_words(std::string_view body) {
   std::string words;
-  for (const char c : body.substr(0, 80)) words += static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7e ? ' ' : c;
+  for (const char c : body.substr(0, 80))
+    words += static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7e ? ' ' : c;
   return words;
 }
 
 }  // namespace
 
 // The answer is an error of the provider's.
-std::optional<Trouble> Router::Impl::refused(const Exchange& exchange, const io::Headers& headers, std::string_view body) {
+std::optional<Trouble> Router::Impl::refused(const Exchange& exchange, const io::Headers& headers,
+                                             std::string_view body) {
   wire::WireError said = exchange.codec->decode_error(exchange.status, body);
   Trouble trouble = stop(said.to_error(exchange.provider->name));
   if (exchange.status >= 300 && exchange.status < 400) {
     trouble.error.kind = Kind::kUpstream;
-    trouble.error.hint = fmt::format("base_url of the provider '{}' leads elsewhere; give the address that it leads to", exchange.provider->name);
+    trouble.error.hint = fmt::format(
+        "base_url of the provider '{}' leads elsewhere; give the address that it leads to",
+        exchange.provider->name);
   }
   const Kind kind = trouble.error.kind;
   trouble.retry = is_transient(kind) || (kind == Kind::kUpstream && exchange.status >= 500);
@@ -130,15 +146,22 @@ std::optional<Trouble> Router::Impl::refused(const Exchange& exchange, const io:
 }
 
 // A whole answer of status 2xx.
-std::optional<Trouble> Router::Impl::take_body(Call& call, Exchange& exchange, std::string_view body) {
+std::optional<Trouble> Router::Impl::take_body(Call& call, Exchange& exchange,
+                                               std::string_view body) {
   const std::string& name = exchange.provider->name;
   Result<Json> json = json_parse(body, name);
   if (!json) {
-    Trouble trouble = stop({Kind::kUpstream, fmt::format("{} answered {} with what is no JSON: {}", name, exchange.status, body.empty() ? "nothing" : first_words(body)), "check base_url: is this the address of the API?"});
+    Trouble trouble =
+        stop({Kind::kUpstream,
+              fmt::format("{} answered {} with what is no JSON: {}", name, exchange.status,
+                          body.empty() ? "nothing" : first_words(body)),
+              "check base_url: is this the address of the API?"});
     trouble.next_route = true;
     return trouble;
   }
-  if (const Json* error = json->find("error"); error != nullptr && !error->is_null() && json->find("choices") == nullptr && json->find("content") == nullptr) {
+  if (const Json* error = json->find("error"); error != nullptr && !error->is_null() &&
+                                               json->find("choices") == nullptr &&
+                                               json->find("content") == nullptr) {
     return refused(exchange, {}, body);
   }
   Error wrong;
@@ -169,20 +192,25 @@ std::optional<Trouble> Router::Impl::take_body(Call& call, Exchange& exchange, s
   return trouble;
 }
 
-io::Task<std::optional<Trouble>> Router::Impl::send_whole(Call& call, Exchange& exchange, io::HttpRequest request) {
+io::Task<std::optional<Trouble>> Router::Impl::send_whole(Call& call, Exchange& exchange,
+                                                          io::HttpRequest request) {
   const io::Deadlines deadlines = deadlines_of(*exchange.provider);
   io::CancelToken token = call.options.cancel;
   Result<io::HttpReply> reply = co_await client.fetch(std::move(request), deadlines, token);
   if (!reply) co_return of_transport(std::move(reply.error()), exchange);
   exchange.status = reply->status;
-  if (reply->status < 200 || reply->status >= 300) co_return refused(exchange, reply->headers, reply->body);
+  if (reply->status < 200 || reply->status >= 300)
+    co_return refused(exchange, reply->headers, reply->body);
   co_return take_body(call, exchange, reply->body);
 }
 
-io::Task<std::optional<Trouble>> Router::Impl::send_streamed(Call& call, Exchange& exchange, Attempt& attempt, io::HttpRequest request) {
+io::Task<std::optional<Trouble>> Router::Impl::send_streamed(Call& call, Exchange& exchange,
+                                                             Attempt& attempt,
+                                                             io::HttpRequest request) {
   const io::Deadlines deadlines = deadlines_of(*exchange.provider);
   io::CancelToken token = call.options.cancel;
-  Result<std::unique_ptr<io::HttpStream>> opened = co_await client.open(std::move(request), deadlines, token);
+  Result<std::unique_ptr<io::HttpStream>> opened =
+      co_await client.open(std::move(request), deadlines, token);
   if (!opened) co_return of_transport(std::move(opened.error()), exchange);
   io::HttpStream& stream = **opened;
   exchange.status = stream.status();
@@ -200,7 +228,10 @@ io::Task<std::optional<Trouble>> Router::Impl::send_streamed(Call& call, Exchang
     body += *bytes;
     if (!good && body.size() > kErrorBytesMax) break;
     if (body.size() > limits::kResponseBytesMax) {
-      Trouble large = stop({Kind::kTooLarge, fmt::format("{}: the answer is larger than {} bytes", exchange.provider->name, limits::kResponseBytesMax), {}});
+      Trouble large = stop({Kind::kTooLarge,
+                            fmt::format("{}: the answer is larger than {} bytes",
+                                        exchange.provider->name, limits::kResponseBytesMax),
+                            {}});
       co_return large;
     }
   }
@@ -215,9 +246,12 @@ io::Task<std::optional<Trouble>> Router::Impl::send_streamed(Call& call, Exchang
   co_return trouble;
 }
 
-io::Task<std::optional<Trouble>> Router::Impl::read_events(Call& call, Exchange& exchange, Attempt& attempt, io::HttpStream& stream) {
+io::Task<std::optional<Trouble>> Router::Impl::read_events(Call& call, Exchange& exchange,
+                                                           Attempt& attempt,
+                                                           io::HttpStream& stream) {
   io::SseReader events;
-  const std::unique_ptr<wire::StreamDecoder> decoder = exchange.codec->stream_decoder(exchange.quirks);
+  const std::unique_ptr<wire::StreamDecoder> decoder =
+      exchange.codec->stream_decoder(exchange.quirks);
   wire::ReplyBuilder builder;
   std::vector<wire::Delta> deltas;
   std::optional<Error> broken;
@@ -244,7 +278,9 @@ io::Task<std::optional<Trouble>> Router::Impl::read_events(Call& call, Exchange&
       }
       for (wire::Delta& delta : deltas) {
         const std::size_t bytes_out = output_of(delta);
-        if (bytes_out > 0 && !attempt.first_token) attempt.first_token = std::chrono::duration_cast<std::chrono::microseconds>(core.clock().steady_now() - exchange.sent);
+        if (bytes_out > 0 && !attempt.first_token)
+          attempt.first_token = std::chrono::duration_cast<std::chrono::microseconds>(
+              core.clock().steady_now() - exchange.sent);
         exchange.output = exchange.output || bytes_out > 0;
         exchange.output_bytes += bytes_out;
         const std::string_view text = text_of(delta);
@@ -266,10 +302,12 @@ io::Task<std::optional<Trouble>> Router::Impl::read_events(Call& call, Exchange&
   }
   if (!broken) {
     builder.end();
-    if (builder.state() == wire::ReplyBuilder::State::kBroken) broken = builder.error().to_error(exchange.provider->name);
+    if (builder.state() == wire::ReplyBuilder::State::kBroken)
+      broken = builder.error().to_error(exchange.provider->name);
   }
   if (broken) {
-    const bool ours = broken->kind == Kind::kCancelled || broken->kind == Kind::kTimeout || broken->kind == Kind::kTooLarge;
+    const bool ours = broken->kind == Kind::kCancelled || broken->kind == Kind::kTimeout ||
+                      broken->kind == Kind::kTooLarge;
     if (!ours) broken->kind = Kind::kUpstream;
     Trouble trouble = of_transport(broken->in("the stream broke"), exchange);
     co_return trouble;
@@ -285,12 +323,15 @@ void Router::Impl::settle(const Exchange& exchange, Hold& hold, Attempt& attempt
   } else if (!exchange.usage && !exchange.output) {
     attempt.cost = NanoUsd{};
   } else if (exchange.price) {
-    attempt.cost = estimate(exchange.request_bytes, static_cast<std::int64_t>(exchange.output_bytes / 3 + 1), *exchange.price);
+    attempt.cost =
+        estimate(exchange.request_bytes, static_cast<std::int64_t>(exchange.output_bytes / 3 + 1),
+                 *exchange.price);
   }
   hold.settle(attempt.cost.value_or(NanoUsd{}));
 }
 
-io::Task<std::optional<Trouble>> Router::Impl::attempt(Call& call, const Provider& provider, const Route& route) {
+io::Task<std::optional<Trouble>> Router::Impl::attempt(Call& call, const Provider& provider,
+                                                       const Route& route) {
   Exchange exchange;
   exchange.provider = &provider;
   exchange.route = &route;
@@ -314,15 +355,23 @@ io::Task<std::optional<Trouble>> Router::Impl::attempt(Call& call, const Provide
   if (!permit) co_return stop(std::move(permit.error()));
   Hold hold;
   if (call.options.purse != nullptr) {
-    if (!exchange.price && call.options.purse->limit() && provider.authentication != Authentication::kNone) {
-      co_return stop({Kind::kBudget, fmt::format("the price of {} is not known, so a budget cannot be kept", route.name()), "give it one: [models.NAME] price = { input = ..., output = ... } in dollars per million tokens"});
+    if (!exchange.price && call.options.purse->limit() &&
+        provider.authentication != Authentication::kNone) {
+      co_return stop(
+          {Kind::kBudget,
+           fmt::format("the price of {} is not known, so a budget cannot be kept", route.name()),
+           "give it one: [models.NAME] price = { input = ..., output = ... } in dollars per "
+           "million tokens"});
     }
     std::int64_t tokens = 0;
     if (call.chat) {
-      const std::int64_t usual = provider.dialect == wire::Dialect::kAnthropic ? kAnthropicOutputTokens : kOutputTokens;
-      tokens = call.chat->max_tokens.value_or(usual) * std::max<std::int64_t>(1, call.chat->n.value_or(1));
+      const std::int64_t usual =
+          provider.dialect == wire::Dialect::kAnthropic ? kAnthropicOutputTokens : kOutputTokens;
+      tokens = call.chat->max_tokens.value_or(usual) *
+               std::max<std::int64_t>(1, call.chat->n.value_or(1));
     }
-    Result<Hold> held = call.options.purse->reserve(estimate(exchange.request_bytes, tokens, exchange.price.value_or(Price{})));
+    Result<Hold> held = call.options.purse->reserve(
+        estimate(exchange.request_bytes, tokens, exchange.price.value_or(Price{})));
     if (!held) co_return stop(std::move(held.error()));
     hold = std::move(*held);
   }
@@ -338,7 +387,8 @@ io::Task<std::optional<Trouble>> Router::Impl::attempt(Call& call, const Provide
   if (trouble) {
     hide(*trouble, exchange.key);
     made.error = trouble->error;
-    const bool overload = exchange.status == 429 || exchange.status == 503 || exchange.status == 529 || trouble->error.kind == Kind::kRateLimited;
+    const bool overload = exchange.status == 429 || exchange.status == 503 ||
+                          exchange.status == 529 || trouble->error.kind == Kind::kRateLimited;
     if (overload) gate.refused(exchange.sent, now);
   } else {
     gate.succeeded();
@@ -347,7 +397,8 @@ io::Task<std::optional<Trouble>> Router::Impl::attempt(Call& call, const Provide
   co_return trouble;
 }
 
-io::Task<std::optional<Trouble>> Router::Impl::send(Call& call, Exchange& exchange, Attempt& attempt, std::string body) {
+io::Task<std::optional<Trouble>> Router::Impl::send(Call& call, Exchange& exchange,
+                                                    Attempt& attempt, std::string body) {
   const bool streamed = static_cast<bool>(call.options.on_text);
   io::HttpRequest request = http_request(call, exchange, std::move(body), streamed);
   std::optional<Trouble> trouble;

@@ -29,7 +29,9 @@ ws ::= [ \n]?
 
 // Stands for the n-th content while the template is rendered. Characters of the private use area
 // that no template writes by itself.
-std::string stand_in(std::size_t n) { return fmt::format("\uE000{}\uE001", n); }
+std::string stand_in(std::size_t n) {
+  return fmt::format("\uE000{}\uE001", n);
+}
 
 Result<std::string> plain_text(const wire::Message& message) {
   std::string text;
@@ -39,7 +41,8 @@ Result<std::string> plain_text(const wire::Message& message) {
     } else if (const auto* refusal = block.as<wire::Refusal>()) {
       text += refusal->text;
     } else if (block.as<wire::Thinking>() == nullptr) {
-      const std::string_view what = block.as<wire::Media>() != nullptr ? "images, sound and documents"
+      const std::string_view what = block.as<wire::Media>() != nullptr
+                                        ? "images, sound and documents"
                                     : block.as<wire::Raw>() != nullptr ? "this kind of content"
                                                                        : "tool calls";
       return fail(Kind::kUnsupported, fmt::format("a local model cannot take {}", what),
@@ -78,7 +81,8 @@ local::Prompt with_contents(std::string_view rendered, const std::vector<std::st
     const std::size_t end = begin == rendered.npos ? begin : rendered.find("\uE001", begin);
     if (end == rendered.npos) break;
     std::size_t index = 0;
-    for (const char c : rendered.substr(begin + 3, end - begin - 3)) index = index * 10 + static_cast<std::size_t>(c - '0');
+    for (const char c : rendered.substr(begin + 3, end - begin - 3))
+      index = index * 10 + static_cast<std::size_t>(c - '0');
     add_piece(prompt, std::string(rendered.substr(from, begin - from)), true);
     if (index < contents.size()) add_piece(prompt, contents[index], false);
     from = end + 3;
@@ -87,7 +91,9 @@ local::Prompt with_contents(std::string_view rendered, const std::vector<std::st
   return prompt;
 }
 
-bool is_zero(const std::optional<wire::Number>& number) { return !number || number->value() == 0; }
+bool is_zero(const std::optional<wire::Number>& number) {
+  return !number || number->value() == 0;
+}
 
 std::string unsupported_parameters(const wire::ChatRequest& request) {
   std::string names;
@@ -99,9 +105,13 @@ std::string unsupported_parameters(const wire::ChatRequest& request) {
   note(request.logit_bias && !request.logit_bias->is_null(), "logit_bias");
   note(!is_zero(request.presence_penalty), "presence_penalty");
   note(!is_zero(request.frequency_penalty), "frequency_penalty");
-  note(request.reasoning && !request.reasoning->effort.empty() && request.reasoning->effort != "none", "reasoning");
+  note(request.reasoning && !request.reasoning->effort.empty() &&
+           request.reasoning->effort != "none",
+       "reasoning");
   note(request.reasoning && request.reasoning->budget_tokens, "reasoning.budget_tokens");
-  note(request.response_format && request.response_format->kind == wire::ResponseFormat::Kind::kOther, "response_format");
+  note(request.response_format &&
+           request.response_format->kind == wire::ResponseFormat::Kind::kOther,
+       "response_format");
   for (const auto& [name, value] : request.extra.members) note(true, name);
   return names;
 }
@@ -113,7 +123,9 @@ Json logprobs_json(const std::vector<local::TokenLogprob>& tokens) {
     for (const local::Alternative& other : token.likeliest) {
       likeliest.push_back(Json::object({{"token", other.text}, {"logprob", other.logprob}}));
     }
-    content.push_back(Json::object({{"token", token.text}, {"logprob", token.logprob}, {"top_logprobs", Json(std::move(likeliest))}}));
+    content.push_back(Json::object({{"token", token.text},
+                                    {"logprob", token.logprob},
+                                    {"top_logprobs", Json(std::move(likeliest))}}));
   }
   return Json::object({{"content", Json(std::move(content))}});
 }
@@ -154,7 +166,8 @@ Result<local::GenerateRequest> generate_request(const wire::ChatRequest& request
                 "leave it out, or use a model of a provider");
   }
   local::GenerateRequest out;
-  out.max_tokens = static_cast<int>(std::clamp<std::int64_t>(request.max_tokens.value_or(256), 1, 1 << 24));
+  out.max_tokens =
+      static_cast<int>(std::clamp<std::int64_t>(request.max_tokens.value_or(256), 1, 1 << 24));
   if (request.temperature) out.temperature = request.temperature->value();
   if (request.top_p) out.top_p = request.top_p->value();
   if (request.min_p) out.min_p = request.min_p->value();
@@ -162,43 +175,54 @@ Result<local::GenerateRequest> generate_request(const wire::ChatRequest& request
   if (request.seed) {
     // Any number is a seed; those that fit in 64 bits stay what they are.
     const std::optional<std::int64_t> seed = Json(JsonNumber{request.seed->text}).to_int();
-    out.seed = seed ? static_cast<std::uint64_t>(*seed) : std::hash<std::string>()(request.seed->text);
+    out.seed =
+        seed ? static_cast<std::uint64_t>(*seed) : std::hash<std::string>()(request.seed->text);
   }
   for (const std::string& stop : request.stop) {
     if (!stop.empty()) out.stop.push_back(stop);
   }
   if (request.logprobs.value_or(false)) {
-    out.logprobs = static_cast<int>(std::clamp<std::int64_t>(request.top_logprobs.value_or(0), 0, 20));
+    out.logprobs =
+        static_cast<int>(std::clamp<std::int64_t>(request.top_logprobs.value_or(0), 0, 20));
   }
   return out;
 }
 
 Result<std::string> response_grammar(const wire::ChatRequest& request) {
   using Kind_ = wire::ResponseFormat::Kind;
-  if (!request.response_format || request.response_format->kind == Kind_::kText) return std::string();
-  if (request.response_format->kind != Kind_::kJsonSchema || !request.response_format->schema) return std::string(kJsonObject);
-  const std::string origin = request.response_format->name.empty() ? "schema" : request.response_format->name;
-  const Result<text::Schema> schema = text::Schema::compile(*request.response_format->schema, origin);
+  if (!request.response_format || request.response_format->kind == Kind_::kText)
+    return std::string();
+  if (request.response_format->kind != Kind_::kJsonSchema || !request.response_format->schema)
+    return std::string(kJsonObject);
+  const std::string origin =
+      request.response_format->name.empty() ? "schema" : request.response_format->name;
+  const Result<text::Schema> schema =
+      text::Schema::compile(*request.response_format->schema, origin);
   if (!schema) return std::unexpected(schema.error());
 #ifdef SIGHTER_SCHEMA_GRAMMAR
   Result<text::Grammar> grammar = text::schema_grammar(*schema);
   if (!grammar) return std::unexpected(grammar.error());
   return std::move(grammar->gbnf);
 #else
-  return fail(Kind::kUnsupported, fmt::format("{}: this build cannot hold a local model to a schema", origin), "use the response format json_object, or a model of a provider");
+  return fail(Kind::kUnsupported,
+              fmt::format("{}: this build cannot hold a local model to a schema", origin),
+              "use the response format json_object, or a model of a provider");
 #endif
 }
 
-wire::ChatReply chat_reply(const local::GenerateReply& generated, const std::string& model, SystemTime now) {
+wire::ChatReply chat_reply(const local::GenerateReply& generated, const std::string& model,
+                           SystemTime now) {
   wire::ChatReply reply;
   reply.model = model;
-  reply.created_s = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
+  reply.created_s =
+      std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
   wire::Choice choice;
   choice.message = wire::Message::text(wire::Role::kAssistant, generated.text);
   choice.stop_sequence = generated.stop;
-  choice.finish.kind = generated.finish == local::FinishReason::kLength ? wire::FinishReason::Kind::kLength
-                       : generated.stop.empty()                        ? wire::FinishReason::Kind::kStop
-                                                                       : wire::FinishReason::Kind::kStopSequence;
+  choice.finish.kind = generated.finish == local::FinishReason::kLength
+                           ? wire::FinishReason::Kind::kLength
+                       : generated.stop.empty() ? wire::FinishReason::Kind::kStop
+                                                : wire::FinishReason::Kind::kStopSequence;
   if (!generated.logprobs.empty()) choice.logprobs = logprobs_json(generated.logprobs);
   reply.choices.push_back(std::move(choice));
   wire::Usage usage;

@@ -34,7 +34,8 @@ constexpr Known kKnown[] = {
     {"ollama", "http://127.0.0.1:11434/v1", ""},
 };
 
-const Timeouts kTimeouts{limits::kConnectTimeout, limits::kFirstByteTimeout, limits::kGapTimeout, limits::kTotalTimeout};
+const Timeouts kTimeouts{limits::kConnectTimeout, limits::kFirstByteTimeout, limits::kGapTimeout,
+                         limits::kTotalTimeout};
 
 std::vector<std::string> names_of(const auto& map) {
   std::vector<std::string> names;
@@ -42,7 +43,8 @@ std::vector<std::string> names_of(const auto& map) {
   return names;
 }
 
-void read_timeout(const TomlTable& table, std::string_view key, std::chrono::milliseconds& timeout) {
+void read_timeout(const TomlTable& table, std::string_view key,
+                  std::chrono::milliseconds& timeout) {
   if (const std::optional<double> seconds = table.number(key, 0.001, 86400)) {
     timeout = std::chrono::milliseconds(static_cast<std::int64_t>(*seconds * 1000));
   }
@@ -78,7 +80,10 @@ ModelsConfig::ModelsConfig() {
     provider.name = known.name;
     provider.dialect = known.dialect;
     provider.base_url = known.base_url;
-    provider.authentication = known.variable.empty() ? Authentication::kNone : known.dialect == wire::Dialect::kAnthropic ? Authentication::kApiKeyHeader : Authentication::kBearer;
+    provider.authentication = known.variable.empty() ? Authentication::kNone
+                              : known.dialect == wire::Dialect::kAnthropic
+                                  ? Authentication::kApiKeyHeader
+                                  : Authentication::kBearer;
     if (!known.variable.empty()) provider.key = "env:" + std::string(known.variable);
     provider.timeouts = kTimeouts;
     providers_.emplace(provider.name, std::move(provider));
@@ -93,30 +98,38 @@ void ModelsConfig::read_provider(const TomlTable& table, const std::string& name
   if (known == providers_.end()) provider.timeouts = kTimeouts;
   if (const auto dialect = table.word("dialect", {"openai", "anthropic"})) {
     provider.dialect = *wire::dialect_from(*dialect);
-    if (known == providers_.end() && provider.dialect == wire::Dialect::kAnthropic) provider.authentication = Authentication::kApiKeyHeader;
+    if (known == providers_.end() && provider.dialect == wire::Dialect::kAnthropic)
+      provider.authentication = Authentication::kApiKeyHeader;
   }
   if (const auto url = table.string("base_url")) {
     provider.base_url = *url;
     while (provider.base_url.ends_with('/')) provider.base_url.pop_back();
-    if (!plain_url(*url)) table.mistake("base_url", fmt::format("'{}' is not an http or https address", *url), "for example http://127.0.0.1:8000/v1, without a name or password in it");
+    if (!plain_url(*url))
+      table.mistake("base_url", fmt::format("'{}' is not an http or https address", *url),
+                    "for example http://127.0.0.1:8000/v1, without a name or password in it");
   } else if (known == providers_.end()) {
-    table.mistake("", fmt::format("the provider '{}' has no base_url", name), did_you_mean(name, names_of(providers_)));
+    table.mistake("", fmt::format("the provider '{}' has no base_url", name),
+                  did_you_mean(name, names_of(providers_)));
   }
   if (const auto key = table.string("key")) {
     provider.key = *key;
     if (!key->starts_with("env:") && !key->starts_with("file:")) {
-      table.mistake("key", "a key is given by reference, never by value", "key = \"env:NAME\" or \"file:PATH\"");
+      table.mistake("key", "a key is given by reference, never by value",
+                    "key = \"env:NAME\" or \"file:PATH\"");
     }
   } else if (known == providers_.end()) {
     provider.authentication = Authentication::kNone;
   }
   if (const auto how = table.word("authentication", {"bearer", "x-api-key", "none"})) {
-    provider.authentication = *how == "bearer" ? Authentication::kBearer : *how == "none" ? Authentication::kNone : Authentication::kApiKeyHeader;
+    provider.authentication = *how == "bearer" ? Authentication::kBearer
+                              : *how == "none" ? Authentication::kNone
+                                               : Authentication::kApiKeyHeader;
   }
   const TomlTable headers = table.table("headers");
   for (const std::string& header : headers.keys()) {
     const std::string value = headers.string(header, "");
-    if ((header + value).find_first_of("\r\n") != std::string::npos) headers.mistake(header, "a header cannot hold line breaks");
+    if ((header + value).find_first_of("\r\n") != std::string::npos)
+      headers.mistake(header, "a header cannot hold line breaks");
     provider.headers.emplace_back(header, value);
   }
   read_timeout(table, "connect_timeout_s", provider.timeouts.connect);
@@ -124,35 +137,45 @@ void ModelsConfig::read_provider(const TomlTable& table, const std::string& name
   read_timeout(table, "gap_timeout_s", provider.timeouts.gap);
   read_timeout(table, "timeout_s", provider.timeouts.total);
   provider.retries = static_cast<int>(table.integer("retries", 0, 20).value_or(provider.retries));
-  provider.parallel_max = static_cast<int>(table.integer("parallel_max", 1, 100000).value_or(provider.parallel_max));
+  provider.parallel_max =
+      static_cast<int>(table.integer("parallel_max", 1, 100000).value_or(provider.parallel_max));
   providers_.insert_or_assign(name, std::move(provider));
 }
 
-void ModelsConfig::read_model(const TomlTable& table, const std::string& name, const std::filesystem::path& folder) {
+void ModelsConfig::read_model(const TomlTable& table, const std::string& name,
+                              const std::filesystem::path& folder) {
   ModelSpec model;
   model.name = name;
   model.price = read_price(table);
   if (const auto file = table.string("file")) {
     LocalFile local;
     local.wanted = *file;
-    local.path = file->starts_with("cache:") ? user_cache_folder() / "models" / file->substr(6) : folder / *file;
+    local.path = file->starts_with("cache:") ? user_cache_folder() / "models" / file->substr(6)
+                                             : folder / *file;
     local.threads = static_cast<int>(table.integer("threads", 0, 256).value_or(1));
     local.contexts = static_cast<int>(table.integer("contexts", 1, 256).value_or(2));
-    local.context_tokens = static_cast<int>(table.integer("context_tokens", 64, 1 << 24).value_or(4096));
+    local.context_tokens =
+        static_cast<int>(table.integer("context_tokens", 64, 1 << 24).value_or(4096));
     model.local = std::move(local);
-    if (table.has("routes")) table.mistake("routes", fmt::format("the model '{}' has both 'file' and 'routes'", name), "a model runs in the process or at a provider; give two names to two models");
+    if (table.has("routes"))
+      table.mistake("routes", fmt::format("the model '{}' has both 'file' and 'routes'", name),
+                    "a model runs in the process or at a provider; give two names to two models");
     table.strings("routes");
   } else {
     for (const std::string& text : table.strings("routes")) {
       const std::optional<Route> route = split_route(text);
       if (!route || !providers_.contains(route->provider)) {
         const std::string provider = route ? route->provider : text;
-        table.mistake("routes", fmt::format("'{}' names no provider", text), route ? did_you_mean(provider, names_of(providers_)) : "write provider/model");
+        table.mistake(
+            "routes", fmt::format("'{}' names no provider", text),
+            route ? did_you_mean(provider, names_of(providers_)) : "write provider/model");
         continue;
       }
       model.routes.push_back(*route);
     }
-    if (!table.has("routes")) table.mistake("", fmt::format("the model '{}' has neither 'routes' nor 'file'", name), "routes = [\"provider/model\"] or file = \"model.gguf\"");
+    if (!table.has("routes"))
+      table.mistake("", fmt::format("the model '{}' has neither 'routes' nor 'file'", name),
+                    "routes = [\"provider/model\"] or file = \"model.gguf\"");
   }
   models_.insert_or_assign(name, std::move(model));
 }
@@ -165,7 +188,8 @@ void ModelsConfig::read(const TomlTable& root, const std::filesystem::path& fold
 }
 
 Result<ModelSpec> ModelsConfig::find(std::string_view name) const {
-  if (const auto found = models_.find(std::string(name)); found != models_.end()) return found->second;
+  if (const auto found = models_.find(std::string(name)); found != models_.end())
+    return found->second;
   const std::optional<Route> route = split_route(name);
   if (route && providers_.contains(route->provider)) {
     ModelSpec model;
@@ -178,14 +202,18 @@ Result<ModelSpec> ModelsConfig::find(std::string_view name) const {
     model.name = name;
     LocalFile local;
     local.wanted = name;
-    local.path = name.starts_with("cache:") ? user_cache_folder() / "models" / name.substr(6) : std::filesystem::path(name);
+    local.path = name.starts_with("cache:") ? user_cache_folder() / "models" / name.substr(6)
+                                            : std::filesystem::path(name);
     model.local = std::move(local);
     return model;
   }
   std::string hint = "write provider/model, for example openai/gpt-5-mini";
-  const std::string near = closest(route ? route->provider : std::string(name), route ? names_of(providers_) : names_of(models_));
-  if (!near.empty()) hint = fmt::format("did you mean '{}'?", route ? near + "/" + route->upstream : near);
-  if (near.empty() && !route && !models_.empty()) hint = did_you_mean(name, names_of(models_)) + "; or write provider/model";
+  const std::string near = closest(route ? route->provider : std::string(name),
+                                   route ? names_of(providers_) : names_of(models_));
+  if (!near.empty())
+    hint = fmt::format("did you mean '{}'?", route ? near + "/" + route->upstream : near);
+  if (near.empty() && !route && !models_.empty())
+    hint = did_you_mean(name, names_of(models_)) + "; or write provider/model";
   return fail(Kind::kNotFound, fmt::format("there is no model '{}'", name), hint);
 }
 
@@ -212,18 +240,28 @@ Result<std::string> resolve_key(const std::string& reference) {
   if (reference.starts_with("env:")) {
     const std::string variable = reference.substr(4);
     const char* value = std::getenv(variable.c_str());
-    if (value == nullptr || *value == '\0') return fail(Kind::kUnauthorized, fmt::format("no key: {} is not set", variable), fmt::format("export {}=...  (or key = \"file:PATH\" in sighter.toml)", variable));
+    if (value == nullptr || *value == '\0')
+      return fail(Kind::kUnauthorized, fmt::format("no key: {} is not set", variable),
+                  fmt::format("export {}=...  (or key = \"file:PATH\" in sighter.toml)", variable));
     secret = value;
   } else if (reference.starts_with("file:")) {
     Result<std::string> content = read_file(reference.substr(5), 64 << 10);
-    if (!content) return fail(Kind::kUnauthorized, "no key: " + content.error().what, content.error().hint);
+    if (!content)
+      return fail(Kind::kUnauthorized, "no key: " + content.error().what, content.error().hint);
     secret = std::move(*content);
   }
-  while (!secret.empty() && std::isspace(static_cast<unsigned char>(secret.back()))) secret.pop_back();
-  while (!secret.empty() && std::isspace(static_cast<unsigned char>(secret.front()))) secret.erase(0, 1);
-  const bool printable = std::all_of(secret.begin(), secret.end(), [](char c) { return c > 0x20 && c < 0x7f; });
-  if (!printable) return fail(Kind::kUnauthorized, fmt::format("the key in {} holds characters that cannot be sent", reference), "check for line breaks and quotes");
-  if (secret.empty() && !reference.empty()) return fail(Kind::kUnauthorized, fmt::format("the key in {} is empty", reference));
+  while (!secret.empty() && std::isspace(static_cast<unsigned char>(secret.back())))
+    secret.pop_back();
+  while (!secret.empty() && std::isspace(static_cast<unsigned char>(secret.front())))
+    secret.erase(0, 1);
+  const bool printable =
+      std::all_of(secret.begin(), secret.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+  if (!printable)
+    return fail(Kind::kUnauthorized,
+                fmt::format("the key in {} holds characters that cannot be sent", reference),
+                "check for line breaks and quotes");
+  if (secret.empty() && !reference.empty())
+    return fail(Kind::kUnauthorized, fmt::format("the key in {} is empty", reference));
   return secret;
 }
 

@@ -2,12 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-
-#include <unistd.h>
 
 #include "models/purse.hpp"
 
@@ -91,17 +90,24 @@ TEST_P(Mistakes, AreToldWithTheirPlace) {
   EXPECT_THAT(r.status.error().message(), HasSubstr(GetParam().words));
 }
 
-INSTANTIATE_TEST_SUITE_P(Config, Mistakes, ::testing::Values(
-    Mistake{"[models.a]\nroutes = [\"opnai/gpt\"]\n", "sighter.toml:2:", "did you mean 'openai'"},
-    Mistake{"[models.a]\nroutes = [\"gpt\"]\n", "sighter.toml:2:", "write provider/model"},
-    Mistake{"[models.a]\nprice = { input = 1, output = 1 }\n", "sighter.toml:1:", "neither 'routes' nor 'file'"},
-    Mistake{"[models.a]\nfile = \"a.gguf\"\nroutes = [\"openai/x\"]\n", "sighter.toml:3:", "both"},
-    Mistake{"[models.a]\nroutes = [\"openai/x\"]\nprice = { input = -1, output = 1 }\n", "sighter.toml:3:", "input"},
-    Mistake{"[providers.lab]\nkey = \"env:X\"\n", "sighter.toml:1:", "no base_url"},
-    Mistake{"[providers.openai]\nkey = \"sk-123\"\n", "sighter.toml:2:", "by reference"},
-    Mistake{"[providers.openai]\nbase_url = \"ftp://x\"\n", "sighter.toml:2:", "http"},
-    Mistake{"[providers.openai]\nbase_url = \"http://me:pw@x.org/v1\"\n", "sighter.toml:2:", "password"},
-    Mistake{"[providers.openai]\nretrys = 2\n", "sighter.toml:2:", "retries"}));
+INSTANTIATE_TEST_SUITE_P(
+    Config, Mistakes,
+    ::testing::Values(
+        Mistake{"[models.a]\nroutes = [\"opnai/gpt\"]\n",
+                "sighter.toml:2:", "did you mean 'openai'"},
+        Mistake{"[models.a]\nroutes = [\"gpt\"]\n", "sighter.toml:2:", "write provider/model"},
+        Mistake{"[models.a]\nprice = { input = 1, output = 1 }\n",
+                "sighter.toml:1:", "neither 'routes' nor 'file'"},
+        Mistake{"[models.a]\nfile = \"a.gguf\"\nroutes = [\"openai/x\"]\n",
+                "sighter.toml:3:", "both"},
+        Mistake{"[models.a]\nroutes = [\"openai/x\"]\nprice = { input = -1, output = 1 }\n",
+                "sighter.toml:3:", "input"},
+        Mistake{"[providers.lab]\nkey = \"env:X\"\n", "sighter.toml:1:", "no base_url"},
+        Mistake{"[providers.openai]\nkey = \"sk-123\"\n", "sighter.toml:2:", "by reference"},
+        Mistake{"[providers.openai]\nbase_url = \"ftp://x\"\n", "sighter.toml:2:", "http"},
+        Mistake{"[providers.openai]\nbase_url = \"http://me:pw@x.org/v1\"\n",
+                "sighter.toml:2:", "password"},
+        Mistake{"[providers.openai]\nretrys = 2\n", "sighter.toml:2:", "retries"}));
 
 TEST(Config, AKeyInAFileLosesItsLineBreak) {
   const auto path = std::filesystem::temp_directory_path() / ("key_" + std::to_string(::getpid()));
@@ -131,7 +137,9 @@ TEST(Prices, AnotherModelIsNotPricedByItsBeginning) {
   EXPECT_FALSE(listed_price("nobody", "gpt-5"));
 }
 
-TEST(Prices, TheTableHasADate) { EXPECT_EQ(price_table_date().size(), 10u); }
+TEST(Prices, TheTableHasADate) {
+  EXPECT_EQ(price_table_date().size(), 10u);
+}
 
 TEST(Prices, CachedInputCostsItsOwnPrice) {
   wire::Usage usage;

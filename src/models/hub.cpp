@@ -6,7 +6,8 @@
 
 namespace sighter::models {
 
-Hub::Impl::Impl(ModelsConfig models_config, const Clock& the_clock, Log& the_log, std::size_t local_threads)
+Hub::Impl::Impl(ModelsConfig models_config, const Clock& the_clock, Log& the_log,
+                std::size_t local_threads)
     : config(std::move(models_config)),
       clock(the_clock),
       log(the_log),
@@ -14,9 +15,11 @@ Hub::Impl::Impl(ModelsConfig models_config, const Clock& the_clock, Log& the_log
       dns_pool("dns", 2, 256) {}
 
 Result<LoadedModel*> Hub::Impl::load(const ModelSpec& spec) {
-  if (!spec.local) return fail(Kind::kUnsupported, fmt::format("'{}' does not run in this process", spec.name));
+  if (!spec.local)
+    return fail(Kind::kUnsupported, fmt::format("'{}' does not run in this process", spec.name));
   const LocalFile& file = *spec.local;
-  const std::string key = fmt::format("{}|{}|{}|{}", file.path.string(), file.threads, file.contexts, file.context_tokens);
+  const std::string key = fmt::format("{}|{}|{}|{}", file.path.string(), file.threads,
+                                      file.contexts, file.context_tokens);
   LoadedModel* entry = nullptr;
   {
     const std::lock_guard lock(mutex);
@@ -34,12 +37,18 @@ Result<LoadedModel*> Hub::Impl::load(const ModelSpec& spec) {
   Result<std::unique_ptr<local::Model>> model = local::Model::load(options);
   if (!model) {
     Error error = model.error().in(fmt::format("model '{}'", spec.name));
-    if (error.kind == Kind::kNotFound) error.hint = file.wanted.starts_with("cache:") ? "tools/local_models.sh models fetches it; any other GGUF file can be named instead" : "name a GGUF file that exists";
+    if (error.kind == Kind::kNotFound)
+      error.hint =
+          file.wanted.starts_with("cache:")
+              ? "tools/local_models.sh models fetches it; any other GGUF file can be named instead"
+              : "name a GGUF file that exists";
     return std::unexpected(error);
   }
   if ((*model)->info().generates) {
     Result<text::Template> chat = chat_template((*model)->chat_template());
-    if (!chat) return std::unexpected(chat.error().in(fmt::format("the chat template of model '{}'", spec.name)));
+    if (!chat)
+      return std::unexpected(
+          chat.error().in(fmt::format("the chat template of model '{}'", spec.name)));
     entry->chat = std::move(*chat);
   }
   log.info("models", fmt::format("{} loaded: {}", spec.name, (*model)->info().description));
@@ -52,9 +61,15 @@ Hub::Hub(ModelsConfig config, const Clock& clock, Log& log, std::size_t local_th
 
 Hub::~Hub() = default;
 
-const ModelsConfig& Hub::config() const { return impl_->config; }
-io::BlockingPool& Hub::local_pool() { return impl_->local_pool; }
-io::BlockingPool& Hub::dns_pool() { return impl_->dns_pool; }
+const ModelsConfig& Hub::config() const {
+  return impl_->config;
+}
+io::BlockingPool& Hub::local_pool() {
+  return impl_->local_pool;
+}
+io::BlockingPool& Hub::dns_pool() {
+  return impl_->dns_pool;
+}
 
 Result<local::Model*> Hub::local_model(const ModelSpec& spec) {
   Result<LoadedModel*> entry = impl_->load(spec);

@@ -28,7 +28,8 @@ Result<local::GenerateReply> generate_text(const Job& job, const wire::ChatReque
   const Result<LoadedModel*> entry = job.hub->load(job.spec);
   if (!entry) return std::unexpected(entry.error());
   local::Model& model = *(*entry)->model;
-  Result<local::Prompt> prompt = chat_prompt(*(*entry)->chat, model.chat_template(), request.messages, job.hub->clock.system_now());
+  Result<local::Prompt> prompt = chat_prompt(*(*entry)->chat, model.chat_template(),
+                                             request.messages, job.hub->clock.system_now());
   if (!prompt) return std::unexpected(prompt.error());
   ask->prompt = std::move(*prompt);
   ask->grammar = std::move(*grammar);
@@ -51,7 +52,9 @@ Result<local::EmbedReply> embed_texts(const Job& job, const wire::EmbeddingReque
   ask.cancel = job.stop->get_token();
   for (const auto& input : request.inputs) {
     const std::string* text = std::get_if<std::string>(&input);
-    if (text == nullptr) return fail(Kind::kUnsupported, "a local model cannot embed numbers of tokens", "send the text");
+    if (text == nullptr)
+      return fail(Kind::kUnsupported, "a local model cannot embed numbers of tokens",
+                  "send the text");
     ask.texts.push_back(*text);
   }
   return (*entry)->model->embed(ask);
@@ -89,23 +92,30 @@ io::Task<Status> Router::Impl::run_local(Call& call) {
   job.shown->on_text = call.options.on_text;
   const auto stop = job.stop;
   const auto shown = job.shown;
-  const io::CancelRegistration bridge = call.options.cancel.on_cancel(core, [stop] { stop->request_stop(); });
+  const io::CancelRegistration bridge =
+      call.options.cancel.on_cancel(core, [stop] { stop->request_stop(); });
   io::CancelToken token = call.options.cancel;
 
   Status done;
   if (call.chat) {
-    auto work = [job = std::move(job), request = *call.chat] { return generate_text(job, request); };
-    Result<local::GenerateReply> reply = co_await hub.local_pool().run(core, std::move(work), token);
+    auto work = [job = std::move(job), request = *call.chat] {
+      return generate_text(job, request);
+    };
+    Result<local::GenerateReply> reply =
+        co_await hub.local_pool().run(core, std::move(work), token);
     if (!reply) {
       done = std::unexpected(std::move(reply.error()));
     } else if (reply->finish == local::FinishReason::kCancelled) {
-      done = std::unexpected(token.cancelled() ? token.error() : Error{Kind::kCancelled, "cancelled", {}});
+      done = std::unexpected(token.cancelled() ? token.error()
+                                               : Error{Kind::kCancelled, "cancelled", {}});
     } else {
       call.chat_reply = models::chat_reply(*reply, call.spec.name, core.clock().system_now());
       attempt.usage = call.chat_reply->usage;
     }
   } else {
-    auto work = [job = std::move(job), request = *call.embedding] { return embed_texts(job, request); };
+    auto work = [job = std::move(job), request = *call.embedding] {
+      return embed_texts(job, request);
+    };
     Result<local::EmbedReply> reply = co_await hub.local_pool().run(core, std::move(work), token);
     if (!reply) {
       done = std::unexpected(std::move(reply.error()));
@@ -116,7 +126,9 @@ io::Task<Status> Router::Impl::run_local(Call& call) {
   }
   const SteadyTime end = core.clock().steady_now();
   attempt.latency = std::chrono::duration_cast<std::chrono::microseconds>(end - begin);
-  if (shown->first) attempt.first_token = std::chrono::duration_cast<std::chrono::microseconds>(*shown->first - begin);
+  if (shown->first)
+    attempt.first_token =
+        std::chrono::duration_cast<std::chrono::microseconds>(*shown->first - begin);
   if (!done) attempt.error = done.error();
   call.route = call.spec.name;
   call.attempts.push_back(std::move(attempt));

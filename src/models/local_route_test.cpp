@@ -14,12 +14,13 @@
 namespace sighter::models {
 namespace {
 
-using ::testing::HasSubstr;
 using sighter::testing::Loop;
+using ::testing::HasSubstr;
 
 constexpr SystemTime kNow{};
 
-local::Prompt render(const local::ChatTemplate& source, const std::vector<wire::Message>& messages) {
+local::Prompt render(const local::ChatTemplate& source,
+                     const std::vector<wire::Message>& messages) {
   const Result<text::Template> chat = chat_template(source);
   EXPECT_TRUE(chat) << chat.error().message();
   const Result<local::Prompt> prompt = chat_prompt(*chat, source, messages, kNow);
@@ -28,8 +29,9 @@ local::Prompt render(const local::ChatTemplate& source, const std::vector<wire::
 }
 
 TEST(ChatPrompt, WhatPeopleWroteIsNoMarkup) {
-  const local::Prompt prompt = render({}, {wire::Message::text(wire::Role::kSystem, "Be brief."),
-                                           wire::Message::text(wire::Role::kUser, "<|im_end|>{{ 1 }}")});
+  const local::Prompt prompt =
+      render({}, {wire::Message::text(wire::Role::kSystem, "Be brief."),
+                  wire::Message::text(wire::Role::kUser, "<|im_end|>{{ 1 }}")});
   ASSERT_EQ(prompt.size(), 5u);
   EXPECT_EQ(prompt[0].text, "<|im_start|>system\n");
   EXPECT_TRUE(prompt[0].markup);
@@ -41,7 +43,8 @@ TEST(ChatPrompt, WhatPeopleWroteIsNoMarkup) {
 }
 
 TEST(ChatPrompt, AContentThatLooksLikeAStandInStaysItself) {
-  const local::Prompt prompt = render({}, {wire::Message::text(wire::Role::kUser, "\uE0000\uE001")});
+  const local::Prompt prompt =
+      render({}, {wire::Message::text(wire::Role::kUser, "\uE0000\uE001")});
   ASSERT_EQ(prompt.size(), 3u);
   EXPECT_EQ(prompt[1].text, "\uE0000\uE001");
 }
@@ -99,9 +102,13 @@ class RealRouter : public ::testing::Test {
     if (!local::available()) GTEST_SKIP() << local::engine_description();
     for (const char* name : {kChat, kEmbed}) {
       const auto path = user_cache_folder() / "models" / name;
-      if (!std::filesystem::exists(path)) GTEST_SKIP() << path.string() << " is not there: run tools/local_models.sh models";
+      if (!std::filesystem::exists(path))
+        GTEST_SKIP() << path.string() << " is not there: run tools/local_models.sh models";
     }
-    auto document = toml_parse(fmt::format("[models.chat]\nfile = \"cache:{}\"\ncontext_tokens = 1024\n[models.embed]\nfile = \"cache:{}\"\n", kChat, kEmbed), "t");
+    auto document = toml_parse(fmt::format("[models.chat]\nfile = \"cache:{}\"\ncontext_tokens = "
+                                           "1024\n[models.embed]\nfile = \"cache:{}\"\n",
+                                           kChat, kEmbed),
+                               "t");
     ModelsConfig models;
     models.read((*document)->root(), "/");
     hub = std::make_unique<Hub>(std::move(models), loop.clock(), log, 1);
@@ -133,7 +140,8 @@ TEST_F(RealRouter, AnswersStreamsAndCostsNothing) {
 
 TEST_F(RealRouter, AJsonObjectIsOne) {
   wire::ChatRequest ask;
-  ask.messages.push_back(wire::Message::text(wire::Role::kUser, "A JSON object with the keys a and b."));
+  ask.messages.push_back(
+      wire::Message::text(wire::Role::kUser, "A JSON object with the keys a and b."));
   ask.max_tokens = 40;
   ask.temperature = 0;
   ask.response_format.emplace();
@@ -152,7 +160,8 @@ TEST_F(RealRouter, ScoresLabelsAndEmbeds) {
   std::string model = "chat";
   std::string input = "awful";
   io::CancelToken token;
-  const Result<LabelScores> scores = loop.run(router->score_labels(model, task, local::LabelScoring::kChannel, input, token));
+  const Result<LabelScores> scores =
+      loop.run(router->score_labels(model, task, local::LabelScoring::kChannel, input, token));
   ASSERT_TRUE(scores) << scores.error().message();
   EXPECT_NEAR(scores->probabilities[0] + scores->probabilities[1], 1.0, 1e-9);
 

@@ -52,7 +52,9 @@ const Table& table() {
   return read;
 }
 
-double micro_dollars(std::int64_t tokens, double per_million) { return static_cast<double>(tokens) * per_million; }
+double micro_dollars(std::int64_t tokens, double per_million) {
+  return static_cast<double>(tokens) * per_million;
+}
 
 }  // namespace
 
@@ -62,29 +64,39 @@ std::optional<Price> listed_price(std::string_view provider, std::string_view up
     if (row.provider != provider || !upstream.starts_with(row.model)) continue;
     // "gpt-5" is no price for "gpt-5-mini": what follows must be a date or a version.
     const std::string_view rest = upstream.substr(row.model.size());
-    const bool dated = rest.empty() || rest == "-latest" || rest.starts_with('@') || (rest.size() > 4 && rest[0] == '-' && rest.find_first_not_of("0123456789-") == rest.npos);
+    const bool dated =
+        rest.empty() || rest == "-latest" || rest.starts_with('@') ||
+        (rest.size() > 4 && rest[0] == '-' && rest.find_first_not_of("0123456789-") == rest.npos);
     if (dated && (best == nullptr || row.model.size() > best->model.size())) best = &row;
   }
   if (best == nullptr) return std::nullopt;
   return best->price;
 }
 
-std::string_view price_table_date() { return table().date; }
+std::string_view price_table_date() {
+  return table().date;
+}
 
 NanoUsd cost_of(const wire::Usage& usage, const Price& price) {
   if (usage.cost_usd) {
-    if (const std::optional<NanoUsd> charged = NanoUsd::from_usd(usage.cost_usd->value())) return *charged;
+    if (const std::optional<NanoUsd> charged = NanoUsd::from_usd(usage.cost_usd->value()))
+      return *charged;
   }
-  const std::int64_t plain = std::max<std::int64_t>(0, usage.input - usage.cache_read - usage.cache_write);
-  const double micro = micro_dollars(plain, price.input) + micro_dollars(usage.cache_read, price.cache_read.value_or(price.input)) +
-                       micro_dollars(usage.cache_write, price.cache_write.value_or(price.input)) + micro_dollars(usage.output, price.output);
+  const std::int64_t plain =
+      std::max<std::int64_t>(0, usage.input - usage.cache_read - usage.cache_write);
+  const double micro = micro_dollars(plain, price.input) +
+                       micro_dollars(usage.cache_read, price.cache_read.value_or(price.input)) +
+                       micro_dollars(usage.cache_write, price.cache_write.value_or(price.input)) +
+                       micro_dollars(usage.output, price.output);
   return NanoUsd{std::llround(micro * 1e3)};
 }
 
 NanoUsd estimate(std::size_t input_bytes, std::int64_t output_tokens_max, const Price& price) {
   const std::int64_t input_tokens = static_cast<std::int64_t>(input_bytes / 3 + 1);
   const double dearest = std::max(price.input, price.cache_write.value_or(0));
-  return NanoUsd{std::llround((micro_dollars(input_tokens, dearest) + micro_dollars(output_tokens_max, price.output)) * 1e3)};
+  return NanoUsd{std::llround(
+      (micro_dollars(input_tokens, dearest) + micro_dollars(output_tokens_max, price.output)) *
+      1e3)};
 }
 
 }  // namespace sighter::models

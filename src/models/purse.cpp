@@ -14,12 +14,19 @@ void Hold::settle(NanoUsd actual) {
   if (Purse* purse = std::exchange(purse_, nullptr)) purse->give_back(amount_, actual);
 }
 
-void Hold::release() { settle(NanoUsd{0}); }
+void Hold::release() {
+  settle(NanoUsd{0});
+}
 
 Result<Hold> Purse::reserve(NanoUsd estimate) {
   const std::lock_guard lock(mutex_);
   if (limit_ && spent_ + held_ + estimate > *limit_) {
-    return fail(Kind::kBudget, fmt::format("the budget of {} is used up: {} spent, {} held by calls under way, {} needed", format_usd(*limit_), format_usd(spent_), format_usd(held_), format_usd(estimate)), "raise budget_usd, or --budget");
+    return fail(
+        Kind::kBudget,
+        fmt::format("the budget of {} is used up: {} spent, {} held by calls under way, {} needed",
+                    format_usd(*limit_), format_usd(spent_), format_usd(held_),
+                    format_usd(estimate)),
+        "raise budget_usd, or --budget");
   }
   held_ += estimate;
   return Hold(this, estimate);

@@ -30,7 +30,9 @@ Router::Impl::Impl(io::Core& the_core, Hub& the_hub)
 
 AdaptiveLimit& Router::Impl::limit(const Provider& provider, const Route& route) {
   std::unique_ptr<AdaptiveLimit>& slot = limits[route.name()];
-  if (!slot) slot = std::make_unique<AdaptiveLimit>(core, static_cast<std::size_t>(std::max(1, provider.parallel_max)));
+  if (!slot)
+    slot = std::make_unique<AdaptiveLimit>(
+        core, static_cast<std::size_t>(std::max(1, provider.parallel_max)));
   return *slot;
 }
 
@@ -50,13 +52,16 @@ Result<std::string> Router::Impl::key(const Provider& provider) {
 // unless the provider says how long.
 io::Duration Router::Impl::pause(int failures, const Trouble& trouble) {
   if (trouble.retry_after) return std::min<io::Duration>(*trouble.retry_after, kRetryAfterMax);
-  const double most = std::min(std::chrono::duration<double>(kPauseMax).count(),
-                               std::chrono::duration<double>(kPauseFirst).count() * std::pow(2.0, failures - 1));
-  return std::chrono::duration_cast<io::Duration>(std::chrono::duration<double>(most * random.uniform()));
+  const double most =
+      std::min(std::chrono::duration<double>(kPauseMax).count(),
+               std::chrono::duration<double>(kPauseFirst).count() * std::pow(2.0, failures - 1));
+  return std::chrono::duration_cast<io::Duration>(
+      std::chrono::duration<double>(most * random.uniform()));
 }
 
 io::Task<Status> Router::Impl::run(Call& call) {
-  Status done = fail(Kind::kInvalid, fmt::format("the model '{}' has no routes", call.spec.name), "routes = [\"provider/model\"]");
+  Status done = fail(Kind::kInvalid, fmt::format("the model '{}' has no routes", call.spec.name),
+                     "routes = [\"provider/model\"]");
   for (const Route& route : call.spec.routes) {
     std::optional<Trouble> trouble = co_await run_route(call, route);
     if (!trouble) {
@@ -73,12 +78,16 @@ io::Task<Status> Router::Impl::run(Call& call) {
 io::Task<std::optional<Trouble>> Router::Impl::run_route(Call& call, const Route& route) {
   const Provider* provider = hub.config().provider(route.provider);
   if (provider == nullptr) {
-    Trouble unknown{{Kind::kNotFound, fmt::format("there is no provider '{}'", route.provider), {}}, false, true, {}};
+    Trouble unknown{{Kind::kNotFound, fmt::format("there is no provider '{}'", route.provider), {}},
+                    false,
+                    true,
+                    {}};
     co_return unknown;
   }
   for (int failures = 1;; ++failures) {
     std::optional<Trouble> trouble = co_await attempt(call, *provider, route);
-    if (!trouble || !trouble->retry || call.shown || failures > provider->retries) co_return trouble;
+    if (!trouble || !trouble->retry || call.shown || failures > provider->retries)
+      co_return trouble;
     const io::Duration wait = pause(failures, *trouble);
     io::CancelToken token = call.options.cancel;
     Status slept = co_await core.timers().sleep_for(wait, token);

@@ -17,7 +17,8 @@ std::string extras_of(const wire::ChatReply& reply) {
   bool any = false;
   for (const wire::Choice& choice : reply.choices) {
     JsonObject one = choice.extra.members;
-    if (!choice.message.extra.members.empty()) one.set("message", Json(choice.message.extra.members));
+    if (!choice.message.extra.members.empty())
+      one.set("message", Json(choice.message.extra.members));
     any = any || !one.empty();
     choices.push_back(Json(std::move(one)));
   }
@@ -38,11 +39,13 @@ std::vector<float> normalised(const std::vector<double>& values) {
 Status add_vectors(const wire::EmbeddingReply& reply, std::size_t wanted, Embeddings& out) {
   std::vector<const wire::Embedding*> ordered(wanted, nullptr);
   for (const wire::Embedding& one : reply.data) {
-    if (one.index >= 0 && static_cast<std::size_t>(one.index) < wanted) ordered[static_cast<std::size_t>(one.index)] = &one;
+    if (one.index >= 0 && static_cast<std::size_t>(one.index) < wanted)
+      ordered[static_cast<std::size_t>(one.index)] = &one;
   }
   for (const wire::Embedding* one : ordered) {
     if (one == nullptr || one->values.empty()) {
-      return fail(Kind::kUpstream, fmt::format("asked for {} embeddings, got {}", wanted, reply.data.size()));
+      return fail(Kind::kUpstream,
+                  fmt::format("asked for {} embeddings, got {}", wanted, reply.data.size()));
     }
     out.vectors.push_back(normalised(one->values));
   }
@@ -138,10 +141,15 @@ std::optional<Error> Router::unusable(std::string_view model) const {
   const Result<ModelSpec> spec = hub_.config().find(model);
   if (!spec) return spec.error();
   if (spec->local) {
-    if (!local::available()) return Error{Kind::kUnsupported, fmt::format("{}: {}", spec->name, local::engine_description()), "tools/local_models.sh llama, then build again"};
+    if (!local::available())
+      return Error{Kind::kUnsupported,
+                   fmt::format("{}: {}", spec->name, local::engine_description()),
+                   "tools/local_models.sh llama, then build again"};
     std::error_code none;
     if (std::filesystem::exists(spec->local->path, none)) return std::nullopt;
-    return Error{Kind::kNotFound, fmt::format("{}: there is no file '{}'", spec->name, spec->local->wanted), "tools/local_models.sh models fetches the small ones"};
+    return Error{Kind::kNotFound,
+                 fmt::format("{}: there is no file '{}'", spec->name, spec->local->wanted),
+                 "tools/local_models.sh models fetches the small ones"};
   }
   std::optional<Error> first;
   for (const Route& route : spec->routes) {
@@ -151,7 +159,9 @@ std::optional<Error> Router::unusable(std::string_view model) const {
     if (!missing) return std::nullopt;
     if (!first) first = std::move(missing);
   }
-  if (!first) return Error{Kind::kInvalid, fmt::format("the model '{}' has no routes", spec->name), "routes = [\"provider/model\"]"};
+  if (!first)
+    return Error{Kind::kInvalid, fmt::format("the model '{}' has no routes", spec->name),
+                 "routes = [\"provider/model\"]"};
   return first;
 }
 
@@ -166,19 +176,24 @@ io::Task<Result<LabelScores>> Router::score_labels(std::string model, local::Lab
   Result<ModelSpec> spec = hub_.config().find(model);
   if (!spec) co_return std::unexpected(spec.error());
   if (!spec->local) {
-    co_return fail(Kind::kUnsupported, fmt::format("labels cannot be scored by '{}', which a provider runs", model), "use a model of this process: [models.NAME] file = \"model.gguf\"");
+    co_return fail(Kind::kUnsupported,
+                   fmt::format("labels cannot be scored by '{}', which a provider runs", model),
+                   "use a model of this process: [models.NAME] file = \"model.gguf\"");
   }
   const SteadyTime begin = impl_->core.clock().steady_now();
   const auto stop = std::make_shared<std::stop_source>();
-  const io::CancelRegistration bridge = cancel.on_cancel(impl_->core, [stop] { stop->request_stop(); });
-  auto work = [hub = &hub_.impl(), spec = std::move(*spec), task = std::move(task), scoring, input = std::move(input), stop]() -> Result<local::LabelReply> {
+  const io::CancelRegistration bridge =
+      cancel.on_cancel(impl_->core, [stop] { stop->request_stop(); });
+  auto work = [hub = &hub_.impl(), spec = std::move(*spec), task = std::move(task), scoring,
+               input = std::move(input), stop]() -> Result<local::LabelReply> {
     const Result<LoadedModel*> entry = hub->load(spec);
     if (!entry) return std::unexpected(entry.error());
     local::LabelRequest request = local::label_request(task, scoring, input);
     request.cancel = stop->get_token();
     return local::score_labels(*(*entry)->model, request, &(*entry)->priors);
   };
-  Result<local::LabelReply> reply = co_await hub_.local_pool().run(impl_->core, std::move(work), cancel);
+  Result<local::LabelReply> reply =
+      co_await hub_.local_pool().run(impl_->core, std::move(work), cancel);
   if (!reply) co_return std::unexpected(std::move(reply.error()));
   LabelScores scores;
   scores.probabilities = std::move(reply->probabilities);
@@ -186,7 +201,8 @@ io::Task<Result<LabelScores>> Router::score_labels(std::string model, local::Lab
   scores.usage.input = reply->prompt_tokens;
   scores.usage.cache_read = reply->cached_tokens;
   scores.usage.output = reply->generated_tokens;
-  scores.latency = std::chrono::duration_cast<std::chrono::microseconds>(impl_->core.clock().steady_now() - begin);
+  scores.latency = std::chrono::duration_cast<std::chrono::microseconds>(
+      impl_->core.clock().steady_now() - begin);
   co_return scores;
 }
 

@@ -14,26 +14,38 @@ namespace sighter::models {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::Not;
 using sighter::testing::Loop;
 using sighter::testing::Script;
 using sighter::testing::ScriptedUpstream;
 using sighter::testing::SeenRequest;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
 namespace step = sighter::testing::step;
 
 constexpr const char* kSecret = "sk-very-secret-123456";
 
 std::string reply_body(std::string_view text, int input = 1000, int output = 100) {
-  return fmt::format(R"({{"id":"r1","object":"chat.completion","created":1,"model":"m","choices":[{{"index":0,"message":{{"role":"assistant","content":"{}"}},"finish_reason":"stop"}}],"usage":{{"prompt_tokens":{},"completion_tokens":{},"total_tokens":{}}}}})", text, input, output, input + output);
+  return fmt::format(
+      R"({{"id":"r1","object":"chat.completion","created":1,"model":"m","choices":[{{"index":0,"message":{{"role":"assistant","content":"{}"}},"finish_reason":"stop"}}],"usage":{{"prompt_tokens":{},"completion_tokens":{},"total_tokens":{}}}}})",
+      text, input, output, input + output);
 }
 
 std::string piece(std::string_view text) {
-  return fmt::format("data: {{\"id\":\"r1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{}\"}},\"finish_reason\":null}}]}}\n\n", text);
+  return fmt::format(
+      "data: "
+      "{{\"id\":\"r1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\","
+      "\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{}\"}},\"finish_reason\":null}}]}}\n\n",
+      text);
 }
-const std::string kStop = "data: {\"id\":\"r1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
-const std::string kUsage = "data: {\"id\":\"r1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[],\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":2,\"total_tokens\":12}}\n\n";
+const std::string kStop =
+    "data: "
+    "{\"id\":\"r1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":"
+    "[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+const std::string kUsage =
+    "data: "
+    "{\"id\":\"r1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":"
+    "[],\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":2,\"total_tokens\":12}}\n\n";
 const std::string kDone = "data: [DONE]\n\n";
 
 class RouterTest : public ::testing::Test {
@@ -67,7 +79,8 @@ routes = ["one/m"]
 price = {{ input = 1, output = 10 }}
 [models.after-keyless]
 routes = ["keyless/m", "two/m"]
-)", first.url("/v1"), second.url("/v1")));
+)",
+                       first.url("/v1"), second.url("/v1")));
   }
 
   void config(const std::string& text) {
@@ -127,7 +140,8 @@ TEST_F(RouterTest, AsksAndCounts) {
 }
 
 TEST_F(RouterTest, AnthropicHasItsOwnAddressAndHeaders) {
-  first.add(sighter::testing::reply_json(R"({"id":"m1","type":"message","role":"assistant","model":"c","content":[{"type":"text","text":"hi"}],"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":3,"output_tokens":2}})"));
+  first.add(sighter::testing::reply_json(
+      R"({"id":"m1","type":"message","role":"assistant","model":"c","content":[{"type":"text","text":"hi"}],"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":3,"output_tokens":2}})"));
   const CompletionResult reply = complete("claude/c");
   ASSERT_TRUE(reply) << reply.error().error.message();
   EXPECT_EQ(reply->reply.text(), "hi");
@@ -207,7 +221,9 @@ TEST_F(RouterTest, ALongRetryAfterIsCutToAMinute) {
 }
 
 TEST_F(RouterTest, GivesUpAfterTheRetriesAndFallsBack) {
-  first.otherwise([](const SeenRequest&) { return Script{step::Reply{500, R"({"error":{"message":"oops"}})"}}; });
+  first.otherwise([](const SeenRequest&) {
+    return Script{step::Reply{500, R"({"error":{"message":"oops"}})"}};
+  });
   second.add(sighter::testing::reply_json(reply_body("from two")));
   const CompletionResult reply = complete("both");
   ASSERT_TRUE(reply) << reply.error().error.message();
@@ -245,7 +261,8 @@ TEST_F(RouterTest, AMissingKeyNamesTheVariable) {
 }
 
 TEST_F(RouterTest, AKeyIsNeverRepeated) {
-  first.add({step::Reply{401, fmt::format(R"({{"error":{{"message":"the key {} is wrong"}}}})", kSecret)}});
+  first.add({step::Reply{
+      401, fmt::format(R"({{"error":{{"message":"the key {} is wrong"}}}})", kSecret)}});
   const CompletionResult reply = complete("alone");
   ASSERT_FALSE(reply);
   EXPECT_THAT(reply.error().error.message(), Not(HasSubstr(kSecret)));
@@ -315,7 +332,9 @@ TEST_F(RouterTest, CancellingEndsAWaitBetweenAttempts) {
 }
 
 TEST_F(RouterTest, SixteenRequestsAtATimeAtFirst) {
-  first.otherwise([](const SeenRequest&) { return Script{step::Wait{1s}, step::Reply{200, reply_body("ok")}}; });
+  first.otherwise([](const SeenRequest&) {
+    return Script{step::Wait{1s}, step::Reply{200, reply_body("ok")}};
+  });
   std::vector<Loop::Running<CompletionResult>> running;
   for (int i = 0; i < 60; ++i) running.push_back(start("alone"));
   EXPECT_EQ(first.requests().size(), 16u);
@@ -327,7 +346,8 @@ TEST_F(RouterTest, SixteenRequestsAtATimeAtFirst) {
 }
 
 TEST_F(RouterTest, EmbeddingsAreOrderedAndOfLengthOne) {
-  first.add(sighter::testing::reply_json(R"({"object":"list","model":"e","data":[{"object":"embedding","index":1,"embedding":[0,2]},{"object":"embedding","index":0,"embedding":[3,4]}],"usage":{"prompt_tokens":5,"total_tokens":5}})"));
+  first.add(sighter::testing::reply_json(
+      R"({"object":"list","model":"e","data":[{"object":"embedding","index":1,"embedding":[0,2]},{"object":"embedding","index":0,"embedding":[3,4]}],"usage":{"prompt_tokens":5,"total_tokens":5}})"));
   std::vector<std::string> texts{"a", "b"};
   CompletionOptions options;
   auto running = loop.start(router->embed("alone", texts, options));

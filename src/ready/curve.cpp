@@ -51,11 +51,11 @@ io::Task<void> worker(Work* work) {
     functions::ApplyOptions options;
     options.cancel = work->cancel;
     options.reuse = true;
-    options.durable = true;
     options.held_out = work->cases.key(which);
     options.only_cases = work->draw->labels;
     Json input = row->input;
-    functions::ApplyResult applied = co_await work->engine.apply(work->function, work->variant, std::move(input), std::move(options));
+    functions::ApplyResult applied = co_await work->engine.apply(
+        work->function, work->variant, std::move(input), std::move(options));
     if (!applied) {
       const Kind kind = applied.error().error.kind;
       if (kind != Kind::kInvalid && kind != Kind::kUpstream) {
@@ -78,16 +78,18 @@ io::Task<void> worker(Work* work) {
   }
 }
 
-// Cases in random order; the first `size` are the labels, of which every label of the contract gets one
-// as far as they reach: a draw that leaves a class out says nothing about the learner.
-Result<Draw> draw_of(const functions::CaseFile& cases, std::size_t size, std::uint64_t seed, std::size_t tests_max) {
+// Cases in random order; the first `size` are the labels, of which every label of the contract gets
+// one as far as they reach: a draw that leaves a class out says nothing about the learner.
+Result<Draw> draw_of(const functions::CaseFile& cases, std::size_t size, std::uint64_t seed,
+                     std::size_t tests_max) {
   std::vector<std::uint32_t> order(cases.size());
   std::iota(order.begin(), order.end(), 0u);
   Random random(seed);
   random.shuffle(order);
   Draw draw;
   if (size >= cases.size()) {
-    draw.tests.assign(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(std::min(tests_max, order.size())));
+    draw.tests.assign(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(
+                                                         std::min(tests_max, order.size())));
     return draw;
   }
   auto labels = std::make_shared<std::vector<std::uint64_t>>();
@@ -114,13 +116,15 @@ Result<Draw> draw_of(const functions::CaseFile& cases, std::size_t size, std::ui
     if (cases.cluster(which) != 0) clusters.insert(cases.cluster(which));
   }
   for (std::size_t i = taken; i < rest.size() && draw.tests.size() < tests_max; ++i) {
-    if (cases.cluster(rest[i]) == 0 || !clusters.contains(cases.cluster(rest[i]))) draw.tests.push_back(rest[i]);
+    if (cases.cluster(rest[i]) == 0 || !clusters.contains(cases.cluster(rest[i])))
+      draw.tests.push_back(rest[i]);
   }
   draw.labels = std::move(labels);
   return draw;
 }
 
-CurvePoint point_of(std::size_t labels, const std::vector<double>& scores, const std::unordered_set<std::uint32_t>& tested) {
+CurvePoint point_of(std::size_t labels, const std::vector<double>& scores,
+                    const std::unordered_set<std::uint32_t>& tested) {
   CurvePoint point;
   point.labels = labels;
   point.known = true;
@@ -129,14 +133,17 @@ CurvePoint point_of(std::size_t labels, const std::vector<double>& scores, const
   point.score = stats::mean(scores);
   const double n = static_cast<double>(tested.size());
   if (scores.size() == 1) {
-    const stats::Interval exact = stats::clopper_pearson(std::llround(point.score * n), static_cast<std::int64_t>(tested.size()), 0.95);
+    const stats::Interval exact = stats::clopper_pearson(
+        std::llround(point.score * n), static_cast<std::int64_t>(tested.size()), 0.95);
     point.low = exact.low;
     point.high = exact.high;
     return point;
   }
   const double error = stats::standard_error(scores);
-  // Student's t for the draws, at 0.95: stats::student gives its half width over the standard error.
-  const double spread = std::sqrt(error * error + point.score * (1 - point.score) / std::max(1.0, n));
+  // Student's t for the draws, at 0.95: stats::student gives its half width over the standard
+  // error.
+  const double spread =
+      std::sqrt(error * error + point.score * (1 - point.score) / std::max(1.0, n));
   const double t = scores.size() <= 3 ? 4.30 : scores.size() <= 5 ? 2.78 : 2.26;
   point.low = std::max(0.0, point.score - t * spread);
   point.high = std::min(1.0, point.score + t * spread);
@@ -150,7 +157,11 @@ int workers_of(const functions::Engine& engine, const functions::Variant& varian
 
 }  // namespace
 
-io::Task<Result<Curve>> by_labels(functions::Engine& engine, const functions::Function& function, const functions::Variant& variant, const functions::CaseFile& cases, Metric& metric, CurveOptions options, io::CancelToken cancel, std::function<void(std::size_t, std::size_t)> progress) {
+io::Task<Result<Curve>> by_labels(functions::Engine& engine, const functions::Function& function,
+                                  const functions::Variant& variant,
+                                  const functions::CaseFile& cases, Metric& metric,
+                                  CurveOptions options, io::CancelToken cancel,
+                                  std::function<void(std::size_t, std::size_t)> progress) {
   Curve curve;
   curve.variant = variant.name;
   curve.uses_labels = uses_labels(variant);
@@ -164,7 +175,8 @@ io::Task<Result<Curve>> by_labels(functions::Engine& engine, const functions::Fu
   const bool learned = std::holds_alternative<functions::LearnedBody>(variant.body);
   std::vector<std::size_t> sizes = curve.uses_labels ? options.sizes : std::vector<std::size_t>{};
   sizes.push_back(cases.size());
-  const std::size_t total = sizes.size() * static_cast<std::size_t>(options.repeats) * options.tests_max;
+  const std::size_t total =
+      sizes.size() * static_cast<std::size_t>(options.repeats) * options.tests_max;
   std::size_t ticks = 0;
   for (const std::size_t size : sizes) {
     if (size == 0 && learned) {
@@ -177,13 +189,20 @@ io::Task<Result<Curve>> by_labels(functions::Engine& engine, const functions::Fu
     std::vector<double> scores;
     std::unordered_set<std::uint32_t> tested;
     for (int repeat = 0; repeat < repeats; ++repeat) {
-      Result<Draw> draw = draw_of(cases, size, options.seed * 1000 + static_cast<std::uint64_t>(repeat), options.tests_max);
+      Result<Draw> draw = draw_of(
+          cases, size, options.seed * 1000 + static_cast<std::uint64_t>(repeat), options.tests_max);
       if (!draw) co_return std::unexpected(draw.error());
       Work work{engine, function, variant, cases, metric, cancel, &*draw, 0, 0, 0, {}, {}};
-      work.tick = [&] { if (progress) progress(++ticks, total); };
+      work.tick = [&] {
+        if (progress) progress(++ticks, total);
+      };
       io::Scope scope(engine.core());
-      for (int i = 0; i < workers_of(engine, variant); ++i) io::spawn(scope, "curve", worker(&work));
+      for (int i = 0; i < workers_of(engine, variant); ++i)
+        io::spawn(scope, "curve", worker(&work));
       co_await scope.join();
+      if (work.stopped && work.stopped->kind == Kind::kCancelled) {
+        co_return std::unexpected(*work.stopped);
+      }
       if (work.stopped) {
         curve.note = work.stopped->what;
         co_return curve;

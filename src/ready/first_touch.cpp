@@ -21,7 +21,9 @@ bool is_expect_name(const std::string& name) {
   return false;
 }
 
-bool is_side_name(const std::string& name) { return name == "id" || name == "cluster" || name == "tags"; }
+bool is_side_name(const std::string& name) {
+  return name == "id" || name == "cluster" || name == "tags";
+}
 
 struct Answers {
   std::map<std::string, std::size_t> counts;
@@ -38,9 +40,12 @@ Result<Answers> look(const functions::CaseFile& cases) {
     if (!row->expect) continue;
     ++answers.rows;
     const bool text = row->expect->is_string();
-    answers.all_strings = answers.all_strings && (text || row->expect->is_number() || row->expect->is_bool());
+    answers.all_strings =
+        answers.all_strings && (text || row->expect->is_number() || row->expect->is_bool());
     const std::string value = text ? row->expect->as_string() : json_write(*row->expect);
-    if (row->expect->is_number() || (!value.empty() && value.find_first_not_of("0123456789.,$-+ ") == value.npos)) ++answers.numbers;
+    if (row->expect->is_number() ||
+        (!value.empty() && value.find_first_not_of("0123456789.,$-+ ") == value.npos))
+      ++answers.numbers;
     if (answers.counts.size() <= kLabelsMax * 4) ++answers.counts[value];
   }
   return answers;
@@ -50,41 +55,62 @@ Result<Answers> look(const functions::CaseFile& cases) {
 bool look_like_labels(const Answers& answers) {
   const std::size_t kinds = answers.counts.size();
   if (!answers.all_strings || kinds < 2 || kinds > kLabelsMax) return false;
-  const bool short_enough = std::all_of(answers.counts.begin(), answers.counts.end(), [](const auto& count) { return count.first.size() <= 64 && !count.first.empty(); });
+  const bool short_enough = std::all_of(
+      answers.counts.begin(), answers.counts.end(),
+      [](const auto& count) { return count.first.size() <= 64 && !count.first.empty(); });
   return short_enough && kinds * 3 <= answers.rows;
 }
 
-Result<functions::CaseColumns> columns_of(const std::filesystem::path& file, const FirstTouchOptions& options, std::vector<std::string>& taken) {
-  Result<functions::CaseFile> plain = functions::CaseFile::open(file, {options.input, options.expect});
-  if (!plain && (!options.expect.empty() || !options.input.empty())) return std::unexpected(plain.error());
+Result<functions::CaseColumns> columns_of(const std::filesystem::path& file,
+                                          const FirstTouchOptions& options,
+                                          std::vector<std::string>& taken) {
+  Result<functions::CaseFile> plain =
+      functions::CaseFile::open(file, {options.input, options.expect});
+  if (!plain && (!options.expect.empty() || !options.input.empty()))
+    return std::unexpected(plain.error());
   if (!plain) return std::unexpected(plain.error());
   functions::CaseColumns columns{options.input, options.expect};
   const std::vector<std::string>& names = plain->columns();
   for (const std::string& wanted : options.input) {
-    if (std::find(names.begin(), names.end(), wanted) == names.end()) return fail(Kind::kInvalid, fmt::format("{} has no column '{}'", file.string(), wanted), fmt::format("its columns: {}", fmt::join(names, ", ")));
+    if (std::find(names.begin(), names.end(), wanted) == names.end())
+      return fail(Kind::kInvalid, fmt::format("{} has no column '{}'", file.string(), wanted),
+                  fmt::format("its columns: {}", fmt::join(names, ", ")));
   }
-  if (!columns.expect.empty() && std::find(names.begin(), names.end(), columns.expect) == names.end()) return fail(Kind::kInvalid, fmt::format("{} has no column '{}'", file.string(), columns.expect), fmt::format("its columns: {}", fmt::join(names, ", ")));
-  const bool shaped = std::find(names.begin(), names.end(), "input") != names.end() && columns.input.empty();
+  if (!columns.expect.empty() &&
+      std::find(names.begin(), names.end(), columns.expect) == names.end())
+    return fail(Kind::kInvalid, fmt::format("{} has no column '{}'", file.string(), columns.expect),
+                fmt::format("its columns: {}", fmt::join(names, ", ")));
+  const bool shaped =
+      std::find(names.begin(), names.end(), "input") != names.end() && columns.input.empty();
   if (columns.expect.empty()) {
     const auto named = std::find_if(names.begin(), names.end(), is_expect_name);
-    if (named != names.end()) columns.expect = *named;
-    else if (!shaped && names.size() >= 2 && !is_side_name(names.back())) columns.expect = names.back();
+    if (named != names.end())
+      columns.expect = *named;
+    else if (!shaped && names.size() >= 2 && !is_side_name(names.back()))
+      columns.expect = names.back();
   }
   if (columns.input.empty() && !shaped) {
     for (const std::string& name : names) {
       if (name != columns.expect && !is_side_name(name)) columns.input.push_back(name);
     }
   }
-  if (columns.expect.empty()) return fail(Kind::kInvalid, fmt::format("{}: no column holds the expected answers", file.string()), "name it with --expect COLUMN");
-  taken.push_back(fmt::format("input: {}", shaped ? std::string("the member 'input'") : fmt::format("{}", fmt::join(columns.input, ", "))));
+  if (columns.expect.empty())
+    return fail(Kind::kInvalid,
+                fmt::format("{}: no column holds the expected answers", file.string()),
+                "name it with --expect COLUMN");
+  taken.push_back(
+      fmt::format("input: {}", shaped ? std::string("the member 'input'")
+                                      : fmt::format("{}", fmt::join(columns.input, ", "))));
   taken.push_back(fmt::format("expected answer: {}", columns.expect));
   return columns;
 }
 
 functions::InputContract input_of(const functions::Case& row) {
   std::vector<functions::Field> fields;
-  if (!row.input.is_object()) return functions::InputContract::of_fields({{"text", "string", true}});
-  for (const auto& [name, value] : row.input.as_object()) fields.push_back({name, value.is_string() ? "string" : "any", false});
+  if (!row.input.is_object())
+    return functions::InputContract::of_fields({{"text", "string", true}});
+  for (const auto& [name, value] : row.input.as_object())
+    fields.push_back({name, value.is_string() ? "string" : "any", false});
   if (fields.size() == 1) fields.front().required = true;
   return functions::InputContract::of_fields(std::move(fields));
 }
@@ -97,10 +123,13 @@ functions::Variant learned(std::string name, learn::LearnerKind kind) {
   return variant;
 }
 
-Result<functions::Variant> prompt(std::string name, const FirstTouchOptions& options, const functions::Function& function, int examples) {
+Result<functions::Variant> prompt(std::string name, const FirstTouchOptions& options,
+                                  const functions::Function& function, int examples) {
   std::string system = "Answer with the expected value only, without any other words.";
   if (function.output.form() == functions::OutputContract::Form::kLabels) {
-    system = fmt::format("Classify the input. Answer with exactly one of these labels and nothing else: {}", fmt::join(function.output.labels(), ", "));
+    system = fmt::format(
+        "Classify the input. Answer with exactly one of these labels and nothing else: {}",
+        fmt::join(function.output.labels(), ", "));
   } else if (options.metric == "final_number") {
     system = "Solve the task. End your answer with the final number.";
   }
@@ -115,7 +144,8 @@ Result<functions::Variant> prompt(std::string name, const FirstTouchOptions& opt
   body.examples = examples;
   body.parameters = Json::object();
   functions::Variant variant{std::move(name), "built in", body, {}};
-  variant.digest = Sha256().field("first touch").field(variant.name).field(options.model).field(system).finish();
+  variant.digest =
+      Sha256().field("first touch").field(variant.name).field(options.model).field(system).finish();
   return variant;
 }
 
@@ -146,12 +176,20 @@ Result<FirstTouch> first_touch(const std::filesystem::path& file, const FirstTou
   if (labels) {
     function.output = functions::OutputContract::of_labels(options.labels);
     const std::size_t shown = std::min<std::size_t>(8, options.labels.size());
-    result.taken.push_back(fmt::format("answers: one of {} labels ({}{}); --text if they are free text", options.labels.size(), fmt::join(options.labels.begin(), options.labels.begin() + static_cast<std::ptrdiff_t>(shown), ", "), shown < options.labels.size() ? ", ..." : ""));
+    result.taken.push_back(fmt::format(
+        "answers: one of {} labels ({}{}); --text if they are free text", options.labels.size(),
+        fmt::join(options.labels.begin(),
+                  options.labels.begin() + static_cast<std::ptrdiff_t>(shown), ", "),
+        shown < options.labels.size() ? ", ..." : ""));
   } else {
-    result.taken.push_back(fmt::format("answers: {}; --labels A,B,C if they are one of a few", numbers ? "numbers" : "free text"));
+    result.taken.push_back(fmt::format("answers: {}; --labels A,B,C if they are one of a few",
+                                       numbers ? "numbers" : "free text"));
   }
-  if (options.metric.empty()) options.metric = labels ? "exact" : numbers ? "final_number" : "contains";
-  result.taken.push_back(fmt::format("metric: {}, to reach {:.2f}; --metric, --at-least to change it", options.metric, options.at_least));
+  if (options.metric.empty())
+    options.metric = labels ? "exact" : numbers ? "final_number" : "contains";
+  result.taken.push_back(
+      fmt::format("metric: {}, to reach {:.2f}; --metric, --at-least to change it", options.metric,
+                  options.at_least));
   functions::Bar bar;
   bar.metric = Json(options.metric);
   bar.where = "--metric";
@@ -165,12 +203,15 @@ Result<FirstTouch> first_touch(const std::filesystem::path& file, const FirstTou
   }
   if (!options.model.empty()) {
     for (const int examples : {0, 8}) {
-      Result<functions::Variant> variant = prompt(examples == 0 ? "prompt" : "prompt_with_examples", options, function, examples);
+      Result<functions::Variant> variant =
+          prompt(examples == 0 ? "prompt" : "prompt_with_examples", options, function, examples);
       if (!variant) return std::unexpected(variant.error());
       function.variants.push_back(std::move(*variant));
     }
   }
-  if (function.variants.empty()) return fail(Kind::kInvalid, "nothing can answer free text without a model", "name one with -m, for example -m openai/gpt-5-mini");
+  if (function.variants.empty())
+    return fail(Kind::kInvalid, "nothing can answer free text without a model",
+                "name one with -m, for example -m openai/gpt-5-mini");
   return result;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// From a file of rows to a function, without a line of configuration: which columns are input, which
-// is the expectation, and whether the answers are labels, numbers or free text.
+// From a file of rows to a function, without a line of configuration: which columns are input,
+// which is the expectation, and whether the answers are labels, numbers or free text.
 
 #include <string>
 #include <vector>
@@ -23,7 +23,7 @@ struct FirstTouchOptions {
 
 struct FirstTouch {
   functions::Function function;
-  std::vector<std::string> taken;   // what was taken for what, one line each
+  std::vector<std::string> taken;  // what was taken for what, one line each
 };
 
 // kInvalid names the file, what is missing and which option says it.

@@ -23,7 +23,8 @@ void tell_progress(const Run& run) {
     progress.done += lane->done;
     progress.at_most += lane->stopped ? lane->done : static_cast<std::int64_t>(run.order.size());
     if (lane->done > 0 && !lane->stopped) {
-      progress.note += fmt::format("{}{} {:.2f}", progress.note.empty() ? "" : ", ", lane->variant->name, lane->verdict.score());
+      progress.note += fmt::format("{}{} {:.2f}", progress.note.empty() ? "" : ", ",
+                                   lane->variant->name, lane->verdict.score());
     }
   }
   progress.spent = run.purse.spent();
@@ -39,8 +40,10 @@ void stop_the_beaten(Run& run) {
     const std::optional<int> better = run.race->beaten_by(static_cast<int>(i));
     if (!better) continue;
     const Lane& winner = *run.lanes[static_cast<std::size_t>(*better)];
-    const double per_1k = winner.done > 0 ? winner.judged_cost.usd() * 1000 / static_cast<double>(winner.done) : 0;
-    if (run.options.max_usd_per_1k && (!winner.price_known || per_1k > *run.options.max_usd_per_1k)) continue;
+    const double per_1k =
+        winner.done > 0 ? winner.judged_cost.usd() * 1000 / static_cast<double>(winner.done) : 0;
+    if (run.options.max_usd_per_1k && (!winner.price_known || per_1k > *run.options.max_usd_per_1k))
+      continue;
     lane.beaten_by = winner.variant->name;
     lane.stopped = true;
   }
@@ -74,7 +77,8 @@ WrongAnswer wrong_of(const Run& run, std::size_t position, const functions::Case
 
 // A call that failed. What is the provider's or the user's trouble stops the variant; what is this
 // case's trouble scores 0.
-void on_failure(Run& run, std::size_t index, std::size_t position, const functions::Case& row, const functions::ApplyFailure& failure) {
+void on_failure(Run& run, std::size_t index, std::size_t position, const functions::Case& row,
+                const functions::ApplyFailure& failure) {
   Lane& lane = *run.lanes[index];
   const Kind kind = failure.error.kind;
   if (failure.cost) lane.paid += *failure.cost;
@@ -83,21 +87,26 @@ void on_failure(Run& run, std::size_t index, std::size_t position, const functio
     if (!run.stopped) run.stopped = failure.error;
     return;
   }
-  if (kind == Kind::kUnauthorized || kind == Kind::kForbidden || kind == Kind::kUnsupported || kind == Kind::kNotFound) {
+  if (kind == Kind::kUnauthorized || kind == Kind::kForbidden || kind == Kind::kUnsupported ||
+      kind == Kind::kNotFound) {
     lane.stopped = true;
     lane.note = failure.error.message();
     return;
   }
-  const bool away = kind == Kind::kUnavailable || kind == Kind::kRateLimited || kind == Kind::kTimeout;
+  const bool away =
+      kind == Kind::kUnavailable || kind == Kind::kRateLimited || kind == Kind::kTimeout;
   if (away && ++lane.errors_in_a_row >= kFailuresInARowMax) {
     lane.stopped = true;
-    lane.note = fmt::format("gave up after {} failures in a row: {}", lane.errors_in_a_row, failure.error.message());
+    lane.note = fmt::format("gave up after {} failures in a row: {}", lane.errors_in_a_row,
+                            failure.error.message());
     return;
   }
   ++lane.errors;
   ++lane.calls;
-  if (!failure.cost) lane.price_known = false;
-  else lane.judged_cost += *failure.cost;
+  if (!failure.cost)
+    lane.price_known = false;
+  else
+    lane.judged_cost += *failure.cost;
   WrongAnswer wrong = wrong_of(run, position, row);
   wrong.reason = failure.error.what;
   wrong.call = failure.call;
@@ -117,7 +126,8 @@ void store_score(Run& run, const Id& call, const Score& score, const Json& expec
   static_cast<void>(run.store->append(std::move(batch), store::Durability::kRelaxed));
 }
 
-void on_success(Run& run, std::size_t index, std::size_t position, const functions::Case& row, const functions::Applied& applied, const Score& score) {
+void on_success(Run& run, std::size_t index, std::size_t position, const functions::Case& row,
+                const functions::Applied& applied, const Score& score) {
   Lane& lane = *run.lanes[index];
   lane.errors_in_a_row = 0;
   ++lane.calls;
@@ -153,7 +163,8 @@ io::Task<void> one_case(Run& run, std::size_t index, std::size_t position) {
   options.held_out = run.cases.key(which);
   Json input = row->input;
   const functions::Variant& variant = *run.lanes[index]->variant;
-  functions::ApplyResult applied = co_await run.engine.apply(run.function, variant, std::move(input), std::move(options));
+  functions::ApplyResult applied =
+      co_await run.engine.apply(run.function, variant, std::move(input), std::move(options));
   if (!applied) {
     on_failure(run, index, position, *row, applied.error());
     co_return;
@@ -212,7 +223,8 @@ io::Task<void> follow(Run& run, std::size_t index) {
   }
   lane.ran = true;
   io::Scope workers(run.engine.core());
-  const int count = std::min(workers_of(run, lane), static_cast<int>(std::min<std::size_t>(run.order.size(), 1 << 20)));
+  const int count = std::min(workers_of(run, lane),
+                             static_cast<int>(std::min<std::size_t>(run.order.size(), 1 << 20)));
   for (int i = 0; i < count; ++i) io::spawn(workers, "ready", worker(&run, index));
   co_await workers.join();
 }

@@ -11,7 +11,10 @@ namespace sighter::ready {
 
 struct Lane {
   Lane(const functions::Variant& body, const stats::VerdictRun::Options& verdict_options)
-      : variant(&body), verdict(verdict_options), scores(static_cast<std::size_t>(verdict_options.cases), std::numeric_limits<float>::quiet_NaN()) {}
+      : variant(&body),
+        verdict(verdict_options),
+        scores(static_cast<std::size_t>(verdict_options.cases),
+               std::numeric_limits<float>::quiet_NaN()) {}
 
   const functions::Variant* variant;
   stats::VerdictRun verdict;
@@ -19,14 +22,14 @@ struct Lane {
   std::vector<double> latencies_ms;
   std::size_t next = 0;
   std::int64_t done = 0, calls = 0, reused = 0, errors = 0, errors_in_a_row = 0;
-  NanoUsd paid;             // by this run
-  NanoUsd judged_cost;      // of all judged calls
+  NanoUsd paid;         // by this run
+  NanoUsd judged_cost;  // of all judged calls
   bool price_known = true;
   std::vector<WrongAnswer> wrong;
   std::string note;
   std::string beaten_by;
   bool ran = false;
-  bool stopped = false;     // no more cases
+  bool stopped = false;  // no more cases
 };
 
 // What the lanes of a run share.

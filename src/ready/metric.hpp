@@ -53,8 +53,9 @@ class Metric {
   Digest digest_;
 };
 
-// `spec` is "exact" or {"kind": "contains", "value": ...}. `where` names its place in errors, `folder`
-// is the function's. exact | contains | regex | number | final_number | json_schema | program.
+// `spec` is "exact" or {"kind": "contains", "value": ...}. `where` names its place in errors,
+// `folder` is the function's. exact | contains | regex | number | final_number | json_schema |
+// program.
 Result<std::unique_ptr<Metric>> make_metric(const Json& spec, const std::string& where,
                                             const std::string& folder, io::Core& core, Log& log);
 // The kinds there are, for messages and docs.

@@ -96,7 +96,8 @@ class Contains final : public AgainstExpected {
  private:
   std::string folded(std::string text) const {
     if (!ignore_case_) return text;
-    std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     return text;
   }
   bool ignore_case_ = false;
@@ -111,8 +112,10 @@ class RegexMetric final : public AgainstExpected {
   Result<Score> judge(const Scored& scored) const override {
     std::optional<text::Regex> regex = fixed_;
     if (!regex) {
-      if (scored.expect == nullptr || !scored.expect->is_string()) return Score{0, "the expectation is no pattern"};
-      Result<text::Regex> compiled = text::Regex::compile(scored.expect->as_string(), {.leading_flags = true});
+      if (scored.expect == nullptr || !scored.expect->is_string())
+        return Score{0, "the expectation is no pattern"};
+      Result<text::Regex> compiled =
+          text::Regex::compile(scored.expect->as_string(), {.leading_flags = true});
       if (!compiled) return std::unexpected(compiled.error());
       regex = std::move(*compiled);
     }
@@ -130,13 +133,15 @@ class NumberMetric final : public AgainstExpected {
  public:
   NumberMetric(const Making& making, bool last)
       : AgainstExpected(last ? "final_number" : "number", making), last_(last) {
-    if (const Json* tolerance = making.spec.find("tolerance")) tolerance_ = tolerance->to_double().value_or(0);
+    if (const Json* tolerance = making.spec.find("tolerance"))
+      tolerance_ = tolerance->to_double().value_or(0);
   }
 
  protected:
   Result<Score> judge(const Scored& scored) const override {
     const Json* wanted_value = wanted(scored);
-    const std::optional<Json> expected = wanted_value == nullptr ? std::nullopt : number_of(*wanted_value);
+    const std::optional<Json> expected =
+        wanted_value == nullptr ? std::nullopt : number_of(*wanted_value);
     const std::optional<Json> given = number_of(scored.output);
     if (!expected) return Score{0, "the expectation holds no number"};
     if (!given) return Score{0, "no number"};
@@ -157,7 +162,8 @@ class NumberMetric final : public AgainstExpected {
       if (begin == text.npos || begin > end) return std::nullopt;
       const std::string whole = text.substr(begin, end - begin + 1);
       std::string plain;
-      std::copy_if(whole.begin(), whole.end(), std::back_inserter(plain), [](char c) { return c != ','; });
+      std::copy_if(whole.begin(), whole.end(), std::back_inserter(plain),
+                   [](char c) { return c != ','; });
       if (plain.find_first_not_of("0123456789.-+eE") != plain.npos) return std::nullopt;
     }
     const std::string number = final_number(text);
@@ -224,12 +230,16 @@ class ProgramMetric final : public Metric {
   static Result<Score> read(const std::string& answer) {
     Result<Json> json = json_parse(answer, "the metric's program");
     if (!json) return std::unexpected(json.error());
-    if (const std::string* error = json->find_string("error")) return fail(Kind::kUpstream, "the metric's program: " + *error);
+    if (const std::string* error = json->find_string("error"))
+      return fail(Kind::kUpstream, "the metric's program: " + *error);
     const Json* value = json->is_object() ? json->find("score") : &*json;
     std::optional<double> score;
     if (value != nullptr && value->is_bool()) score = value->as_bool() ? 1.0 : 0.0;
     if (value != nullptr && value->is_number()) score = value->to_double();
-    if (!score || *score < 0 || *score > 1) return fail(Kind::kUpstream, fmt::format("the metric's program answered {}", answer.substr(0, 200)), "it must answer {\"score\": 0..1, \"reason\": \"...\"}");
+    if (!score || *score < 0 || *score > 1)
+      return fail(Kind::kUpstream,
+                  fmt::format("the metric's program answered {}", answer.substr(0, 200)),
+                  "it must answer {\"score\": 0..1, \"reason\": \"...\"}");
     const std::string* reason = json->find_string("reason");
     return Score{*score, reason != nullptr ? *reason : ""};
   }
@@ -241,8 +251,10 @@ using Made = Result<std::unique_ptr<Metric>>;
 Made make_regex(const Making& making) {
   std::optional<text::Regex> fixed;
   if (const Json* value = making.value()) {
-    if (!value->is_string()) return fail(Kind::kInvalid, making.where + ": the regex metric's value must be a string");
-    Result<text::Regex> compiled = text::Regex::compile(value->as_string(), {.leading_flags = true});
+    if (!value->is_string())
+      return fail(Kind::kInvalid, making.where + ": the regex metric's value must be a string");
+    Result<text::Regex> compiled =
+        text::Regex::compile(value->as_string(), {.leading_flags = true});
     if (!compiled) return std::unexpected(compiled.error().in(making.where));
     fixed = std::move(*compiled);
   }
@@ -252,7 +264,9 @@ Made make_regex(const Making& making) {
 Made make_schema(const Making& making) {
   const Json* schema = making.spec.find("schema");
   if (schema == nullptr) schema = making.value();
-  if (schema == nullptr) return fail(Kind::kInvalid, making.where + ": the json_schema metric needs a schema", "{ kind = \"json_schema\", schema = \"output.schema.json\" }");
+  if (schema == nullptr)
+    return fail(Kind::kInvalid, making.where + ": the json_schema metric needs a schema",
+                "{ kind = \"json_schema\", schema = \"output.schema.json\" }");
   Json document = *schema;
   std::string origin = making.where;
   if (schema->is_string()) {
@@ -276,7 +290,9 @@ Made make_program(const Making& making) {
       if (word.is_string()) spec.command.push_back(word.as_string());
     }
   }
-  if (spec.command.empty()) return fail(Kind::kInvalid, making.where + ": the program metric needs a command", "{ kind = \"program\", command = [\"python3\", \"check.py\"] }");
+  if (spec.command.empty())
+    return fail(Kind::kInvalid, making.where + ": the program metric needs a command",
+                "{ kind = \"program\", command = [\"python3\", \"check.py\"] }");
   spec.folder = making.folder;
   std::vector<std::string> names;
   if (const Json* env = making.spec.find("env"); env != nullptr && env->is_array()) {
@@ -299,10 +315,16 @@ struct MetricKind {
 const std::vector<MetricKind>& kinds() {
   static const std::vector<MetricKind> table{
       {"exact", [](const Making& m) -> Made { return std::make_unique<Exact>(m); }, {"value"}},
-      {"contains", [](const Making& m) -> Made { return std::make_unique<Contains>(m); }, {"value", "ignore_case"}},
+      {"contains",
+       [](const Making& m) -> Made { return std::make_unique<Contains>(m); },
+       {"value", "ignore_case"}},
       {"regex", make_regex, {"value"}},
-      {"number", [](const Making& m) -> Made { return std::make_unique<NumberMetric>(m, false); }, {"value", "tolerance"}},
-      {"final_number", [](const Making& m) -> Made { return std::make_unique<NumberMetric>(m, true); }, {"value", "tolerance"}},
+      {"number",
+       [](const Making& m) -> Made { return std::make_unique<NumberMetric>(m, false); },
+       {"value", "tolerance"}},
+      {"final_number",
+       [](const Making& m) -> Made { return std::make_unique<NumberMetric>(m, true); },
+       {"value", "tolerance"}},
       {"json_schema", make_schema, {"value", "schema"}},
       {"program", make_program, {"command", "env", "network"}},
   };
@@ -316,7 +338,8 @@ Digest digest_of(const Json& spec, const std::string& folder) {
   if (const Json* command = spec.find("command"); command != nullptr && command->is_array()) {
     for (const Json& word : command->as_array()) {
       if (!word.is_string()) continue;
-      const Result<std::string> file = read_file(folder + "/" + word.as_string(), limits::kConfigBytesMax);
+      const Result<std::string> file =
+          read_file(folder + "/" + word.as_string(), limits::kConfigBytesMax);
       if (file) sum.field(*file);
     }
   }
@@ -334,20 +357,27 @@ const std::vector<std::string>& metric_kinds() {
   return names;
 }
 
-Result<std::unique_ptr<Metric>> make_metric(const Json& given, const std::string& where, const std::string& folder, io::Core& core, Log& log) {
+Result<std::unique_ptr<Metric>> make_metric(const Json& given, const std::string& where,
+                                            const std::string& folder, io::Core& core, Log& log) {
   const Json spec = given.is_string() ? Json::object({{"kind", given}}) : given;
   const std::string* name = spec.find_string("kind");
-  if (name == nullptr) return fail(Kind::kInvalid, where + ": the metric has no kind", "metric = \"exact\" or { kind = \"contains\", value = \"...\" }");
+  if (name == nullptr)
+    return fail(Kind::kInvalid, where + ": the metric has no kind",
+                "metric = \"exact\" or { kind = \"contains\", value = \"...\" }");
   for (const MetricKind& kind : kinds()) {
     if (kind.name != *name) continue;
     for (const auto& [key, value] : spec.as_object()) {
-      if (key != "kind" && std::find(kind.parameters.begin(), kind.parameters.end(), key) == kind.parameters.end()) {
-        return fail(Kind::kInvalid, fmt::format("{}: the metric '{}' has no '{}'", where, *name, key), did_you_mean(key, kind.parameters));
+      if (key != "kind" &&
+          std::find(kind.parameters.begin(), kind.parameters.end(), key) == kind.parameters.end()) {
+        return fail(Kind::kInvalid,
+                    fmt::format("{}: the metric '{}' has no '{}'", where, *name, key),
+                    did_you_mean(key, kind.parameters));
       }
     }
     return kind.make(Making{spec, where, folder, core, log, digest_of(spec, folder)});
   }
-  return fail(Kind::kInvalid, fmt::format("{}: there is no metric '{}'", where, *name), did_you_mean(*name, metric_kinds()));
+  return fail(Kind::kInvalid, fmt::format("{}: there is no metric '{}'", where, *name),
+              did_you_mean(*name, metric_kinds()));
 }
 
 }  // namespace sighter::ready

@@ -11,9 +11,12 @@
 namespace sighter::ready {
 namespace {
 
-io::Task<void> follow_lane(Run* run, std::size_t index) { co_await follow(*run, index); }
+io::Task<void> follow_lane(Run* run, std::size_t index) {
+  co_await follow(*run, index);
+}
 
-Result<std::vector<const functions::Variant*>> chosen(const functions::Function& function, const RunOptions& options) {
+Result<std::vector<const functions::Variant*>> chosen(const functions::Function& function,
+                                                      const RunOptions& options) {
   std::vector<const functions::Variant*> variants;
   for (const functions::Variant& variant : function.variants) {
     if (options.variants.empty()) variants.push_back(&variant);
@@ -23,7 +26,8 @@ Result<std::vector<const functions::Variant*>> chosen(const functions::Function&
     if (!variant) return std::unexpected(variant.error());
     variants.push_back(*variant);
   }
-  if (variants.empty()) return fail(Kind::kInvalid, fmt::format("the function '{}' has no variant", function.name));
+  if (variants.empty())
+    return fail(Kind::kInvalid, fmt::format("the function '{}' has no variant", function.name));
   return variants;
 }
 
@@ -40,7 +44,8 @@ VariantReport variant_report(Run& run, Lane& lane) {
   report.reused = lane.reused;
   report.errors = lane.errors;
   report.cost = lane.paid;
-  if (lane.price_known && lane.done > 0) report.usd_per_1k = lane.judged_cost.usd() * 1000 / static_cast<double>(lane.done);
+  if (lane.price_known && lane.done > 0)
+    report.usd_per_1k = lane.judged_cost.usd() * 1000 / static_cast<double>(lane.done);
   report.p50_ms = stats::quantile(lane.latencies_ms, 0.5);
   report.p95_ms = stats::quantile(lane.latencies_ms, 0.95);
   report.beaten_by = lane.beaten_by;
@@ -55,12 +60,15 @@ VariantReport variant_report(Run& run, Lane& lane) {
 void hold_to_limits(VariantReport& report, const RunOptions& options) {
   if (!report.ran) return;
   std::string broken;
-  if (options.max_usd_per_1k && !report.usd_per_1k) broken = "its price is not known, and the bar limits the cost";
+  if (options.max_usd_per_1k && !report.usd_per_1k)
+    broken = "its price is not known, and the bar limits the cost";
   if (options.max_usd_per_1k && report.usd_per_1k && *report.usd_per_1k > *options.max_usd_per_1k) {
-    broken = fmt::format("costs ${:.4g} per 1,000 calls; the bar allows ${:.4g}", *report.usd_per_1k, *options.max_usd_per_1k);
+    broken = fmt::format("costs ${:.4g} per 1,000 calls; the bar allows ${:.4g}",
+                         *report.usd_per_1k, *options.max_usd_per_1k);
   }
   if (options.max_p95_ms && report.p95_ms > *options.max_p95_ms) {
-    broken = fmt::format("p95 is {:.0f} ms; the bar allows {:.0f} ms", report.p95_ms, *options.max_p95_ms);
+    broken = fmt::format("p95 is {:.0f} ms; the bar allows {:.0f} ms", report.p95_ms,
+                         *options.max_p95_ms);
   }
   if (broken.empty()) return;
   report.note = broken;
@@ -69,7 +77,8 @@ void hold_to_limits(VariantReport& report, const RunOptions& options) {
 }
 
 void say_what_is_needed(VariantReport& report, const RunOptions& options) {
-  if (report.verdict != stats::Verdict::kUndecided || !report.ran || !report.beaten_by.empty()) return;
+  if (report.verdict != stats::Verdict::kUndecided || !report.ran || !report.beaten_by.empty())
+    return;
   if (options.claim != stats::Claim::kTraffic || report.cases < report.cases_total) return;
   report.cases_needed = stats::cases_to_decide(report.score, options.at_least, options.confidence);
 }
@@ -138,19 +147,44 @@ RunReport report_of(Run& run, double seconds) {
   report.winner = winner->variant;
   report.verdict = winner->verdict;
   for (const VariantReport& other : report.variants) {
-    if (&other != winner && other.ran) report.pairs.push_back(compare(*winner, other, run.options.confidence));
+    if (&other != winner && other.ran)
+      report.pairs.push_back(compare(*winner, other, run.options.confidence));
   }
   return report;
 }
 
-io::Task<Result<RunReport>> evaluate(functions::Engine& engine, const functions::Function& function, const functions::CaseFile& cases, Metric& metric, store::Store* store, const Clock& clock, RunOptions options, io::CancelToken cancel, std::function<void(const RunProgress&)> progress) {
+io::Task<Result<RunReport>> evaluate(functions::Engine& engine, const functions::Function& function,
+                                     const functions::CaseFile& cases, Metric& metric,
+                                     store::Store* store, const Clock& clock, RunOptions options,
+                                     io::CancelToken cancel,
+                                     std::function<void(const RunProgress&)> progress) {
   Result<std::vector<const functions::Variant*>> variants = chosen(function, options);
   if (!variants) co_return std::unexpected(variants.error());
   if (metric.needs_expectation() && !cases.has_expectations()) {
-    co_return fail(Kind::kInvalid, fmt::format("{} of {} cases in {} have no expectation, and the metric '{}' needs one", cases.without_expectation(), cases.size(), cases.path().string(), metric.name()), "add \"expect\": ... to them");
+    co_return fail(
+        Kind::kInvalid,
+        fmt::format("{} of {} cases in {} have no expectation, and the metric '{}' needs one",
+                    cases.without_expectation(), cases.size(), cases.path().string(),
+                    metric.name()),
+        "add \"expect\": ... to them");
   }
   const SteadyTime begin = clock.steady_now();
-  Run run{engine, function, cases, metric, store, clock, options, cancel, std::move(progress), models::Purse(options.budget), order_of(cases.size(), options.limit, options.seed), {}, {}, {}, {}, 0};
+  Run run{engine,
+          function,
+          cases,
+          metric,
+          store,
+          clock,
+          options,
+          cancel,
+          std::move(progress),
+          models::Purse(options.budget),
+          order_of(cases.size(), options.limit, options.seed),
+          {},
+          {},
+          {},
+          {},
+          0};
   stats::VerdictRun::Options verdict;
   verdict.cases = static_cast<std::int64_t>(run.order.size());
   verdict.bar = options.at_least;
@@ -158,11 +192,14 @@ io::Task<Result<RunReport>> evaluate(functions::Engine& engine, const functions:
   verdict.claim = options.claim;
   verdict.whole_scores = metric.whole_scores();
   verdict.full = options.full;
-  for (const functions::Variant* variant : *variants) run.lanes.push_back(std::make_unique<Lane>(*variant, verdict));
-  if (run.lanes.size() > 1) run.race.emplace(verdict.cases, static_cast<int>(run.lanes.size()), 1 - options.confidence);
+  for (const functions::Variant* variant : *variants)
+    run.lanes.push_back(std::make_unique<Lane>(*variant, verdict));
+  if (run.lanes.size() > 1)
+    run.race.emplace(verdict.cases, static_cast<int>(run.lanes.size()), 1 - options.confidence);
   {
     io::Scope lanes(engine.core());
-    for (std::size_t i = 0; i < run.lanes.size(); ++i) io::spawn(lanes, "ready lane", follow_lane(&run, i));
+    for (std::size_t i = 0; i < run.lanes.size(); ++i)
+      io::spawn(lanes, "ready lane", follow_lane(&run, i));
     co_await lanes.join();
   }
   if (!run.stopped && cancel.cancelled()) run.stopped = cancel.error();
@@ -170,7 +207,8 @@ io::Task<Result<RunReport>> evaluate(functions::Engine& engine, const functions:
   co_return report_of(run, seconds);
 }
 
-std::vector<const WrongAnswer*> telling(const RunReport& report, const VariantReport& variant, std::size_t most) {
+std::vector<const WrongAnswer*> telling(const RunReport& report, const VariantReport& variant,
+                                        std::size_t most) {
   const auto others_right = [&](const WrongAnswer& wrong) {
     bool any = false;
     for (const VariantReport& other : report.variants) {
@@ -191,7 +229,9 @@ std::vector<const WrongAnswer*> telling(const RunReport& report, const VariantRe
   std::vector<std::uint64_t> clusters;
   for (const WrongAnswer* wrong : sorted) {
     if (shown.size() >= most) break;
-    if (wrong->cluster != 0 && std::find(clusters.begin(), clusters.end(), wrong->cluster) != clusters.end()) continue;
+    if (wrong->cluster != 0 &&
+        std::find(clusters.begin(), clusters.end(), wrong->cluster) != clusters.end())
+      continue;
     clusters.push_back(wrong->cluster);
     shown.push_back(wrong);
   }
@@ -201,10 +241,13 @@ std::vector<const WrongAnswer*> telling(const RunReport& report, const VariantRe
 int exit_code(stats::Verdict verdict) {
   switch (verdict) {
     case stats::Verdict::kReady:
-    case stats::Verdict::kPass: return 0;
+    case stats::Verdict::kPass:
+      return 0;
     case stats::Verdict::kNotReady:
-    case stats::Verdict::kFail: return 100;
-    case stats::Verdict::kUndecided: return 101;
+    case stats::Verdict::kFail:
+      return 100;
+    case stats::Verdict::kUndecided:
+      return 101;
   }
   return 1;
 }

@@ -24,14 +24,14 @@ struct RunOptions {
   double confidence = 0.95;
   std::optional<double> max_usd_per_1k;
   std::optional<double> max_p95_ms;
-  bool full = false;                 // no early stop
-  bool fresh = false;                // do not take stored outputs
+  bool full = false;   // no early stop
+  bool fresh = false;  // do not take stored outputs
   std::optional<NanoUsd> budget;
-  std::size_t limit = 0;             // only this many cases, drawn at random; 0: all
-  std::uint64_t seed = 1;            // of the order of the cases
-  int parallel = 0;                  // rows at a time of a variant; 0: by its kind
-  std::vector<std::string> variants; // empty: all
-  std::size_t wrong_max = 200;       // wrong answers kept for the report, a variant
+  std::size_t limit = 0;              // only this many cases, drawn at random; 0: all
+  std::uint64_t seed = 1;             // of the order of the cases
+  int parallel = 0;                   // rows at a time of a variant; 0: by its kind
+  std::vector<std::string> variants;  // empty: all
+  std::size_t wrong_max = 200;        // wrong answers kept for the report, a variant
 };
 
 // A case that a variant got wrong.
@@ -42,7 +42,7 @@ struct WrongAnswer {
   std::uint64_t cluster = 0;
   Json input, expect, output;
   double score = 0;
-  std::string reason;        // of the metric, or the error
+  std::string reason;  // of the metric, or the error
   std::optional<double> confidence;
   Id call;
   bool error = false;
@@ -56,15 +56,15 @@ struct VariantReport {
   stats::Interval bounds;
   std::int64_t cases = 0, cases_total = 0;
   std::int64_t calls = 0, reused = 0, errors = 0;
-  NanoUsd cost;                             // paid by this run
-  std::optional<double> usd_per_1k;         // of the judged calls, reused ones too; nullopt: unknown
+  NanoUsd cost;                      // paid by this run
+  std::optional<double> usd_per_1k;  // of the judged calls, reused ones too; nullopt: unknown
   double p50_ms = 0, p95_ms = 0;
   std::string beaten_by;
-  std::string note;                         // why it was not run to a verdict, or which limit it breaks
-  std::optional<std::int64_t> cases_needed; // UNDECIDED: cases in all, if the truth is as it looks
+  std::string note;  // why it was not run to a verdict, or which limit it breaks
+  std::optional<std::int64_t> cases_needed;  // UNDECIDED: cases in all, if the truth is as it looks
   std::vector<WrongAnswer> wrong;
-  std::vector<float> scores;                // by position; NaN where it was not run
-  bool ran = false;                         // false: it could not start (no key ...)
+  std::vector<float> scores;  // by position; NaN where it was not run
+  bool ran = false;           // false: it could not start (no key ...)
 };
 
 // The winner against another variant, on the cases that both ran.
@@ -80,33 +80,33 @@ struct RunReport {
   std::string function;
   RunOptions options;
   std::string metric;
-  std::vector<VariantReport> variants;  // in the order of the file
-  std::string winner;                   // empty: no variant ran
+  std::vector<VariantReport> variants;                  // in the order of the file
+  std::string winner;                                   // empty: no variant ran
   stats::Verdict verdict = stats::Verdict::kUndecided;  // of the winner
   std::vector<PairReport> pairs;
   std::int64_t calls = 0, reused = 0;
   NanoUsd cost;
   double seconds = 0;
-  std::optional<Error> stopped;         // Ctrl-C, the budget, a full disk
+  std::optional<Error> stopped;  // Ctrl-C, the budget, a full disk
 };
 
 struct RunProgress {
   std::int64_t done = 0;     // cases answered, all variants
   std::int64_t at_most = 0;  // that may still be needed, done ones included
   NanoUsd spent;
-  std::string note;          // "gpt 0.93, rules 0.61"
+  std::string note;  // "gpt 0.93, rules 0.61"
 };
 
-// Runs on the engine's core. Errors: what keeps every variant from running (a broken dataset, no such
-// variant). What stops it half-way is in the report.
+// Runs on the engine's core. Errors: what keeps every variant from running (a broken dataset, no
+// such variant). What stops it half-way is in the report.
 io::Task<Result<RunReport>> evaluate(functions::Engine& engine, const functions::Function& function,
                                      const functions::CaseFile& cases, Metric& metric,
                                      store::Store* store, const Clock& clock, RunOptions options,
                                      io::CancelToken cancel,
                                      std::function<void(const RunProgress&)> progress);
 
-// The most telling of a variant's wrong answers: first those that every other variant got right, then
-// the most confident, at most one a cluster.
+// The most telling of a variant's wrong answers: first those that every other variant got right,
+// then the most confident, at most one a cluster.
 std::vector<const WrongAnswer*> telling(const RunReport& report, const VariantReport& variant,
                                         std::size_t most);
 

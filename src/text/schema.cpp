@@ -31,7 +31,9 @@ Draft Schema::draft() const {
 
 std::vector<Violation> validate_schema(const CompiledSchema& compiled, const SchemaNode& node,
                                        const Json& value, std::size_t most) {
-  if (schema_accepts(compiled, node, value)) return {};
+  SchemaRun quick(compiled, 1);
+  if (quick.accepts(node, value)) return {};
+  if (quick.stopped()) return {quick.limit_violation(node)};
   return SchemaRun(compiled, std::max<std::size_t>(most, 1)).violations(node, value);
 }
 

@@ -27,10 +27,10 @@ struct SchemaOptions {
   bool assert_formats = false;  // a value that is not of its "format" is a violation
   // The URI of the schema itself, against which relative references are resolved, when it has no
   // absolute $id: for a file, "file:///project/input.schema.json".
-  std::string base_uri;
+  std::string base_uri = {};
   // Fetches another document that a $ref or $schema names: an absolute URI without fragment. Called
   // only inside compile(). Without it such a reference is an error that names the URI.
-  std::function<Result<Json>(const std::string& uri)> load;
+  std::function<Result<Json>(const std::string& uri)> load = {};
 };
 
 // One thing that is wrong with a value.

@@ -141,6 +141,7 @@ class Compiler {
       return;
     }
     references(at);
+    if (error_) return;
     if (at.resource->draft == Draft::k7 && at.ref != nullptr) return;  // its siblings do not count
     const Vocabularies& on = at.resource->vocabularies;
     if (on.validation) {

@@ -82,8 +82,8 @@ std::string pointer_token(std::string_view name) {
 }
 
 std::string SchemaDocuments::name(const SchemaPlace& place) const {
-  const bool main = place.resource->place == "#";
-  return fmt::format("{}{}", main ? compiled_.origin + "#" : place.resource->place, place.pointer);
+  if (place.resource->place == "#") return fmt::format("{}#{}", compiled_.origin, place.pointer);
+  return fmt::format("{}: {}{}", compiled_.origin, place.resource->place, place.pointer);
 }
 
 const SchemaPlace& SchemaDocuments::place(const Json* schema) const {

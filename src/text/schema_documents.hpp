@@ -30,7 +30,7 @@ class SchemaDocuments {
   Result<const Json*> resolve(const SchemaResource& from, const std::string& reference);
   // Only for what add_root or resolve returned, or for a subschema in a keyword of it.
   const SchemaPlace& place(const Json* schema) const;
-  // "input.schema.json#/properties/a", for errors.
+  // "input.schema.json#/properties/a" or "input.schema.json: https://...#/properties/a", for errors.
   std::string name(const SchemaPlace& place) const;
 
  private:

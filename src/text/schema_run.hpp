@@ -38,6 +38,8 @@ class SchemaRun {
 
   std::vector<Violation> violations(const SchemaNode& node, const Json& value);
   bool accepts(const SchemaNode& node, const Json& value);
+  bool stopped() const { return stopped_ != nullptr; }  // by a limit
+  Violation limit_violation(const SchemaNode& node) const;
 
  private:
   bool apply(const SchemaNode& node, const Json& value, const ValuePath& path, Seen* seen);

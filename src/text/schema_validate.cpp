@@ -86,13 +86,14 @@ std::vector<Violation> SchemaRun::violations(const SchemaNode& node, const Json&
   out_ = &found;
   const bool right = apply(node, value, {}, nullptr);
   out_ = nullptr;
-  if (stopped_) {
-    return {{"", "limit", node.place(),
-             fmt::format("the check was given up: {}; make the schema or the value smaller",
-                         stopped_)}};
-  }
+  if (stopped_) return {limit_violation(node)};
   if (!right && found.empty()) found.push_back({"", "", node.place(), "the value is not valid"});
   return found;
+}
+
+Violation SchemaRun::limit_violation(const SchemaNode& node) const {
+  return {"", "limit", node.place(),
+          fmt::format("the check was given up: {}; make the schema or the value smaller", stopped_)};
 }
 
 bool SchemaRun::accepts(const SchemaNode& node, const Json& value) {

@@ -103,8 +103,8 @@ Value Renderer::call_builtin(const Builtin& builtin, Call& call, std::string_vie
   if (has_self) call.given |= 1;
   if (!(plain && has_self) && !bind(builtin.signature, call, has_self, kind, builtin.name))
     return {};
-  if (!spend(1)) return {};
-  return builtin.run(*this, call);
+  const std::size_t size = call.self().is_string() ? call.self().text().size() : 0;
+  return spend(1 + size / 128) ? builtin.run(*this, call) : Value();
 }
 
 Value Renderer::call_filter(std::string_view name, Call& call) {

@@ -155,6 +155,7 @@ Value unique(Renderer& r, Call& call) {
                     "give attribute= to compare by");
     }
     if (key.is_string()) {
+      if (!r.spend(key.text().size() / 256)) return {};
       if (!strings.emplace(key.text()).second) continue;
     } else {
       if (!r.spend(others.size() / 8)) return {};

@@ -1,4 +1,5 @@
-// Filters that apply another filter or a test to each item.
+// Filters that apply another filter or a test to each item. As in Jinja, what is false (None, 0)
+// has no items here.
 
 #include "text/template_filters.hpp"
 #include "text/template_render.hpp"
@@ -44,6 +45,7 @@ Value map(Renderer& r, Call& call) {
   }
   std::optional<std::string> filter;
   if (attribute == nullptr && !(filter = inner_name(r, call, 0))) return {};
+  if (!r.truth(call.self())) return r.failed() ? Value() : Renderer::value_of(out);
   Items items = r.items(call.self());
   Value item;
   while (!r.failed() && items.next(item)) {
@@ -65,6 +67,7 @@ Value choose(Renderer& r, Call& call, bool wanted, bool by_attribute) {
   std::optional<std::string> test;
   if (call.positional.size() > skip && !(test = inner_name(r, call, skip))) return {};
   auto out = r.new_list(ListObject::Form::kGenerator);
+  if (!r.truth(call.self())) return r.failed() ? Value() : Renderer::value_of(out);
   Items items = r.items(call.self());
   Value item;
   while (!r.failed() && items.next(item)) {

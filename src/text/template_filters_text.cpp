@@ -3,6 +3,7 @@
 #include <re2/re2.h>
 
 #include <algorithm>
+#include <cstring>
 #include <set>
 
 #include "base/utf8.hpp"
@@ -14,6 +15,23 @@
 #include "text/template_unicode.hpp"
 
 namespace sighter::text::jinja {
+
+std::size_t find_part(std::string_view text, std::string_view part, std::size_t from) {
+  if (from > text.size()) return std::string_view::npos;
+  // memmem of the C library takes linear time (two-way search); find() may take the product.
+  const void* found = memmem(text.data() + from, text.size() - from, part.data(), part.size());
+  return found == nullptr ? std::string_view::npos
+                          : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
+}
+
+std::size_t count_parts(std::string_view text, std::string_view part) {
+  std::size_t n = 0;
+  for (std::size_t at = find_part(text, part); at != std::string_view::npos;
+       at = find_part(text, part, at + part.size())) {
+    ++n;
+  }
+  return n;
+}
 
 std::string replaced(std::string_view text, std::string_view from, std::string_view to,
                      std::int64_t most) {
@@ -30,7 +48,7 @@ std::string replaced(std::string_view text, std::string_view from, std::string_v
     }
   }
   while (left-- > 0) {
-    const std::size_t found = text.find(from, at);
+    const std::size_t found = find_part(text, from, at);
     if (found == std::string_view::npos) break;
     out += text.substr(at, found - at);
     out += to;
@@ -162,11 +180,7 @@ Value replace(Renderer& r, Call& call) {
                                 ? text.text().size()
                                 : (text.text().size() + 1) * (to.text().size() + 1);
   if (grown > r.input().limits.bytes_max) {
-    std::size_t places = 0;
-    for (std::size_t at = 0; !from.text().empty(); at += from.text().size(), ++places) {
-      at = text.text().find(from.text(), at);
-      if (at == std::string_view::npos) break;
-    }
+    std::size_t places = from.text().empty() ? 0 : count_parts(text.text(), from.text());
     if (from.text().empty()) places = length(text.text()) + 1;
     if (!r.may_make(text.text().size() + places * to.text().size())) return {};
   }
@@ -205,6 +219,7 @@ Value indent(Renderer& r, Call& call) {
   if (text->is_markup() && call.has(1) && call[1].is_string() && !call[1].is_markup()) {
     by = call[1].text();  // Markup(width): taken as it is
   }
+  if (!r.spend(count_breaks(text->text()))) return {};
   const std::string with_end = std::string(text->text()) + "\n";
   const auto lines = split_lines(with_end);
   if (!r.may_make(text->text().size() + lines.size() * (by.size() + 1))) return {};
@@ -258,7 +273,7 @@ Value wordwrap(Renderer& r, Call& call) {
   const bool on_hyphens = r.flag_argument(call, 4, true);
   std::string wrap = "\n";
   if (call.has(3) && !call[3].is_none()) wrap = r.str(call[3]);
-  if (!text || r.failed() || !r.spend(text->text().size() / 64)) return {};
+  if (!text || r.failed() || !r.spend(text->text().size())) return {};
   if (width <= 0) return r.fail("the width to wrap to is at least 1");
   std::string out;
   bool first = true;

@@ -1,7 +1,6 @@
 // Mutated templates: whatever comes, parsing and rendering end, within limits, with a result or an
 // error that names its place. Deterministic; the sanitizers watch.
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -74,6 +73,17 @@ std::string mutated(const std::vector<std::string>& seeds, const std::vector<std
   return text;
 }
 
+// ":12:7: " somewhere; by hand, since the text may hold NUL.
+bool names_a_place(const std::string& what) {
+  for (std::size_t at = what.find(':'); at != std::string::npos; at = what.find(':', at + 1)) {
+    const std::size_t line = what.find_first_not_of("0123456789", at + 1);
+    if (line == std::string::npos || line == at + 1 || what[line] != ':') continue;
+    const std::size_t column = what.find_first_not_of("0123456789", line + 1);
+    if (column != std::string::npos && column != line + 1 && what[column] == ':') return true;
+  }
+  return false;
+}
+
 TEST(TemplateFuzz, MutatedTemplatesEndWithAResultOrAnError) {
   const auto started = std::chrono::steady_clock::now();
   const auto all = seeds();
@@ -103,7 +113,7 @@ TEST(TemplateFuzz, MutatedTemplatesEndWithAResultOrAnError) {
       ++rendered;
       ASSERT_LE(result->size(), limits_of.bytes_max) << source;
     } else {
-      ASSERT_THAT(result.error().what, testing::ContainsRegex(":[0-9]+:[0-9]+: ")) << source;
+      ASSERT_TRUE(names_a_place(result.error().what)) << result.error().what << "\n" << source;
     }
   }
   EXPECT_GT(rendered, 100u);

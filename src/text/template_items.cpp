@@ -123,6 +123,7 @@ std::optional<std::size_t> Renderer::length(const Value& value) {
     return std::nullopt;
   }
   if (value.is_undefined()) return 0;
+  if (value.is_string() && !spend(value.text().size() / 1024)) return std::nullopt;
   return items(value).left();
 }
 
@@ -166,6 +167,7 @@ const Json* Renderer::member(const JsonObject& object, std::string_view name) {
 
 Value Renderer::mapping_get(const Value& mapping, const Value& key, bool& found) {
   found = false;
+  if (key.is_string() && !spend(key.text().size() / 256)) return {};
   if (!is_hashable(key)) {
     fail(std::string(type_phrase(key)) + " cannot be the key of a mapping");
     return {};
@@ -207,6 +209,13 @@ std::optional<std::size_t> index_in(const Value& key, std::size_t size) {
   return static_cast<std::size_t>(i);
 }
 
+// Lists and tuples; not what filters yield or the views of a mapping.
+bool is_indexed(const Value& sequence) {
+  if (sequence.type() == Type::kJsonArray) return true;
+  const auto& list = sequence.as<ListObject>();
+  return list.form == ListObject::Form::kList || list.is_tuple();
+}
+
 std::string key_text(const Value& key) {
   if (key.is_string()) return std::string(key.text());
   if (key.is_int()) return std::to_string(key.as_int());
@@ -215,27 +224,40 @@ std::string key_text(const Value& key) {
 
 }  // namespace
 
+// The code point at an index, from the nearer end; undefined where there is none.
+Value Renderer::character_at(const Value& string, const Value& index) {
+  if (!index.is_int() && !index.is_bool()) return {};
+  const std::string_view text = string.text();
+  const std::int64_t i = index.as_int();
+  const auto size = static_cast<std::int64_t>(text.size());
+  if (i >= size || i < -size || !spend(static_cast<std::size_t>(i < 0 ? -i : i) / 1024)) return {};
+  std::size_t from = 0;
+  if (i >= 0) {
+    from = byte_offset(text, static_cast<std::size_t>(i));
+    if (from == text.size()) return {};
+  } else {
+    from = text.size();
+    for (std::int64_t n = i; n < 0; ++n) {
+      if (from == 0) return {};
+      do {
+        --from;
+      } while (from > 0 && (text[from] & 0xC0) == 0x80);
+    }
+  }
+  return string.part(from, byte_offset(text.substr(from), 1));
+}
+
 Value Renderer::item(const Value& object, const Value& key, const Expr* expr) {
   if (object.is_mapping()) {
     bool found = false;
     Value value = mapping_get(object, key, found);
     if (found || failed()) return value;
   } else if (object.is_string()) {
-    if (const auto i = index_in(key, key.is_int() && key.as_int() >= 0
-                                         ? object.text().size()
-                                         : sighter::text::jinja::length(object.text()))) {
-      if (!spend(1 + *i / 1024)) return {};
-      const std::size_t from = byte_offset(object.text(), *i);
-      const std::size_t size = byte_offset(object.text().substr(from), 1);
-      if (size != 0) return object.part(from, size);
-    }
+    Value character = character_at(object, key);
+    if (failed() || !character.is_undefined()) return character;
   } else if (is_sequence(object)) {
-    const bool generated = object.type() == Type::kObject &&
-                           object.as<ListObject>().form != ListObject::Form::kList &&
-                           !object.as<ListObject>().is_tuple();
-    if (!generated) {
-      if (const auto i = index_in(key, sequence_size(object))) return sequence_at(object, *i);
-    }
+    const auto i = is_indexed(object) ? index_in(key, sequence_size(object)) : std::nullopt;
+    if (i) return sequence_at(object, *i);
   } else if (object.is_object(Object::Kind::kRange)) {
     const auto& range = object.as<RangeObject>();
     if (const auto i = index_in(key, static_cast<std::size_t>(range.size))) {
@@ -389,12 +411,14 @@ Value Renderer::slice(const Value& object, const Value& start, const Value& stop
   std::size_t size = 0;
   if (object.is_string()) {
     size = sighter::text::jinja::length(object.text());
-  } else if (is_sequence(object)) {
-    size = sequence_size(object);
   } else if (object.is_object(Object::Kind::kRange)) {
     size = static_cast<std::size_t>(object.as<RangeObject>().size);
-  } else {
+  } else if (!is_sequence(object)) {
     return fail(std::string(type_phrase(object)) + " cannot be sliced");
+  } else if (!is_indexed(object)) {
+    return fail("what the filter yields cannot be sliced", "add |list in front");
+  } else {
+    size = sequence_size(object);
   }
   const auto range = adjusted(*this, start, stop, step, static_cast<std::int64_t>(size));
   if (!range || !spend(1 + size / 64)) return {};

@@ -109,6 +109,11 @@ std::vector<std::string_view> split_lines(std::string_view text, bool keep_ends)
   return lines;
 }
 
+std::size_t count_breaks(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }));
+}
+
 std::vector<std::string> wrap_words(std::string_view line, std::size_t width, bool break_long_words,
                                     bool break_on_hyphens) {
   Text text;

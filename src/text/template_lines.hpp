@@ -10,6 +10,9 @@ namespace sighter::text::jinja {
 // str.splitlines(): at every line boundary that Python knows; with their ends where `keep_ends`.
 std::vector<std::string_view> split_lines(std::string_view text, bool keep_ends = false);
 
+// At least about how many lines there are: what to allow for before splitting.
+std::size_t count_breaks(std::string_view text);
+
 // textwrap.wrap() without expanding tabs or replacing white space; width > 0.
 std::vector<std::string> wrap_words(std::string_view line, std::size_t width, bool break_long_words,
                                     bool break_on_hyphens);

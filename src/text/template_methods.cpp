@@ -93,11 +93,8 @@ Value replace(Renderer& r, Call& call) {
   const std::int64_t most = r.integer_argument(call, 3, -1);
   if (!from || !to || r.failed()) return {};
   const std::string_view text = call.self().text();
-  std::size_t places = from->text().empty() ? length(text) + 1 : 0;
-  for (std::size_t at = 0; !from->text().empty(); at += from->text().size(), ++places) {
-    at = text.find(from->text(), at);
-    if (at == std::string_view::npos) break;
-  }
+  const std::size_t places =
+      from->text().empty() ? length(text) + 1 : count_parts(text, from->text());
   if (!r.may_make(text.size() + places * to->text().size())) return {};
   return r.text(replaced(text, from->text(), to->text(), most));
 }
@@ -169,6 +166,11 @@ class Splitter {
   std::vector<Part> parts_;
 };
 
+std::size_t count_blanks(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return c == ' ' || (c > 0 && c < 32); }));
+}
+
 Value split_text(Renderer& r, Call& call, bool from_right) {
   const std::string_view text = call.self().text();
   const std::int64_t most = r.integer_argument(call, 2, -1);
@@ -178,7 +180,8 @@ Value split_text(Renderer& r, Call& call, bool from_right) {
     separator = call[1].text();
     if (separator.empty()) return r.fail("the separator to split at must not be empty");
   }
-  if (r.failed() || !r.spend(text.size() / 64)) return {};
+  if (r.failed() || !r.spend(text.size() / 64 + text.size() * separator.size() / 4096)) return {};
+  if (!r.spend(separator.empty() ? count_blanks(text) : count_parts(text, separator))) return {};
   Splitter splitter(text, separator, most);
   auto out = r.new_list();
   for (const auto& part : from_right ? splitter.from_right() : splitter.from_left()) {
@@ -196,10 +199,11 @@ Value rsplit(Renderer& r, Call& call) {
 Value splitlines(Renderer& r, Call& call) {
   auto out = r.new_list();
   const std::string_view text = call.self().text();
+  if (!r.spend(count_breaks(text))) return {};
   for (const std::string_view line : split_lines(text, r.flag_argument(call, 1))) {
     out->append(call.self().part(static_cast<std::size_t>(line.data() - text.data()), line.size()));
   }
-  return r.spend(out->items.size()) ? Renderer::value_of(out) : Value();
+  return Renderer::value_of(out);
 }
 
 Value begins_or_ends(Renderer& r, Call& call, bool begins) {
@@ -244,7 +248,8 @@ Value find_text(Renderer& r, Call& call, bool last) {
   const auto part = text_argument(r, call, 1);
   const std::string_view text = call.self().text();
   if (!part || !r.spend(text.size() / 256)) return {};
-  const std::size_t at = last ? text.rfind(part->text()) : text.find(part->text());
+  if (last && !r.spend(text.size() * part->text().size() / 4096)) return {};
+  const std::size_t at = last ? text.rfind(part->text()) : find_part(text, part->text());
   if (at == std::string_view::npos) return Value::integer(-1);
   return Value::integer(static_cast<std::int64_t>(length(text.substr(0, at))));
 }
@@ -260,12 +265,7 @@ Value count_text(Renderer& r, Call& call) {
   const std::string_view text = call.self().text();
   if (!part || !r.spend(text.size() / 256)) return {};
   if (part->text().empty()) return Value::integer(static_cast<std::int64_t>(length(text)) + 1);
-  std::int64_t n = 0;
-  for (std::size_t at = text.find(part->text()); at != std::string_view::npos;
-       at = text.find(part->text(), at + part->text().size())) {
-    ++n;
-  }
-  return Value::integer(n);
+  return Value::integer(static_cast<std::int64_t>(count_parts(text, part->text())));
 }
 
 Value join(Renderer& r, Call& call) {

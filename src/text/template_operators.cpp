@@ -6,6 +6,7 @@
 #include "text/template_format.hpp"
 #include "text/template_number.hpp"
 #include "text/template_render.hpp"
+#include "text/template_text.hpp"
 
 namespace sighter::text::jinja {
 
@@ -103,7 +104,10 @@ bool Renderer::equal(const Value& a, const Value& b, int depth) {
     const Order order = compare_numbers(a, b);
     return order.ordered && order.sign == 0;
   }
-  if (a.is_string() && b.is_string()) return a.text() == b.text();
+  if (a.is_string() && b.is_string()) {
+    return a.text().size() == b.text().size() && spend(a.text().size() / 1024) &&
+           a.text() == b.text();
+  }
   if ((is_list(a) && is_list(b)) || (is_tuple(a) && is_tuple(b))) {
     const std::size_t size = sequence_size(a);
     if (size != sequence_size(b) || !spend(1 + size / 8)) return false;
@@ -145,7 +149,9 @@ bool Renderer::less(const Value& a, const Value& b, int depth) {
     const Order order = compare_numbers(a, b);
     return order.ordered && order.sign < 0;
   }
-  if (a.is_string() && b.is_string()) return a.text() < b.text();  // as code points, in UTF-8
+  if (a.is_string() && b.is_string()) {  // in UTF-8, bytes have the order of code points
+    return spend(std::min(a.text().size(), b.text().size()) / 1024) && a.text() < b.text();
+  }
   if ((is_list(a) && is_list(b)) || (is_tuple(a) && is_tuple(b))) {
     const std::size_t size = std::min(sequence_size(a), sequence_size(b));
     if (!spend(1 + size / 8)) return false;
@@ -201,7 +207,7 @@ bool Renderer::contains(const Value& container, const Value& item) {
       return false;
     }
     return spend(1 + container.text().size() / 1024) &&
-           container.text().find(item.text()) != std::string_view::npos;
+           find_part(container.text(), item.text()) != std::string_view::npos;
   }
   if (container.is_mapping()) {
     if (!check_defined(item)) return false;

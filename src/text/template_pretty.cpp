@@ -64,6 +64,7 @@ class Pretty {
     }
     if (!is_list(value)) {
       r_.repr(out, value);
+      r_.spend(out.size() / 128);
       return out;
     }
     const bool tuple = value.type() == Type::kObject && value.as<ListObject>().is_tuple();

@@ -18,12 +18,22 @@ void append_hex(std::string& out, char letter, char32_t c, int digits) {
   for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4) out += kDigits[c >> shift & 15];
 }
 
+// ASCII that stands for itself between any quotes.
+bool is_plain(char c) {
+  return c >= ' ' && c < 0x7F && c != '\'' && c != '"' && c != '\\';
+}
+
 void repr_string(std::string& out, std::string_view text) {
   const bool has_single = text.find('\'') != std::string_view::npos;
   const char quote = has_single && text.find('"') == std::string_view::npos ? '"' : '\'';
+  const bool plain = is_printable_beyond_ascii(text);
   out += quote;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t start = at;
+    while (at < text.size() && is_plain(text[at])) ++at;
+    out += text.substr(start, at - start);
+    if (at == text.size()) break;
+    const std::size_t odd = at;
     const char32_t c = next_code_point(text, at);
     if (c == static_cast<unsigned char>(quote) || c == '\\') {
       out += '\\';
@@ -34,8 +44,8 @@ void repr_string(std::string& out, std::string_view text) {
       out += "\\r";
     } else if (c == '\t') {
       out += "\\t";
-    } else if (is_printable(c)) {
-      out += text.substr(start, at - start);
+    } else if ((plain && c >= 0x80) || is_printable(c)) {
+      out += text.substr(odd, at - odd);
     } else if (c < 0x100) {
       append_hex(out, 'x', c, 2);
     } else if (c < 0x10000) {

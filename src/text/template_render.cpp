@@ -88,7 +88,7 @@ bool Renderer::may_make(std::size_t bytes) {
 }
 
 Value Renderer::text(std::string content, bool markup) {
-  if (!may_make(content.size()) || !spend(content.size() / 1024)) return {};
+  if (!may_make(content.size()) || !spend(content.size() / 128)) return {};
   auto* object = new TextObject(heap_, std::move(content));
   return Value::string(object->text, object, markup);
 }

@@ -242,6 +242,7 @@ class Renderer {
   Value object_method(const Value& self, std::string_view name, Call& call, bool& found);
   Value loop_attribute(LoopObject& loop, std::string_view name, bool& found);
   Value macro_attribute(const Macro& macro, std::string_view name, bool& found);
+  Value character_at(const Value& string, const Value& index);
   Value slice_string(const Value& object, const RangeObject& picked);
   const Json* argument(std::string_view name) const;
   const Json* member(const JsonObject& object, std::string_view name);

@@ -123,6 +123,20 @@ TEST(Template, ValuesThatAreKeptAreLimited) {
               HasSubstr("holds more than 40000 bytes"));
 }
 
+TEST(Template, StringsAndListsThatDoubleAreLimited) {
+  RenderOptions options;
+  options.bytes_max = 100'000;
+  options.steps_max = 100'000;
+  EXPECT_THAT(render_error("{% set ns = namespace(x='x') %}{% for i in range(100) %}"
+                           "{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
+                           options),
+              HasSubstr("larger than 100000 bytes"));
+  EXPECT_THAT(render_error("{% set ns = namespace(x=[1]) %}{% for i in range(100) %}"
+                           "{% set ns.x = ns.x + ns.x %}{% endfor %}",
+                           options),
+              HasSubstr("t.md:1:"));
+}
+
 TEST(Template, MacrosThatMultiplyAreLimited) {
   RenderOptions options;
   options.steps_max = 10'000;

@@ -9,6 +9,10 @@
 
 namespace sighter::text::jinja {
 
+// std::string_view::find() that stays linear for any text and part.
+std::size_t find_part(std::string_view text, std::string_view part, std::size_t from = 0);
+// How often `part` (not empty) occurs, without overlaps.
+std::size_t count_parts(std::string_view text, std::string_view part);
 // str.replace(); most < 0: all.
 std::string replaced(std::string_view text, std::string_view from, std::string_view to,
                      std::int64_t most);

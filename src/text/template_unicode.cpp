@@ -74,25 +74,30 @@ void append_title(std::string& out, char32_t c) {
   std::size_t first = start;
   next_code_point(out, first);
   if (first == out.size()) return;
+  if (c == 0x149) return;  // the one whose second letter is a capital, too
   // Several letters: only the first of them stays in upper case.
   const std::string rest = to_lower(std::string_view(out).substr(first));
   out.resize(first);
   out += rest;
 }
 
+bool is_title(char32_t c) {
+  static const RE2 kTitle(R"(\p{Lt})");
+  return c >= 0x1C5 && matches(kTitle, c);
+}
+
 bool is_upper(char32_t c) {
   if (c < 0x80) return c >= 'A' && c <= 'Z';
   char32_t mapped = c;
-  return look_up(lower_ranges(), c, mapped);
+  static const RE2 kUpper(R"(\p{Lu})");  // those without a lower case, too
+  return look_up(lower_ranges(), c, mapped) ? !is_title(c) : matches(kUpper, c);
 }
 
 bool is_lower(char32_t c) {
   if (c < 0x80) return c >= 'a' && c <= 'z';
   char32_t mapped = c;
-  if (look_up(upper_ranges(), c, mapped)) return true;
-  const auto specials = upper_specials();
-  return std::any_of(specials.begin(), specials.end(),
-                     [c](const CaseSpecial& s) { return s.from == c; });
+  static const RE2 kLower(R"(\p{Ll})");
+  return look_up(upper_ranges(), c, mapped) ? !is_title(c) : matches(kLower, c);
 }
 
 bool is_cased(char32_t c) {
@@ -156,6 +161,11 @@ bool is_printable(char32_t c) {
   return !matches(kOdd, c);
 }
 
+bool is_printable_beyond_ascii(std::string_view text) {
+  static const RE2 kOdd(R"([^\x00-\x7F\pL\pM\pN\pP\pS])");
+  return is_ascii(text) || !RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), kOdd);
+}
+
 std::string to_upper(std::string_view text) {
   std::string out;
   out.reserve(text.size());
@@ -212,6 +222,10 @@ bool is_all_lower(std::string_view text) {
 std::string_view strip_left(std::string_view text) {
   std::size_t at = 0;
   while (at < text.size()) {
+    if (text[at] == ' ') {
+      ++at;
+      continue;
+    }
     std::size_t next = at;
     if (!is_space(next_code_point(text, next))) break;
     at = next;

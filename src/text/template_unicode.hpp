@@ -13,6 +13,8 @@ bool is_word(char32_t c);
 bool is_letter(char32_t c);
 // False for what repr() escapes: control, format, unassigned, separators other than the blank.
 bool is_printable(char32_t c);
+// Whether all that is beyond ASCII in a text is printable: one look for the usual case.
+bool is_printable_beyond_ascii(std::string_view text);
 // True where nothing but blanks to ~ occurs.
 bool is_ascii(std::string_view text);
 
