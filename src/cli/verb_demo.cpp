@@ -71,6 +71,8 @@ Result<std::vector<ready::Curve>> curves_of(Demo& demo) {
   for (const functions::Variant* variant : demo.runnable) {
     ready::CurveOptions options;
     options.seed = demo.seed;
+    options.repeats = 3;
+    options.tests_max = 150;
     const bool local = runs_local_model(demo.session, demo.function, *variant);
     if (local) {
       options.repeats = 1;
