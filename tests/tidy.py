@@ -49,10 +49,13 @@ HEAVY = [
 
 
 def tracked():
-    """Every file of the project: what git knows, and what it would take."""
-    names = subprocess.run(["git", "-C", str(TOP), "ls-files", "-co", "--exclude-standard", "-z"],
-                           capture_output=True, check=True).stdout.decode().split("\0")
-    return sorted(TOP / name for name in names if name and (TOP / name).is_file())
+    """Every file of the project: what git knows and what it would take; without git, all but what is built."""
+    git = subprocess.run(["git", "-C", str(TOP), "ls-files", "-co", "--exclude-standard", "-z"], capture_output=True)
+    if git.returncode == 0:
+        names = [name for name in git.stdout.decode().split("\0") if name]
+        return sorted(TOP / name for name in names if (TOP / name).is_file())
+    return sorted(path for path in TOP.rglob("*") if path.is_file()
+                  and not {"build", ".git", ".sighter", "__pycache__"} & set(path.relative_to(TOP).parts))
 
 
 def relative(path):
