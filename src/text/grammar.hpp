@@ -20,8 +20,9 @@
 namespace sighter::text {
 
 struct Grammar {
-  std::string gbnf;                    // the start rule is "root"
-  std::vector<std::string> unchecked;  // "#/properties/a/multipleOf": where, as in Violation::schema
+  std::string gbnf;  // the start rule is "root"
+  std::vector<std::string>
+      unchecked;  // "#/properties/a/multipleOf": where, as in Violation::schema
 };
 
 // kUnsupported when no value can be valid or when the grammar would have more than
