@@ -200,9 +200,10 @@ Result<int> run_log(const Arguments& arguments, Terminal& terminal) {
   if (!project) return std::unexpected(project.error());
   const std::filesystem::path file = store_file_of(*project);
   std::error_code code;
-  if (!std::filesystem::exists(file, code))
-    return fail(Kind::kNotFound, fmt::format("there is no store at {} yet", file.string()),
-                "it is made by the first call: sighter fire ...");
+  if (!std::filesystem::exists(file, code) && !arguments.positional("ID")) {
+    terminal.remark("no calls yet: sighter fire makes the first\n");
+    return 0;
+  }
   store::Options options;
   options.read_only = true;
   Result<std::unique_ptr<store::Store>> store = store::Store::open(file, clock, options);
