@@ -80,6 +80,12 @@ TEST(Toml, NamesThePlaceOfASyntaxError) {
   EXPECT_TRUE(document.error().what.starts_with("s.toml:2:5: ")) << document.error().what;
 }
 
+TEST(Toml, LettersBeyondAsciiOutsideOfStringsAreMistakesOrComments) {
+  EXPECT_FALSE(toml_parse("\xC3\xA9 = 1\n", "s.toml"));
+  EXPECT_FALSE(toml_parse("a\xC3\xA9 = 1\n", "s.toml"));
+  EXPECT_EQ(parsed("a = 'x' # \xC3\xA9\n")->root().string("a"), "x");
+}
+
 TEST(TomlFuzz, DamagedTextIsAnErrorOrADocument) {
   const std::string seed = "[a.b]\nc = \"x\" # y\nd = [1, 2.5, {e = true}]\n[[f]]\ng = '''h'''\n";
   Random random(11);
