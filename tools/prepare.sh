@@ -57,7 +57,7 @@ unpack_boost() {
   work=$boost_root.part.$$
   mkdir -p "$work/packages"
   for package in "libboost$boost_least-dev" libboost-{json,container,system}"$boost_least"{-dev,.0}; do
-    (cd "$work/packages" && apt-get download -qq "$package") || { rm -rf "$work"; give_up "$package"; }
+    (cd "$work/packages" && apt-get download -qq "$package" 2>errors) || { rm -rf "$work"; give_up "$package"; }
   done
   for package in "$work"/packages/*.deb; do dpkg-deb -x "$package" "$work"; done
   rm -rf "$work/packages" "$boost_root"

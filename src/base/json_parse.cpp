@@ -33,7 +33,7 @@ struct Builder {
   std::vector<Frame> stack;
   std::string part;
   Json root;
-  std::string duplicate;
+  std::optional<std::string> duplicate;
 
   bool add(Json value) {
     if (stack.empty()) {
@@ -150,9 +150,9 @@ Result<Json> json_parse(std::string_view text, std::string_view origin, std::int
   if (!ec) return std::move(builder.root);
   TextPosition position = position_at(text, used);
   position.line += first_line - 1;
-  const std::string words = builder.duplicate.empty()
+  const std::string words = !builder.duplicate
                                 ? words_for(ec, text.substr(used))
-                                : fmt::format("the member \"{}\" occurs twice", builder.duplicate);
+                                : fmt::format("the member \"{}\" occurs twice", *builder.duplicate);
   return fail(Kind::kInvalid, fmt::format("{}: {}", at(origin, position), words));
 }
 

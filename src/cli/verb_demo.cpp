@@ -16,7 +16,8 @@ namespace sighter::cli {
 namespace {
 
 // A row of the local model takes about a second: it gets fewer of them.
-constexpr std::size_t kLocalTests = 12;
+constexpr std::size_t kLocalTests = 8;   // a column of the curve
+constexpr std::size_t kLocalCases = 12;  // of the verdict
 
 bool runs_local_model(Session& session, const functions::Function& function,
                       const functions::Variant& variant) {
@@ -134,6 +135,7 @@ Result<ready::RunReport> verdict_of(Demo& demo) {
   options.max_p95_ms = demo.function.bar->max_p95_ms;
   options.budget = demo.function.budget;
   options.seed = demo.seed;
+  options.local_cases_max = kLocalCases;
   for (const functions::Variant* variant : demo.runnable) options.variants.push_back(variant->name);
   Progress progress(demo.terminal, demo.session.clock(), "verdict");
   const auto tell = [&](const ready::RunProgress& state) {

@@ -7,6 +7,7 @@
 
 #include "base/random.hpp"
 #include "io/scope.hpp"
+#include "ready/lane.hpp"
 #include "stats/interval.hpp"
 
 namespace sighter::ready {
@@ -88,8 +89,8 @@ Result<Draw> draw_of(const functions::CaseFile& cases, std::size_t size, std::ui
   random.shuffle(order);
   Draw draw;
   if (size >= cases.size()) {
-    draw.tests.assign(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(
-                                                         std::min(tests_max, order.size())));
+    // The cases that an evaluation with this seed takes first, so that each serves both.
+    draw.tests = order_of(cases.size(), tests_max, seed);
     return draw;
   }
   auto labels = std::make_shared<std::vector<std::uint64_t>>();
@@ -189,8 +190,10 @@ io::Task<Result<Curve>> by_labels(functions::Engine& engine, const functions::Fu
     std::vector<double> scores;
     std::unordered_set<std::uint32_t> tested;
     for (int repeat = 0; repeat < repeats; ++repeat) {
-      Result<Draw> draw = draw_of(
-          cases, size, options.seed * 1000 + static_cast<std::uint64_t>(repeat), options.tests_max);
+      const std::uint64_t seed = size >= cases.size()
+                                     ? options.seed
+                                     : options.seed * 1000 + static_cast<std::uint64_t>(repeat);
+      Result<Draw> draw = draw_of(cases, size, seed, options.tests_max);
       if (!draw) co_return std::unexpected(draw.error());
       Work work{engine, function, variant, cases, metric, cancel, &*draw, 0, 0, 0, {}, {}};
       work.tick = [&] {

@@ -13,7 +13,8 @@ namespace {
 constexpr std::int64_t kFailuresInARowMax = 8;
 
 bool wants_more(const Run& run, const Lane& lane) {
-  return !lane.stopped && !run.stopped && lane.next < run.order.size() && !run.cancel.cancelled();
+  return !lane.stopped && !run.stopped && lane.next < std::min(lane.cases_max, run.order.size()) &&
+         !run.cancel.cancelled();
 }
 
 void tell_progress(const Run& run) {
@@ -222,11 +223,19 @@ io::Task<void> follow(Run& run, std::size_t index) {
     co_return;
   }
   lane.ran = true;
+  const auto* prompt = std::get_if<functions::PromptBody>(&lane.variant->body);
+  if (run.options.local_cases_max > 0 && prompt != nullptr &&
+      run.engine.router().is_local(prompt->model)) {
+    lane.cases_max = run.options.local_cases_max;
+  }
   io::Scope workers(run.engine.core());
   const int count = std::min(workers_of(run, lane),
                              static_cast<int>(std::min<std::size_t>(run.order.size(), 1 << 20)));
   for (int i = 0; i < count; ++i) io::spawn(workers, "ready", worker(&run, index));
   co_await workers.join();
+  const bool cut =
+      !lane.stopped && !run.stopped && lane.next >= lane.cases_max && lane.next < run.order.size();
+  if (cut) lane.note = fmt::format("asked about {} cases only", lane.done);
 }
 
 }  // namespace sighter::ready

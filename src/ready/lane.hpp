@@ -29,7 +29,8 @@ struct Lane {
   std::string note;
   std::string beaten_by;
   bool ran = false;
-  bool stopped = false;  // no more cases
+  std::size_t cases_max = SIZE_MAX;  // of this lane alone
+  bool stopped = false;              // no more cases
 };
 
 // What the lanes of a run share.

@@ -71,7 +71,7 @@ void hold_to_limits(VariantReport& report, const RunOptions& options) {
                          *options.max_p95_ms);
   }
   if (broken.empty()) return;
-  report.note = broken;
+  report.note += (report.note.empty() ? "" : "; ") + broken;
   if (report.verdict == stats::Verdict::kReady) report.verdict = stats::Verdict::kNotReady;
   if (report.verdict == stats::Verdict::kPass) report.verdict = stats::Verdict::kFail;
 }
@@ -83,14 +83,17 @@ void say_what_is_needed(VariantReport& report, const RunOptions& options) {
   report.cases_needed = stats::cases_to_decide(report.score, options.at_least, options.confidence);
 }
 
-int rank(stats::Verdict verdict) {
+// A variant that was cut short has shown nothing yet: its few cases do not outrank a certain
+// verdict.
+int rank(const VariantReport& report) {
+  const stats::Verdict verdict = report.verdict;
   if (verdict == stats::Verdict::kReady || verdict == stats::Verdict::kPass) return 2;
-  return verdict == stats::Verdict::kUndecided ? 1 : 0;
+  return verdict == stats::Verdict::kUndecided && report.cases == report.cases_total ? 1 : 0;
 }
 
 bool better(const VariantReport& a, const VariantReport& b) {
   if (a.beaten_by.empty() != b.beaten_by.empty()) return a.beaten_by.empty();
-  if (rank(a.verdict) != rank(b.verdict)) return rank(a.verdict) > rank(b.verdict);
+  if (rank(a) != rank(b)) return rank(a) > rank(b);
   if (a.score != b.score) return a.score > b.score;
   return a.usd_per_1k.value_or(1e9) < b.usd_per_1k.value_or(1e9);
 }

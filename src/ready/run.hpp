@@ -28,6 +28,7 @@ struct RunOptions {
   bool fresh = false;  // do not take stored outputs
   std::optional<NanoUsd> budget;
   std::size_t limit = 0;              // only this many cases, drawn at random; 0: all
+  std::size_t local_cases_max = 0;    // the same for variants that run a local model; 0: no bound
   std::uint64_t seed = 1;             // of the order of the cases
   int parallel = 0;                   // rows at a time of a variant; 0: by its kind
   std::vector<std::string> variants;  // empty: all
