@@ -181,10 +181,26 @@ io::Task<void> one_case(Run& run, std::size_t index, std::size_t position) {
   on_success(run, index, position, *row, *applied, *score);
 }
 
+io::Task<void> worker(Run* run, std::size_t index);
+
+// A run that may stop early starts with few cases at a time and widens as it gets longer: what is
+// under way when the verdict becomes certain was paid for nothing. At most a quarter of what is
+// done, or 4.
+void widen(Run& run, std::size_t index) {
+  Lane& lane = *run.lanes[index];
+  const std::int64_t wanted =
+      run.options.full ? lane.workers_max : std::max<std::int64_t>(4, lane.done / 4);
+  while (lane.workers < lane.workers_max && lane.workers < wanted && wants_more(run, lane)) {
+    ++lane.workers;
+    io::spawn(*lane.scope, "ready", worker(&run, index));
+  }
+}
+
 io::Task<void> worker(Run* run, std::size_t index) {
   while (wants_more(*run, *run->lanes[index])) {
     const std::size_t position = run->lanes[index]->next++;
     co_await one_case(*run, index, position);
+    widen(*run, index);
   }
 }
 
@@ -229,9 +245,10 @@ io::Task<void> follow(Run& run, std::size_t index) {
     lane.cases_max = run.options.local_cases_max;
   }
   io::Scope workers(run.engine.core());
-  const int count = std::min(workers_of(run, lane),
-                             static_cast<int>(std::min<std::size_t>(run.order.size(), 1 << 20)));
-  for (int i = 0; i < count; ++i) io::spawn(workers, "ready", worker(&run, index));
+  lane.scope = &workers;
+  lane.workers_max = std::min(workers_of(run, lane),
+                              static_cast<int>(std::min<std::size_t>(run.order.size(), 1 << 20)));
+  widen(run, index);
   co_await workers.join();
   const bool cut =
       !lane.stopped && !run.stopped && lane.next >= lane.cases_max && lane.next < run.order.size();

@@ -4,6 +4,7 @@
 #include <limits>
 #include <memory>
 
+#include "io/scope.hpp"
 #include "ready/run.hpp"
 #include "stats/race.hpp"
 
@@ -28,6 +29,8 @@ struct Lane {
   std::vector<WrongAnswer> wrong;
   std::string note;
   std::string beaten_by;
+  io::Scope* scope = nullptr;  // of the workers, while they run
+  int workers = 0, workers_max = 1;
   bool ran = false;
   std::size_t cases_max = SIZE_MAX;  // of this lane alone
   bool stopped = false;              // no more cases
