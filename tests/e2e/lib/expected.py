@@ -1,0 +1,146 @@
+"""What a recorded reply says, read straight from its own dialect: the oracle for what a client must see."""
+
+import json
+
+from lib.replay_upstream import raw_bytes
+
+
+def events(raw):
+    """(name, data) of each server-sent event."""
+    text = raw.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
+    for block in text.split("\n\n"):
+        name, data = "", []
+        for line in block.split("\n"):
+            if line.startswith("event:"):
+                name = line[6:].strip()
+            elif line.startswith("data:"):
+                data.append(line[5:].removeprefix(" "))
+        if data:
+            yield name, "\n".join(data)
+
+
+def values(raw):
+    for _, data in events(raw):
+        if data != "[DONE]":
+            yield json.loads(data)
+
+
+class Said:
+    """text, tools [(name, arguments as JSON)], input and output tokens (None: not said)."""
+
+    def __init__(self):
+        self.text, self.tools, self.input, self.output = "", [], None, None
+
+    def tool(self, name, arguments):
+        if isinstance(arguments, str):
+            try:
+                arguments = json.loads(arguments or "{}")
+            except ValueError:
+                pass
+        self.tools.append((name, json.dumps(arguments, sort_keys=True)))
+
+
+def _content(value):
+    if isinstance(value, list):
+        return "".join(part.get("text", "") if part.get("type") == "text" else "" for part in value)
+    return value or ""
+
+
+def chat(row):
+    said = Said()
+    if "raw" not in row:
+        message = row["response"]["choices"][0]["message"]
+        said.text = _content(message.get("content"))
+        for call in message.get("tool_calls") or []:
+            if "function" in call:
+                said.tool(call["function"]["name"], call["function"].get("arguments") or "")
+            else:
+                said.tools.append((call["custom"]["name"], json.dumps(call["custom"]["input"])))
+        usage = row["response"].get("usage")
+    else:
+        calls, usage = {}, None
+        for value in values(raw_bytes(row)):
+            usage = value.get("usage") or (value.get("x_groq") or {}).get("usage") or usage
+            for choice in value.get("choices") or []:
+                delta = choice.get("delta") or {}
+                said.text += _content(delta.get("content"))
+                for call in delta.get("tool_calls") or []:
+                    kept = calls.setdefault(call.get("index", len(calls)), ["", ""])
+                    function = call.get("function") or {}
+                    kept[0] = kept[0] or function.get("name") or ""
+                    kept[1] += function.get("arguments") or ""
+        for _, (name, arguments) in sorted(calls.items()):
+            said.tool(name, arguments)
+    if usage:
+        said.input, said.output = usage.get("prompt_tokens"), usage.get("completion_tokens")
+    return said
+
+
+def _anthropic_input(usage):
+    return usage["input_tokens"] + (usage.get("cache_read_input_tokens") or 0) + (usage.get("cache_creation_input_tokens") or 0)
+
+
+def anthropic(row):
+    said = Said()
+    if "raw" not in row:
+        blocks, usage = row["response"]["content"], row["response"]["usage"]
+    else:
+        blocks, usage = [], {}
+        for value in values(raw_bytes(row)):
+            if value["type"] == "message_start":
+                usage.update(value["message"]["usage"])
+            elif value["type"] == "content_block_start":
+                blocks.append(dict(value["content_block"], arguments=""))
+            elif value["type"] == "content_block_delta":
+                delta, block = value["delta"], blocks[value["index"]]
+                if delta["type"] == "text_delta":
+                    block["text"] += delta["text"]
+                elif delta["type"] == "input_json_delta":
+                    block["arguments"] += delta["partial_json"]
+            elif value["type"] == "message_delta":
+                usage.update({k: v for k, v in value["usage"].items() if v is not None})
+    for block in blocks:
+        if block["type"] == "text":
+            said.text += block["text"]
+        elif block["type"] == "tool_use":
+            said.tool(block["name"], block.get("arguments") or block["input"])
+    said.input, said.output = _anthropic_input(usage), usage["output_tokens"]
+    return said
+
+
+def responses(row):
+    said = Said()
+    reply = row.get("response")
+    if "raw" in row:
+        for value in values(raw_bytes(row)):
+            if value.get("type") in ("response.completed", "response.incomplete", "response.failed"):
+                reply = value["response"]
+    for item in (reply or {}).get("output") or []:
+        if item["type"] == "message":
+            said.text += "".join(part.get("text", "") for part in item["content"] if part["type"] == "output_text")
+        elif item["type"] == "function_call":
+            said.tool(item["name"], item["arguments"])
+    usage = (reply or {}).get("usage")
+    if usage:
+        said.input, said.output = usage["input_tokens"], usage["output_tokens"]
+    return said
+
+
+def gemini(row):
+    said = Said()
+    usage = None
+    for value in [row["response"]] if "raw" not in row else values(raw_bytes(row)):
+        usage = value.get("usageMetadata") or usage
+        for candidate in (value.get("candidates") or [])[:1]:
+            for part in (candidate.get("content") or {}).get("parts") or []:
+                if "text" in part and not part.get("thought"):
+                    said.text += part["text"]
+                elif "functionCall" in part:
+                    said.tool(part["functionCall"]["name"], part["functionCall"].get("args") or {})
+    if usage and "promptTokenCount" in usage:
+        said.input = usage["promptTokenCount"] + usage.get("toolUsePromptTokenCount", 0)
+        said.output = usage.get("candidatesTokenCount", 0) + usage.get("thoughtsTokenCount", 0)
+    return said
+
+
+READERS = {"openai_chat": chat, "compatible_chat": chat, "anthropic": anthropic, "openai_responses": responses, "gemini": gemini}
