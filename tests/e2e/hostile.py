@@ -299,7 +299,7 @@ def main():
         checks.finish()
     upstream = RawUpstream()
     config = (f'[providers.good]\ndialect = "openai"\nbase_url = "http://127.0.0.1:{upstream.port}/v1"\nkey = "env:K"\nretries = 0\n'
-              f'timeouts = {{ first_byte = "3s" }}\n')
+              f'first_byte_timeout_s = 3\n')
     gateway = None
     try:
         gateway = Gateway(config, serve='origins = ["https://good.example"]', environment={"K": "sk-up"})
