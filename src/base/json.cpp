@@ -59,47 +59,6 @@ JsonNumber integer(T value) {
   return JsonNumber{fmt::format_int(value).str()};
 }
 
-void write_string(std::string& out, std::string_view text) {
-  constexpr char kHex[] = "0123456789abcdef";
-  out += '"';
-  std::size_t plain = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (c != '"' && c != '\\' && static_cast<unsigned char>(c) >= 0x20) continue;
-    out.append(text, plain, i - plain);
-    plain = i + 1;
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      case '\b':
-        out += "\\b";
-        break;
-      case '\f':
-        out += "\\f";
-        break;
-      default:
-        out += "\\u00";
-        out += kHex[static_cast<unsigned char>(c) >> 4];
-        out += kHex[c & 15];
-    }
-  }
-  out.append(text, plain);
-  out += '"';
-}
-
 struct Style {
   bool pretty = false;
   bool canonical = false;
@@ -136,7 +95,7 @@ void write_object(std::string& out, const JsonObject& object, const Style& style
   for (std::size_t i = 0; i < members.size(); ++i) {
     if (i > 0) out += ',';
     newline(out, style, depth + 1);
-    write_string(out, members[i]->first);
+    json_quote_to(out, members[i]->first);
     out += style.pretty ? ": " : ":";
     write(out, members[i]->second, style, depth + 1);
   }
@@ -156,7 +115,7 @@ void write(std::string& out, const Json& value, const Style& style, int depth) {
       out += style.canonical ? normal_form(value.number_text()) : value.number_text();
       return;
     case Json::Type::kString:
-      write_string(out, value.as_string());
+      json_quote_to(out, value.as_string());
       return;
     case Json::Type::kArray:
       write_array(out, value.as_array(), style, depth);
@@ -398,9 +357,50 @@ std::string json_canonical(const Json& value) {
   return out;
 }
 
+void json_quote_to(std::string& out, std::string_view text) {
+  constexpr char kHex[] = "0123456789abcdef";
+  out += '"';
+  std::size_t plain = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c != '"' && c != '\\' && static_cast<unsigned char>(c) >= 0x20) continue;
+    out.append(text, plain, i - plain);
+    plain = i + 1;
+    switch (c) {
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      case '\b':
+        out += "\\b";
+        break;
+      case '\f':
+        out += "\\f";
+        break;
+      default:
+        out += "\\u00";
+        out += kHex[static_cast<unsigned char>(c) >> 4];
+        out += kHex[c & 15];
+    }
+  }
+  out.append(text, plain);
+  out += '"';
+}
+
 std::string json_quote(std::string_view text) {
   std::string out;
-  write_string(out, text);
+  json_quote_to(out, text);
   return out;
 }
 

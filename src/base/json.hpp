@@ -137,6 +137,8 @@ std::string json_pretty(const Json& value);
 std::string json_canonical(const Json& value);
 // "text" with quotes and escapes.
 std::string json_quote(std::string_view text);
+// The same, appended. Ill-formed UTF-8 must have been refused before.
+void json_quote_to(std::string& out, std::string_view text);
 
 // True where two JSON number texts denote the same value, exactly.
 bool json_numbers_equal(std::string_view a, std::string_view b);

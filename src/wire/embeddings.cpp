@@ -87,7 +87,7 @@ Status decode_input(Json& input, EmbeddingRequest& request, std::uint32_t& forms
 
 void write_input(std::string& out, const std::variant<std::string, Tokens>& input) {
   if (const std::string* text = std::get_if<std::string>(&input)) {
-    write_quoted(out, *text);
+    json_quote_to(out, *text);
     return;
   }
   out += '[';

@@ -13,41 +13,6 @@ void add_once(std::vector<std::string>& names, std::string_view name) {
 
 }  // namespace
 
-void write_quoted(std::string& out, std::string_view text) {
-  constexpr char kHex[] = "0123456789abcdef";
-  out += '"';
-  std::size_t plain = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (c != '"' && c != '\\' && static_cast<unsigned char>(c) >= 0x20) continue;
-    out.append(text, plain, i - plain);
-    plain = i + 1;
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      default:
-        out += "\\u00";
-        out += kHex[static_cast<unsigned char>(c) >> 4];
-        out += kHex[c & 15];
-    }
-  }
-  out.append(text, plain);
-  out += '"';
-}
-
 void ObjectWriter::skip(std::string_view name) {
   CHECK(count_ < names_.size());
   names_[count_++] = name;
@@ -78,7 +43,7 @@ void ObjectWriter::rest(const JsonObject& members) {
     if (written(name)) continue;
     if (!empty_) out_ += ',';
     empty_ = false;
-    write_quoted(out_, name);
+    json_quote_to(out_, name);
     out_ += ':';
     json_write_to(out_, value);
   }

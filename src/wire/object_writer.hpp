@@ -7,12 +7,10 @@
 #include <string_view>
 #include <vector>
 
+#include "base/json.hpp"
 #include "wire/message.hpp"
 
 namespace sighter::wire {
-
-// Appends "text" with quotes and escapes. Ill-formed UTF-8 must have been refused before.
-void write_quoted(std::string& out, std::string_view text);
 
 // One JSON object, from '{' at construction to end(). Names are literals. Inner values are written
 // to the string that key() returns before the next member is begun.
@@ -21,7 +19,7 @@ class ObjectWriter {
   explicit ObjectWriter(std::string& out) : out_(out) { out_ += '{'; }
 
   std::string& key(std::string_view name);
-  void string(std::string_view name, std::string_view value) { write_quoted(key(name), value); }
+  void string(std::string_view name, std::string_view value) { json_quote_to(key(name), value); }
   // Nothing where it is empty.
   void string_if(std::string_view name, std::string_view value) {
     if (!value.empty()) string(name, value);

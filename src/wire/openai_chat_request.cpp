@@ -453,7 +453,7 @@ class RequestWriter {
       Commas commas;
       for (const std::string& word : request_.stop) {
         commas.next(out_);
-        write_quoted(out_, word);
+        json_quote_to(out_, word);
       }
       out_ += ']';
     }

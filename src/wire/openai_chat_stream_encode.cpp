@@ -382,7 +382,7 @@ class Encoder final : public StreamEncoder {
       piece(number, [&](ObjectWriter& writer) {
         writer.key("content") +=
             "[{\"type\":\"thinking\",\"thinking\":[{\"type\":\"text\",\"text\":";
-        write_quoted(*out_, text);
+        json_quote_to(*out_, text);
         *out_ += "}]}]";
       });
       return;
