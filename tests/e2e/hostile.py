@@ -4,7 +4,6 @@ with paths and headers, web pages in the user's browser, upstreams that answer g
 still answers. Loopback, bounded."""
 
 import json
-import os
 import pathlib
 import socket
 import sys
@@ -13,7 +12,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from lib.checks import Checks  # noqa: E402
-from lib.gateway import Gateway, program  # noqa: E402
+from lib.gateway import Gateway, why_not  # noqa: E402
 
 checks = Checks()
 CHAT = {"model": "good/echo", "messages": [{"role": "user", "content": "hi"}]}
@@ -294,8 +293,8 @@ def slow_loris(gateway):
 
 
 def main():
-    if not os.path.exists(program()):
-        checks.skip(f"no {program()}: build it first")
+    if why_not():
+        checks.skip(why_not())
         checks.finish()
     upstream = RawUpstream()
     config = (f'[providers.good]\ndialect = "openai"\nbase_url = "http://127.0.0.1:{upstream.port}/v1"\nkey = "env:K"\nretries = 0\n'

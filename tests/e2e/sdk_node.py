@@ -3,7 +3,6 @@
 dialect that answer with recorded exchanges: every stream, and every fifth whole answer."""
 
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -11,7 +10,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from lib import expected, packages, replay_upstream  # noqa: E402
 from lib.checks import Checks  # noqa: E402
-from lib.gateway import TOP, Gateway, program  # noqa: E402
+from lib.gateway import TOP, Gateway, why_not  # noqa: E402
 
 checks = Checks()
 KEY = "sk-door-0815"
@@ -30,8 +29,8 @@ def cases(upstream):
 
 def main():
     folder = replay_upstream.recorded_folder(TOP)
-    if not os.path.exists(program()) or folder is None:
-        checks.skip("no program, or ../shared/data/recorded_replies is not here")
+    if why_not() or folder is None:
+        checks.skip(why_not() or "../shared/data/recorded_replies is not here")
         checks.finish()
     modules = packages.node_with("openai", "@anthropic-ai/sdk")
     if modules is None:

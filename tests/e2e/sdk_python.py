@@ -15,13 +15,13 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from lib import packages  # noqa: E402
 from lib.checks import Checks  # noqa: E402
-from lib.gateway import TOP, Gateway, program  # noqa: E402
+from lib.gateway import TOP, Gateway, why_not  # noqa: E402
 
 checks = Checks()
 SECRET = "sk-upstream-4711-secret"
 DOOR_KEY = "sk-door-0815"
-if not os.path.exists(program()):
-    checks.skip(f"no {program()}: build it first")
+if why_not():
+    checks.skip(why_not())
     checks.finish()
 if "SIGHTER_SDK_INSIDE" not in os.environ:
     python = packages.python_with("openai", "anthropic")

@@ -19,6 +19,15 @@ def program():
     return os.environ.get("SIGHTER") or str(TOP / "build" / "release" / "sighter")
 
 
+def why_not():
+    """Why no door can be opened here; None when one can."""
+    if not os.path.exists(program()):
+        return f"no {program()}: build it first"
+    if subprocess.run([program(), "serve", "--help"], capture_output=True, check=False).returncode != 0:
+        return "this program has no 'serve'"
+    return None
+
+
 class Gateway:
     """`config` is the text of sighter.toml without [serve]; `functions` maps a path in the project to its text."""
 
