@@ -44,10 +44,14 @@ Result<std::shared_ptr<const ExampleSet>> ExampleSet::read(const Function& funct
     return fail(Kind::kNotFound, fmt::format("the function '{}' has no cases", function.name),
                 "add cases.jsonl to its folder: {\"input\": {...}, \"expect\": ...}");
   }
-  Result<CaseFile> file = CaseFile::open(function.cases);
+  Result<CaseFile> file = CaseFile::open(function.cases, function.case_columns);
   if (!file) return std::unexpected(file.error());
   auto set = std::make_shared<ExampleSet>();
-  set->digest_ = file->digest();
+  // The same bytes read as other columns are other examples.
+  Sha256 digest;
+  digest.field(hex(file->digest())).field(function.case_columns.expect);
+  for (const std::string& column : function.case_columns.input) digest.field(column);
+  set->digest_ = digest.finish();
   for (std::size_t i = 0; i < file->size(); ++i) {
     Result<Case> row = file->at(i);
     if (!row) return std::unexpected(row.error());
