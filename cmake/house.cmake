@@ -38,6 +38,7 @@ if(TARGET sighter_models)
 endif()
 sighter_room_if(functions USES models wire text local learn stats store io base LINKS fmt::fmt Boost::headers)
 sighter_room_if(ready USES functions models wire text local learn stats store io base LINKS fmt::fmt Boost::headers)
+sighter_room_if(serve USES functions models wire text local learn stats store io base LINKS fmt::fmt Boost::headers)
 
 # The program: it may use every room there is but the tests' own.
 get_property(sighter_all_rooms GLOBAL PROPERTY SIGHTER_ROOMS)

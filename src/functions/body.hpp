@@ -26,7 +26,7 @@ namespace sighter::functions {
 // Any thread.
 struct Shared::Impl {
   Impl(Project snapshot, models::Hub& models, store::Store* rows, const Clock& the_clock,
-       Log& the_log);
+       Log& the_log, store::Inflight* slots);
 
   using Set = std::shared_ptr<const ExampleSet>;
   Once<Set>& set_of(const Function& function);
@@ -41,6 +41,7 @@ struct Shared::Impl {
   const Project project;
   models::Hub& hub;
   store::Store* store;
+  store::Inflight* inflight;
   const Clock& clock;
   Log& log;
   IdMaker ids;

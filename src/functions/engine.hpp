@@ -16,6 +16,7 @@
 #include "functions/cases.hpp"
 #include "functions/project.hpp"
 #include "models/router.hpp"
+#include "store/inflight.hpp"
 #include "store/store.hpp"
 
 namespace sighter::functions {
@@ -23,11 +24,15 @@ namespace sighter::functions {
 // Thread-safe parts: the project snapshot, the store, ids, fitted models, example indexes.
 class Shared {
  public:
-  // All references outlive it. `store` may be null: nothing is recorded or reused.
-  Shared(Project project, models::Hub& hub, store::Store* store, const Clock& clock, Log& log);
+  // All references outlive it. `store` may be null: nothing is recorded or reused. `inflight` may
+  // be null: calls that nobody waits for are lost when the process is killed.
+  Shared(Project project, models::Hub& hub, store::Store* store, const Clock& clock, Log& log,
+         store::Inflight* inflight = nullptr);
   ~Shared();
   const Project& project() const;
   store::Store* store();
+  // A new id for a call, a trace or a feedback.
+  Id next_id();
   struct Impl;
   Impl& impl() { return *impl_; }
 
@@ -76,6 +81,32 @@ struct ApplyFailure {
 };
 using ApplyResult = std::expected<Applied, ApplyFailure>;
 
+// How much of a client's call is kept.
+enum class RecordLevel {
+  kNone,      // nothing
+  kMetadata,  // a row without input and output
+  kFull,
+};
+
+struct AnswerOptions {
+  Id call = {};  // nil: a new one
+  models::Purse* purse = nullptr;
+  io::CancelToken cancel = {};
+  models::ReplySink* sink = nullptr;  // set: the answer is streamed to it
+  std::string key = {};               // id of the client's key
+  RecordLevel record = RecordLevel::kFull;
+  Id trace = {};  // nil: the call begins its own
+  Id parent = {};
+  Json tags = {};           // object of strings, or null
+  bool want_reply = false;  // the caller needs the typed reply of relayed answers too
+};
+
+struct Answered {
+  Id call;
+  models::ClientResult result;
+  std::chrono::microseconds latency{0};
+};
+
 class Engine {
  public:
   Engine(io::Core& core, Shared& shared);
@@ -87,6 +118,11 @@ class Engine {
   // A plain model request: an unnamed function whose body passes the request through.
   io::Task<ApplyResult> complete(wire::ChatRequest request, std::string model,
                                  ApplyOptions options);
+  // One request of a client through a front door. Its call is in the in-flight file before the
+  // upstream is asked and on its way to the store when this returns; nobody waits for the disk. Not
+  // storing it is no error of the request. `request` lives until this returns; so does the sink.
+  io::Task<Answered> answer(models::ClientRequest& request, std::string model,
+                            AnswerOptions options);
   // Everything that is slow and shared is made ready (models loaded, learners fitted, examples
   // indexed), so that the first row does not pay for it. `judged`: learned bodies will be asked
   // with held_out, so their folds are fitted. The error says why the variant cannot run (key
@@ -97,6 +133,7 @@ class Engine {
   std::optional<Error> unusable(const Function& function, const Variant& variant) const;
   models::Router& router();
   io::Core& core();
+  Shared& shared();
   struct Impl;  // for this room's sources
 
  private:

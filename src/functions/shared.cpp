@@ -22,10 +22,11 @@ Digest fits_key(const Function& function, const Variant& variant, const Subset& 
 }  // namespace
 
 Shared::Impl::Impl(Project snapshot, models::Hub& models, store::Store* rows,
-                   const Clock& the_clock, Log& the_log)
+                   const Clock& the_clock, Log& the_log, store::Inflight* slots)
     : project(std::move(snapshot)),
       hub(models),
       store(rows),
+      inflight(slots),
       clock(the_clock),
       log(the_log),
       ids(the_clock),
@@ -73,14 +74,18 @@ bool Shared::Impl::first_of(const Digest& config) {
   return configs_.insert(config).second;
 }
 
-Shared::Shared(Project project, models::Hub& hub, store::Store* store, const Clock& clock, Log& log)
-    : impl_(std::make_unique<Impl>(std::move(project), hub, store, clock, log)) {}
+Shared::Shared(Project project, models::Hub& hub, store::Store* store, const Clock& clock, Log& log,
+               store::Inflight* inflight)
+    : impl_(std::make_unique<Impl>(std::move(project), hub, store, clock, log, inflight)) {}
 Shared::~Shared() = default;
 const Project& Shared::project() const {
   return impl_->project;
 }
 store::Store* Shared::store() {
   return impl_->store;
+}
+Id Shared::next_id() {
+  return impl_->ids.next();
 }
 
 }  // namespace sighter::functions

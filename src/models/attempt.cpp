@@ -1,5 +1,7 @@
 // One physical request: permit, money, HTTP, and what the answer means.
 
+#include "models/attempt.hpp"
+
 #include <algorithm>
 
 #include "io/sse.hpp"

@@ -17,6 +17,8 @@
 #include "io/cancel.hpp"
 #include "io/task.hpp"
 #include "local/labels.hpp"
+#include "models/attempt.hpp"
+#include "models/client_request.hpp"
 #include "models/config.hpp"
 #include "models/purse.hpp"
 #include "wire/delta.hpp"
@@ -31,17 +33,6 @@ class Core;
 }  // namespace sighter::io
 
 namespace sighter::models {
-
-// One physical request.
-struct Attempt {
-  std::string route;  // provider/upstream name, or the local model's name
-  SystemTime start{};
-  std::chrono::microseconds latency{0};
-  std::optional<std::chrono::microseconds> first_token;
-  std::optional<wire::Usage> usage;
-  std::optional<NanoUsd> cost;  // nullopt: the price is not known
-  std::optional<Error> error;
-};
 
 struct Completion {
   wire::ChatReply reply;
@@ -104,6 +95,10 @@ class Router {
   // the last attempt met, with the provider's own words.
   io::Task<CompletionResult> complete(wire::ChatRequest request, std::string model,
                                       CompletionOptions options);
+  // One request of a client: routes, retries and fall-back as complete() has them, but relayed
+  // where nothing has to change. Never fails apart from the result's own error. `request` lives
+  // until this returns; so does the sink.
+  io::Task<ClientResult> answer(ClientRequest& request, std::string model, ClientOptions options);
   // Local models only: kUnsupported for others.
   io::Task<Result<LabelScores>> score_labels(std::string model, local::LabelTask task,
                                              local::LabelScoring scoring, std::string input,

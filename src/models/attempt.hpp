@@ -1,0 +1,25 @@
+#pragma once
+// What is kept of one physical request.
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "base/money.hpp"
+#include "wire/message.hpp"
+
+namespace sighter::models {
+
+struct Attempt {
+  std::string route;  // provider/upstream name, or the local model's name
+  SystemTime start{};
+  std::chrono::microseconds latency{0};
+  std::optional<std::chrono::microseconds> first_token;
+  std::optional<wire::Usage> usage;
+  std::optional<NanoUsd> cost;  // nullopt: the price is not known
+  std::optional<Error> error;
+};
+
+}  // namespace sighter::models

@@ -1,0 +1,28 @@
+#include "models/client_request.hpp"
+
+namespace sighter::models {
+
+Status ClientRequest::decode_chat() {
+  if (chat) return {};
+  const wire::Codec* codec = wire::codec_of(dialect);
+  if (codec == nullptr)
+    return fail(Kind::kUnsupported, "this request cannot be read as a conversation");
+  Result<Json> json = json_parse(body, "request");
+  if (!json) return std::unexpected(std::move(json.error()));
+  Result<wire::ChatRequest> read = codec->decode_request(std::move(*json));
+  if (!read) return std::unexpected(std::move(read.error()));
+  chat = std::move(*read);
+  return {};
+}
+
+Status ClientRequest::decode_embedding() {
+  if (embedding) return {};
+  Result<Json> json = json_parse(body, "request");
+  if (!json) return std::unexpected(std::move(json.error()));
+  Result<wire::EmbeddingRequest> read = wire::openai_embeddings::decode_request(std::move(*json));
+  if (!read) return std::unexpected(std::move(read.error()));
+  embedding = std::move(*read);
+  return {};
+}
+
+}  // namespace sighter::models

@@ -1,0 +1,167 @@
+#include "serve/settings.hpp"
+
+#include <charconv>
+
+#include "base/similar.hpp"
+
+namespace sighter::serve {
+namespace {
+
+std::unexpected<Error> wrong(std::string_view member, std::string_view must) {
+  return fail(Kind::kInvalid, fmt::format("[serve] {} must be {}", member, must));
+}
+
+Status read_text(const Json& serve, std::string_view name, std::string& out) {
+  const Json* member = serve.find(name);
+  if (member == nullptr) return {};
+  if (!member->is_string()) return wrong(name, "a string");
+  out = member->as_string();
+  return {};
+}
+
+Status read_texts(const Json& serve, std::string_view name, std::vector<std::string>& out) {
+  const Json* member = serve.find(name);
+  if (member == nullptr) return {};
+  if (!member->is_array()) return wrong(name, "a list of strings");
+  for (const Json& item : member->as_array()) {
+    if (!item.is_string()) return wrong(name, "a list of strings");
+    out.push_back(item.as_string());
+  }
+  return {};
+}
+
+Result<std::int64_t> read_count(const Json& serve, std::string_view name, std::int64_t otherwise,
+                                std::int64_t least, std::int64_t most) {
+  const Json* member = serve.find(name);
+  if (member == nullptr) return otherwise;
+  const std::optional<std::int64_t> value = member->to_int();
+  if (!value || *value < least || *value > most)
+    return wrong(name, fmt::format("a number from {} to {}", least, most));
+  return *value;
+}
+
+Status read_addresses(const Json& serve, Settings& settings) {
+  std::string text;
+  if (Status read = read_text(serve, "listen", text); !read) return read;
+  if (!text.empty()) {
+    Result<Address> address = parse_address(text);
+    if (!address) return std::unexpected(address.error().in("[serve] listen"));
+    settings.listen = std::move(*address);
+  }
+  text.clear();
+  if (Status read = read_text(serve, "ops_listen", text); !read) return read;
+  if (text == "off") {
+    settings.ops_listen.reset();
+  } else if (!text.empty()) {
+    Result<Address> address = parse_address(text);
+    if (!address) return std::unexpected(address.error().in("[serve] ops_listen"));
+    settings.ops_listen = std::move(*address);
+  }
+  return {};
+}
+
+Status read_files(const Json& serve, const std::filesystem::path& folder, Settings& settings) {
+  std::string certificate, key;
+  if (Status read = read_text(serve, "certificate", certificate); !read) return read;
+  if (Status read = read_text(serve, "certificate_key", key); !read) return read;
+  if (certificate.empty() != key.empty())
+    return fail(Kind::kInvalid, "[serve] certificate and certificate_key belong together",
+                "name both files, or neither");
+  if (certificate.empty()) return {};
+  settings.certificate = folder / certificate;
+  settings.certificate_key = folder / key;
+  return {};
+}
+
+Status read_limits(const Json& serve, Settings& settings) {
+  const auto cores = read_count(serve, "cores", 0, 0, 1024);
+  if (!cores) return std::unexpected(cores.error());
+  const auto in_flight = read_count(serve, "in_flight_max", 10'000, 1, 10'000'000);
+  if (!in_flight) return std::unexpected(in_flight.error());
+  const auto grace = read_count(serve, "grace_s", 30, 0, 86'400);
+  if (!grace) return std::unexpected(grace.error());
+  settings.cores = static_cast<std::size_t>(*cores);
+  settings.in_flight_max = static_cast<std::size_t>(*in_flight);
+  settings.grace = std::chrono::seconds(*grace);
+  return {};
+}
+
+Status check_names(const Json& serve) {
+  static const std::vector<std::string> kNames = {
+      "listen",          "ops_listen", "key",           "origins", "record",    "certificate",
+      "certificate_key", "cores",      "in_flight_max", "grace_s", "allow_drop"};
+  for (const auto& [name, value] : serve.as_object()) {
+    if (std::find(kNames.begin(), kNames.end(), name) != kNames.end()) continue;
+    return fail(Kind::kInvalid, fmt::format("[serve] has no '{}'", name),
+                did_you_mean(name, kNames));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string Address::text() const {
+  return host.find(':') == host.npos ? fmt::format("{}:{}", host, port)
+                                     : fmt::format("[{}]:{}", host, port);
+}
+
+bool Address::is_loopback() const {
+  return host == "localhost" || host.starts_with("127.") || host == "::1";
+}
+
+Result<Address> parse_address(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  Address address;
+  std::uint16_t port = 0;
+  bool good = colon != text.npos && colon + 1 < text.size();
+  if (good) {
+    const std::string_view digits = text.substr(colon + 1);
+    const auto [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+    good = code == std::errc() && end == digits.data() + digits.size();
+    std::string_view host = text.substr(0, colon);
+    if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
+      host = host.substr(1, host.size() - 2);
+    } else if (host.find(':') != host.npos) {
+      good = false;
+    }
+    address.host = host.empty() ? "0.0.0.0" : std::string(host);
+  }
+  if (!good)
+    return fail(Kind::kInvalid, fmt::format("'{}' is no address to listen on", text),
+                "write HOST:PORT, for example 127.0.0.1:7777 or [::1]:7777");
+  address.port = port;
+  return address;
+}
+
+Result<Settings> read_settings(const Json& serve, const std::filesystem::path& folder) {
+  Settings settings;
+  if (serve.is_null()) return settings;
+  if (!serve.is_object()) return fail(Kind::kInvalid, "[serve] must be a table");
+  if (Status known = check_names(serve); !known) return std::unexpected(known.error());
+  if (Status read = read_addresses(serve, settings); !read) return std::unexpected(read.error());
+  if (Status read = read_files(serve, folder, settings); !read)
+    return std::unexpected(read.error());
+  if (Status read = read_limits(serve, settings); !read) return std::unexpected(read.error());
+  if (Status read = read_text(serve, "key", settings.key); !read)
+    return std::unexpected(read.error());
+  if (!settings.key.empty() && !settings.key.starts_with("env:") &&
+      !settings.key.starts_with("file:"))
+    return fail(Kind::kInvalid, "[serve] key: a key is given by reference, never by value",
+                "key = \"env:NAME\" or \"file:PATH\"");
+  if (Status read = read_texts(serve, "origins", settings.origins); !read)
+    return std::unexpected(read.error());
+  if (Status read = read_texts(serve, "allow_drop", settings.allow_drop); !read)
+    return std::unexpected(read.error());
+  std::string record = "full";
+  if (Status read = read_text(serve, "record", record); !read) return std::unexpected(read.error());
+  if (record == "none") {
+    settings.record = functions::RecordLevel::kNone;
+  } else if (record == "metadata") {
+    settings.record = functions::RecordLevel::kMetadata;
+  } else if (record != "full") {
+    return wrong("record", "\"none\", \"metadata\" or \"full\"");
+  }
+  return settings;
+}
+
+}  // namespace sighter::serve

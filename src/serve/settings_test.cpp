@@ -1,0 +1,56 @@
+#include "serve/settings.hpp"
+
+#include <gtest/gtest.h>
+
+namespace sighter::serve {
+namespace {
+
+Result<Settings> read(std::string_view json) {
+  return read_settings(*json_parse(json), "/project");
+}
+
+TEST(Settings, AreLoopbackWithoutAnyFile) {
+  const auto settings = read_settings(Json(), "");
+  ASSERT_TRUE(settings);
+  EXPECT_EQ(settings->listen.text(), "127.0.0.1:7777");
+  EXPECT_TRUE(settings->listen.is_loopback());
+  EXPECT_EQ(settings->ops_listen->text(), "127.0.0.1:7778");
+}
+
+TEST(Settings, ReadsWhatIsWritten) {
+  const auto settings = read(R"({"listen": "[::1]:80", "ops_listen": "off", "key": "env:K",
+    "origins": ["https://a"], "record": "metadata", "certificate": "c.pem",
+    "certificate_key": "/k.pem", "grace_s": 0})");
+  ASSERT_TRUE(settings) << settings.error().message();
+  EXPECT_EQ(settings->listen.text(), "[::1]:80");
+  EXPECT_FALSE(settings->ops_listen);
+  EXPECT_EQ(settings->key, "env:K");
+  EXPECT_EQ(settings->origins.size(), 1u);
+  EXPECT_EQ(settings->record, functions::RecordLevel::kMetadata);
+  EXPECT_EQ(settings->certificate, "/project/c.pem");
+  EXPECT_EQ(settings->certificate_key, "/k.pem");
+  EXPECT_EQ(settings->grace.count(), 0);
+}
+
+TEST(Settings, RefusesWhatItDoesNotUnderstand) {
+  for (const char* text :
+       {R"({"listen": 1})", R"({"listen": "7777"})", R"({"listen": "::1:80"})",
+        R"({"listen": "a:99999"})", R"({"key": "sk-secret"})", R"({"record": "all"})",
+        R"({"origins": "x"})", R"({"certificate": "c.pem"})", R"({"grace_s": -1})",
+        R"({"in_flight_max": 0})", R"({"lissten": "127.0.0.1:1"})", "[]"}) {
+    const auto settings = read(text);
+    ASSERT_FALSE(settings) << text;
+    EXPECT_EQ(settings.error().kind, Kind::kInvalid) << text;
+    EXPECT_EQ(settings.error().message().find("sk-secret"), std::string::npos);
+  }
+}
+
+TEST(Settings, KnowsLoopback) {
+  for (const char* text : {"127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "localhost:1"})
+    EXPECT_TRUE(parse_address(text)->is_loopback()) << text;
+  for (const char* text : {":1", "0.0.0.0:1", "[::]:1", "10.0.0.1:1"})
+    EXPECT_FALSE(parse_address(text)->is_loopback()) << text;
+}
+
+}  // namespace
+}  // namespace sighter::serve
