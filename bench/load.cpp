@@ -3,10 +3,10 @@
 //   load URL [door=chat|messages] [stream=0] [connections=64] [requests=20000] [seconds=0]
 //        [chunks=20] [cores=1] [key=...] [model=bench]
 //
-// Whole: the answer must repeat the request's own number. Streams: every piece in order, none twice,
-// and the end mark. Pieces of bench/upstream hold the time at which they left it; the time on their
-// way is from there to this program. `seconds` above 0 stops after so long instead of after
-// `requests`. Prints one line of JSON; ends with 1 when an answer was wrong.
+// Whole: the answer must repeat the request's own number. Streams: every piece in order, none
+// twice, and the end mark. Pieces of bench/upstream hold the time at which they left it; the time
+// on their way is from there to this program. `seconds` above 0 stops after so long instead of
+// after `requests`. Prints one line of JSON; ends with 1 when an answer was wrong.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -162,8 +162,8 @@ Task<void> ask(Work* work) {
 
 float at(std::vector<float>& values, double share) {
   if (values.empty()) return 0;
-  const auto place = values.begin() + static_cast<std::ptrdiff_t>(
-                                          share * static_cast<double>(values.size() - 1));
+  const auto place =
+      values.begin() + static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size() - 1));
   std::ranges::nth_element(values, place);
   return *place;
 }
@@ -174,9 +174,8 @@ bool read_plan(int count, char** words, Plan& plan) {
   std::map<std::string, std::string*> texts{
       {"door", &plan.door}, {"key", &plan.key}, {"model", &plan.model}};
   std::map<std::string, std::int64_t*> numbers{
-      {"stream", &plan.stream},   {"connections", &plan.connections},
-      {"requests", &plan.requests}, {"seconds", &plan.seconds},
-      {"chunks", &plan.chunks},   {"cores", &plan.cores}};
+      {"stream", &plan.stream},   {"connections", &plan.connections}, {"requests", &plan.requests},
+      {"seconds", &plan.seconds}, {"chunks", &plan.chunks},           {"cores", &plan.cores}};
   for (int i = 2; i < count; ++i) {
     const std::string word = words[i];
     const std::size_t cut = word.find('=');

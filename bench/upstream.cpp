@@ -1,5 +1,5 @@
-// A model server that costs next to nothing: OpenAI Chat Completions, whole and streamed. It answers
-// with the last text of the request, so that whoever loads it can check every answer.
+// A model server that costs next to nothing: OpenAI Chat Completions, whole and streamed. It
+// answers with the last text of the request, so that whoever loads it can check every answer.
 //
 //   upstream [port=0] [cores=1] [delay_ms=0] [bytes=757] [chunks=20] [chunk_ms=0]
 //
@@ -60,7 +60,8 @@ std::string whole_reply(std::string_view text, std::size_t bytes) {
 
 std::string event(std::string_view delta, std::string_view finish) {
   return fmt::format(
-      "data: {{\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,"
+      "data: "
+      "{{\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,"
       "\"model\":\"bench\",\"choices\":[{{\"index\":0,\"delta\":{},\"finish_reason\":{}}}]}}\n\n",
       delta, finish);
 }
@@ -93,10 +94,10 @@ class Answer {
   static Task<void> answer(Answer self, ServerRequest& request, Responder& responder) {
     Headers headers{{"Content-Type", "application/json"}};
     if (request.method() == "GET") {
-      std::string text = fmt::format(
-          R"({{"requests":{},"streams":{},"finished":{},"open_max":{}}})",
-          self.counts_.requests.load(), self.counts_.streams.load(), self.counts_.finished.load(),
-          self.counts_.open_max.load());
+      std::string text =
+          fmt::format(R"({{"requests":{},"streams":{},"finished":{},"open_max":{}}})",
+                      self.counts_.requests.load(), self.counts_.streams.load(),
+                      self.counts_.finished.load(), self.counts_.open_max.load());
       const Status sent = co_await responder.send(200, std::move(headers), std::move(text));
       (void)sent;
       co_return;
@@ -171,7 +172,8 @@ bool read_settings(int count, char** words, Settings& settings) {
 
 int main(int count, char** words) {
   Settings settings;
-  if (!read_settings(count, words, settings)) return fmt::print("see the head of upstream.cpp\n"), 2;
+  if (!read_settings(count, words, settings))
+    return fmt::print("see the head of upstream.cpp\n"), 2;
   const RealClock clock;
   Counts counts;
   const Result<Listener> listener =

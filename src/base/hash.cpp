@@ -13,6 +13,13 @@ EVP_MD_CTX* context_of(void* context) {
   return static_cast<EVP_MD_CTX*>(context);
 }
 
+// Looked up once: OpenSSL 3 searches its providers at each use of EVP_sha256(), which costs more than
+// the hash of a short text. Lives as long as the process.
+const EVP_MD* sha256_algorithm() {
+  static const EVP_MD* const kAlgorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  return kAlgorithm;
+}
+
 std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
   __extension__ using Wide = unsigned __int128;
   const Wide product = static_cast<Wide>(a) * b;
@@ -31,7 +38,7 @@ std::uint64_t read_le(const char* at, std::size_t count) {
 
 Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
   CHECK(context_ != nullptr);
-  CHECK(EVP_DigestInit_ex(context_of(context_), EVP_sha256(), nullptr) == 1);
+  CHECK(EVP_DigestInit_ex(context_of(context_), sha256_algorithm(), nullptr) == 1);
 }
 
 Sha256::~Sha256() {

@@ -53,6 +53,7 @@ class CascadeWork final : public Work {
     options.trace = call_.trace;
     options.depth = call_.options.depth + 1;
     options.on_text = {};
+    options.answered = {};
     return options;
   }
   CascadeRunner& runner_;

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <unordered_map>
+#include <numeric>
 
 #include "base/limits.hpp"
 #include "base/text_position.hpp"
@@ -34,6 +34,8 @@ std::string id_text(const Json& id) {
   return id.is_string() ? id.as_string() : json_write(id);
 }
 
+constexpr std::size_t kPassBytes = 4u << 20;  // a multiple of any page's size
+
 // A read-only view of the whole file for the one pass of open().
 class Mapping {
  public:
@@ -48,6 +50,10 @@ class Mapping {
   Mapping& operator=(const Mapping&) = delete;
   bool ok() const { return data_ != MAP_FAILED; }
   std::string_view text() const { return {static_cast<const char*>(data_), size_}; }
+  // What was read needs no memory any more; `from` and `to` are multiples of kPassBytes.
+  void passed(std::size_t from, std::size_t to) const {
+    ::madvise(static_cast<char*>(data_) + from, to - from, MADV_DONTNEED);
+  }
 
  private:
   void* data_ = nullptr;
@@ -57,7 +63,8 @@ class Mapping {
 struct Row {
   std::uint64_t offset = 0;
   std::uint32_t length = 0;
-  std::uint32_t line = 0;
+  std::uint32_t line : 31 = 0;
+  std::uint32_t own_id : 1 = 0;
   std::uint64_t key = 0;
 };
 
@@ -79,12 +86,13 @@ struct CaseFile::State {
     if (fd >= 0) ::close(fd);
   }
   std::string where(std::int64_t line) const { return fmt::format("{}:{}", path.string(), line); }
+  Result<Case> read(const Row& row) const;
   Result<Case> parse(std::string_view text, std::int64_t line) const;
   Result<Case> from_json(Json row, std::int64_t line) const;
   Result<Json> csv_row(std::string_view text, std::int64_t line) const;
-  Status add(std::string_view text, std::uint64_t offset, std::int64_t line,
-             std::unordered_map<std::uint64_t, std::int64_t>& seen);
-  Status scan(std::string_view text);
+  Status add(std::string_view text, std::uint64_t offset, std::int64_t line);
+  Status scan(const Mapping& mapping);
+  Status tell_apart();
 };
 
 Result<Json> CaseFile::State::csv_row(std::string_view text, std::int64_t line) const {
@@ -163,8 +171,7 @@ Result<Case> CaseFile::State::parse(std::string_view text, std::int64_t line) co
   return from_json(std::move(*row), line);
 }
 
-Status CaseFile::State::add(std::string_view text, std::uint64_t offset, std::int64_t line,
-                            std::unordered_map<std::uint64_t, std::int64_t>& seen) {
+Status CaseFile::State::add(std::string_view text, std::uint64_t offset, std::int64_t line) {
   if (text.size() > limits::kLineBytesMax)
     return fail(Kind::kTooLarge, fmt::format("{}: the row is longer than {} bytes", where(line),
                                              limits::kLineBytesMax));
@@ -185,23 +192,55 @@ Status CaseFile::State::add(std::string_view text, std::uint64_t offset, std::in
   const bool own_id = !parsed->id.starts_with("line ");
   const std::uint64_t key =
       own_id ? hash64(parsed->id, 1) : hash64(json_canonical(parsed->input), 2);
-  const auto [before, fresh] = seen.emplace(key, line);
-  // The same input twice without ids is two cases; a second id is a mistake.
-  if (!fresh && own_id)
-    return fail(Kind::kInvalid, fmt::format("{}: the id '{}' was used on line {} already",
-                                            where(line), parsed->id, before->second));
   if (!parsed->expect) ++without;
   if (!parsed->cluster.empty() && clusters.empty()) clusters.resize(rows.size(), 0);
   if (!parsed->cluster.empty() || !clusters.empty())
     clusters.push_back(parsed->cluster.empty() ? 0 : hash64(parsed->cluster, 3) | 1);
-  const std::uint64_t distinct = fresh ? key : hash64(fmt::format("{}", line), key);
-  rows.push_back({offset, static_cast<std::uint32_t>(text.size()), static_cast<std::uint32_t>(line),
-                  distinct});
+  Row row;
+  row.offset = offset;
+  row.length = static_cast<std::uint32_t>(text.size());
+  row.line = static_cast<std::uint32_t>(line) & 0x7fffffffu;
+  row.own_id = own_id ? 1 : 0;
+  row.key = key;
+  rows.push_back(row);
   return {};
 }
 
-Status CaseFile::State::scan(std::string_view text) {
-  std::unordered_map<std::uint64_t, std::int64_t> seen;
+// The same input twice without ids is two cases; a second id is a mistake. By sorting: a table of
+// what was seen would be larger than all that is kept.
+Status CaseFile::State::tell_apart() {
+  std::vector<std::uint32_t> sorted(rows.size());
+  std::iota(sorted.begin(), sorted.end(), 0u);
+  std::ranges::sort(sorted, {}, [&](std::uint32_t i) { return std::pair(rows[i].key, i); });
+  std::optional<std::pair<std::uint32_t, std::uint32_t>> twice;  // second and first, in the file
+  for (std::size_t i = 1, first = 0; i < sorted.size(); ++i) {
+    const std::uint32_t second = sorted[i];
+    if (rows[second].key != rows[sorted[first]].key) {
+      first = i;
+    } else if (rows[second].own_id && (!twice || second < twice->first)) {
+      twice.emplace(second, sorted[first]);
+    }
+  }
+  if (twice) {
+    const Row& row = rows[twice->first];
+    const Result<Case> again = read(row);
+    return fail(Kind::kInvalid, fmt::format("{}: the id '{}' was used on line {} already",
+                                            where(row.line), again ? again->id : std::string(),
+                                            std::uint32_t{rows[twice->second].line}));
+  }
+  for (std::size_t i = sorted.size(); i-- > 1;) {
+    // From the end, so that the key before is still what it was.
+    Row& row = rows[sorted[i]];
+    if (row.key == rows[sorted[i - 1]].key)
+      row.key = hash64(fmt::format("{}", std::uint32_t{row.line}), row.key);
+  }
+  return {};
+}
+
+Status CaseFile::State::scan(const Mapping& mapping) {
+  const std::string_view text = mapping.text();
+  Sha256 sum;
+  std::size_t passed = 0;
   std::size_t at = text.starts_with("\xEF\xBB\xBF") ? 3 : 0;
   std::int64_t line = 1;
   bool header = csv;
@@ -227,12 +266,19 @@ Status CaseFile::State::scan(std::string_view text) {
       }
       header = false;
     } else if (row.find_first_not_of(" \t") != row.npos) {
-      if (Status status = add(row, at, line, seen); !status) return status;
+      if (Status status = add(row, at, line); !status) return status;
     }
     at += length + 1;
     line += lines;
+    if (at - passed >= 2 * kPassBytes && at <= text.size()) {
+      const std::size_t to = at / kPassBytes * kPassBytes;
+      sum.add(text.substr(passed, to - passed));
+      mapping.passed(passed, to);
+      passed = to;
+    }
   }
-  return {};
+  digest = sum.add(text.substr(passed)).finish();
+  return tell_apart();
 }
 
 CaseFile::CaseFile(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -256,11 +302,11 @@ Result<CaseFile> CaseFile::open(const std::filesystem::path& path, const CaseCol
   const Mapping mapping(state->fd, static_cast<std::size_t>(info.st_size));
   if (!mapping.ok())
     return fail(Kind::kIo, fmt::format("cannot read {}: {}", path.string(), std::strerror(errno)));
-  if (Status status = state->scan(mapping.text()); !status) return std::unexpected(status.error());
+  if (Status status = state->scan(mapping); !status) return std::unexpected(status.error());
   if (state->rows.empty())
     return fail(Kind::kInvalid, fmt::format("{} holds no case", path.string()),
                 "one JSON object a line: {\"input\": {...}, \"expect\": ...}");
-  state->digest = sha256(mapping.text());
+  state->rows.shrink_to_fit();
   return CaseFile(std::move(state));
 }
 
@@ -289,21 +335,23 @@ const std::vector<std::string>& CaseFile::columns() const {
   return state_->columns;
 }
 
-Result<Case> CaseFile::at(std::size_t index) const {
-  const Row& row = state_->rows[index];
+Result<Case> CaseFile::State::read(const Row& row) const {
   std::string text(row.length, '\0');
   std::size_t have = 0;
   while (have < text.size()) {
-    const ssize_t count = ::pread(state_->fd, text.data() + have, text.size() - have,
-                                  static_cast<off_t>(row.offset + have));
+    const ssize_t count =
+        ::pread(fd, text.data() + have, text.size() - have, static_cast<off_t>(row.offset + have));
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0)
-      return fail(Kind::kIo,
-                  fmt::format("{}: the row can no longer be read", state_->where(row.line)),
+      return fail(Kind::kIo, fmt::format("{}: the row can no longer be read", where(row.line)),
                   "the file was changed while it was in use: run the command again");
     have += static_cast<std::size_t>(count);
   }
-  return state_->parse(text, row.line);
+  return parse(text, row.line);
+}
+
+Result<Case> CaseFile::at(std::size_t index) const {
+  return state_->read(state_->rows[index]);
 }
 
 std::optional<std::filesystem::path> find_cases(const std::filesystem::path& folder) {

@@ -142,6 +142,7 @@ io::Task<ApplyResult> Engine::apply(const Function& function, const Variant& var
       std::optional<Applied> known = stored_output(engine, call, what.fingerprint);
       if (known) co_return std::move(*known);
       outcome = co_await (*work)->run();
+      if (call.options.answered) call.options.answered();
     }
   }
   if (outcome.output) {

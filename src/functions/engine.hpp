@@ -55,7 +55,8 @@ struct ApplyOptions {
   // Use only these cases (by CaseFile::key) as labels: for learning curves. Null: all.
   std::shared_ptr<const std::vector<std::uint64_t>> only_cases = {};
   std::function<void(std::string_view)> on_text = {};  // streamed text, on the core's thread
-  int depth = 0;                                       // functions calling functions
+  std::function<void()> answered = {};  // the body has answered; its row is still to be stored
+  int depth = 0;                        // functions calling functions
 };
 
 struct Applied {

@@ -244,6 +244,7 @@ io::Task<Json> ChatWork::call_tool(wire::ToolCall call, Outcome& outcome, bool& 
   options.held_out = 0;
   options.only_cases = nullptr;
   options.on_text = {};
+  options.answered = {};
   const Function& function = **tool;
   const Variant& variant = function.variants.front();
   Json arguments = std::move(*input);

@@ -11,14 +11,18 @@ namespace {
 
 // After so many failures in a row of a provider that does not answer, the variant is given up.
 constexpr std::int64_t kFailuresInARowMax = 8;
+constexpr auto kTellEvery = std::chrono::milliseconds(20);  // progress; nobody reads faster
 
 bool wants_more(const Run& run, const Lane& lane) {
   return !lane.stopped && !run.stopped && lane.next < std::min(lane.cases_max, run.order.size()) &&
          !run.cancel.cancelled();
 }
 
-void tell_progress(const Run& run) {
+void tell_progress(Run& run) {
   if (!run.progress) return;
+  const SteadyTime now = run.clock.steady_now();
+  if (now - run.told < kTellEvery) return;
+  run.told = now;
   RunProgress progress;
   for (const auto& lane : run.lanes) {
     progress.done += lane->done;
@@ -149,7 +153,7 @@ void on_success(Run& run, std::size_t index, std::size_t position, const functio
   count(run, index, position, score.value);
 }
 
-io::Task<void> one_case(Run& run, std::size_t index, std::size_t position) {
+io::Task<void> one_case(Run& run, std::size_t index, std::size_t position, io::Permit turn) {
   const std::uint32_t which = run.order[position];
   Result<functions::Case> row = run.cases.at(which);
   if (!row) {
@@ -162,6 +166,7 @@ io::Task<void> one_case(Run& run, std::size_t index, std::size_t position) {
   options.reuse = !run.options.fresh;
   options.durable = true;
   options.held_out = run.cases.key(which);
+  options.answered = [&turn] { turn = io::Permit(); };
   Json input = row->input;
   const functions::Variant& variant = *run.lanes[index]->variant;
   functions::ApplyResult applied =
@@ -197,9 +202,12 @@ void widen(Run& run, std::size_t index) {
 }
 
 io::Task<void> worker(Run* run, std::size_t index) {
-  while (wants_more(*run, *run->lanes[index])) {
-    const std::size_t position = run->lanes[index]->next++;
-    co_await one_case(*run, index, position);
+  Lane& lane = *run->lanes[index];
+  while (wants_more(*run, lane)) {
+    Result<io::Permit> turn = co_await lane.asking->acquire(run->cancel);
+    if (!turn || !wants_more(*run, lane)) co_return;
+    const std::size_t position = lane.next++;
+    co_await one_case(*run, index, position, std::move(*turn));
     widen(*run, index);
   }
 }
@@ -244,10 +252,14 @@ io::Task<void> follow(Run& run, std::size_t index) {
       run.engine.router().is_local(prompt->model)) {
     lane.cases_max = run.options.local_cases_max;
   }
+  const int at_a_time = std::min(
+      workers_of(run, lane), static_cast<int>(std::min<std::size_t>(run.order.size(), 1 << 20)));
+  io::Gate asking(run.engine.core(), static_cast<std::size_t>(at_a_time));
   io::Scope workers(run.engine.core());
   lane.scope = &workers;
-  lane.workers_max = std::min(workers_of(run, lane),
-                              static_cast<int>(std::min<std::size_t>(run.order.size(), 1 << 20)));
+  lane.asking = &asking;
+  // As many again may wait for their rows to be stored, so that no turn is idle meanwhile.
+  lane.workers_max = 2 * at_a_time;
   widen(run, index);
   co_await workers.join();
   const bool cut =

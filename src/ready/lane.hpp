@@ -4,6 +4,7 @@
 #include <limits>
 #include <memory>
 
+#include "io/channel.hpp"
 #include "io/scope.hpp"
 #include "ready/run.hpp"
 #include "stats/race.hpp"
@@ -29,7 +30,10 @@ struct Lane {
   std::vector<WrongAnswer> wrong;
   std::string note;
   std::string beaten_by;
-  io::Scope* scope = nullptr;  // of the workers, while they run
+  // While they run: the workers, and the right to ask, which is given back when the answer is
+  // there and only its row is still to be stored.
+  io::Scope* scope = nullptr;
+  io::Gate* asking = nullptr;
   int workers = 0, workers_max = 1;
   bool ran = false;
   std::size_t cases_max = SIZE_MAX;  // of this lane alone
@@ -52,8 +56,7 @@ struct Run {
   std::vector<std::unique_ptr<Lane>> lanes;
   std::optional<stats::Race> race;
   std::optional<Error> stopped;
-  Id trace;
-  std::int64_t pending_scores = 0;
+  SteadyTime told{};  // when progress was last told
 };
 
 // The cases of a run in its order: a random permutation of all, cut to the limit.

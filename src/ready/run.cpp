@@ -186,8 +186,7 @@ io::Task<Result<RunReport>> evaluate(functions::Engine& engine, const functions:
           {},
           {},
           {},
-          {},
-          0};
+          {}};
   stats::VerdictRun::Options verdict;
   verdict.cases = static_cast<std::int64_t>(run.order.size());
   verdict.bar = options.at_least;
