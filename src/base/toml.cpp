@@ -351,6 +351,12 @@ bool TomlTable::is_array(std::string_view key) const {
   return found != nullptr && found->type == TomlValue::Type::kArray;
 }
 
+bool TomlTable::is_array_of_tables(std::string_view key) const {
+  const TomlValue* found = member(node_, key);
+  return found != nullptr && found->type == TomlValue::Type::kArray && !found->items.empty() &&
+         found->items.front()->type == TomlValue::Type::kTable;
+}
+
 std::string TomlTable::where(std::string_view key) const {
   if (document_ == nullptr) return "";
   const TomlValue* found = member(node_, key);

@@ -43,11 +43,13 @@ std::vector<std::string> names_of(const auto& map) {
   return names;
 }
 
-void read_timeout(const TomlTable& table, std::string_view key,
-                  std::chrono::milliseconds& timeout) {
-  if (const std::optional<double> seconds = table.number(key, 0.001, 86400)) {
-    timeout = std::chrono::milliseconds(static_cast<std::int64_t>(*seconds * 1000));
-  }
+void set_timeout(const TomlTable& table, std::string_view key,
+                 std::chrono::milliseconds& timeout) {
+  timeout = read_timeout(table, key).value_or(timeout);
+}
+
+bool is_reference(std::string_view key) {
+  return key.starts_with("env:") || key.starts_with("file:");
 }
 
 std::optional<Price> read_price(const TomlTable& table) {
@@ -64,7 +66,8 @@ std::optional<Price> read_price(const TomlTable& table) {
 std::optional<Route> split_route(std::string_view name) {
   const std::size_t cut = name.find_first_of("/:");
   if (cut == name.npos || cut == 0 || cut + 1 == name.size()) return std::nullopt;
-  return Route{std::string(name.substr(0, cut)), std::string(name.substr(cut + 1))};
+  return Route{.provider = std::string(name.substr(0, cut)),
+               .upstream = std::string(name.substr(cut + 1))};
 }
 
 bool plain_url(std::string_view url) {
@@ -111,12 +114,20 @@ void ModelsConfig::read_provider(const TomlTable& table, const std::string& name
     table.mistake("", fmt::format("the provider '{}' has no base_url", name),
                   did_you_mean(name, names_of(providers_)));
   }
-  if (const auto key = table.string("key")) {
-    provider.key = *key;
-    if (!key->starts_with("env:") && !key->starts_with("file:")) {
-      table.mistake("key", "a key is given by reference, never by value",
-                    "key = \"env:NAME\" or \"file:PATH\"");
+  if (table.has("key")) {
+    std::vector<std::string> keys;
+    if (table.is_array("key")) {
+      keys = table.strings("key");
+    } else {
+      keys.push_back(table.string("key", ""));
     }
+    if (keys.empty()) table.mistake("key", "the list of keys is empty", "leave it out");
+    if (!std::all_of(keys.begin(), keys.end(), is_reference)) {
+      table.mistake("key", "a key is given by reference, never by value",
+                    "key = \"env:NAME\" or \"file:PATH\", or a list of these");
+    }
+    if (!keys.empty()) provider.key = keys.front();
+    if (keys.size() > 1) provider.more_keys.assign(keys.begin() + 1, keys.end());
   } else if (known == providers_.end()) {
     provider.authentication = Authentication::kNone;
   }
@@ -132,14 +143,55 @@ void ModelsConfig::read_provider(const TomlTable& table, const std::string& name
       headers.mistake(header, "a header cannot hold line breaks");
     provider.headers.emplace_back(header, value);
   }
-  read_timeout(table, "connect_timeout_s", provider.timeouts.connect);
-  read_timeout(table, "first_byte_timeout_s", provider.timeouts.first_byte);
-  read_timeout(table, "gap_timeout_s", provider.timeouts.gap);
-  read_timeout(table, "timeout_s", provider.timeouts.total);
+  set_timeout(table, "connect_timeout_s", provider.timeouts.connect);
+  set_timeout(table, "first_byte_timeout_s", provider.timeouts.first_byte);
+  set_timeout(table, "gap_timeout_s", provider.timeouts.gap);
+  set_timeout(table, "timeout_s", provider.timeouts.total);
   provider.retries = static_cast<int>(table.integer("retries", 0, 20).value_or(provider.retries));
   provider.parallel_max =
       static_cast<int>(table.integer("parallel_max", 1, 100000).value_or(provider.parallel_max));
+  provider.breaker = read_breaker(table, provider.breaker);
   providers_.insert_or_assign(name, std::move(provider));
+}
+
+// A list of names, or of tables with a name in "route" and what that route says otherwise.
+void ModelsConfig::read_routes(const TomlTable& table, ModelSpec& model) {
+  const auto named = [&](const TomlTable& at, std::string_view key, const std::string& text) {
+    std::optional<Route> route = split_route(text);
+    if (!route || !providers_.contains(route->provider)) {
+      const std::string provider = route ? route->provider : text;
+      at.mistake(key, fmt::format("'{}' names no provider", text),
+                 route ? did_you_mean(provider, names_of(providers_)) : "write provider/model");
+      route.reset();
+    }
+    return route;
+  };
+  if (table.is_array_of_tables("routes")) {
+    for (const TomlTable& one : table.tables("routes")) {
+      if (std::optional<Route> route = named(one, "route", one.string("route", ""))) {
+        read_route(one, *route);
+        model.routes.push_back(std::move(*route));
+      }
+    }
+    return;
+  }
+  for (const std::string& text : table.strings("routes")) {
+    if (std::optional<Route> route = named(table, "routes", text))
+      model.routes.push_back(std::move(*route));
+  }
+}
+
+// After all models were read, for a fall-back may be written before the model that it names.
+void ModelsConfig::check_fallbacks(const TomlTable& models) {
+  for (const auto& [name, model] : models_) {
+    for (const std::string& other : model.routing.fallback) {
+      const TomlTable table = models.table(name);
+      if (other == name)
+        table.mistake("fallback", fmt::format("the model '{}' falls back to itself", name));
+      else if (const Result<ModelSpec> found = find(other); !found)
+        table.mistake("fallback", found.error().what, found.error().hint);
+    }
+  }
 }
 
 void ModelsConfig::read_model(const TomlTable& table, const std::string& name,
@@ -147,6 +199,7 @@ void ModelsConfig::read_model(const TomlTable& table, const std::string& name,
   ModelSpec model;
   model.name = name;
   model.price = read_price(table);
+  model.routing = read_routing(table);
   if (const auto file = table.string("file")) {
     LocalFile local;
     local.wanted = *file;
@@ -162,17 +215,7 @@ void ModelsConfig::read_model(const TomlTable& table, const std::string& name,
                     "a model runs in the process or at a provider; give two names to two models");
     table.strings("routes");
   } else {
-    for (const std::string& text : table.strings("routes")) {
-      const std::optional<Route> route = split_route(text);
-      if (!route || !providers_.contains(route->provider)) {
-        const std::string provider = route ? route->provider : text;
-        table.mistake(
-            "routes", fmt::format("'{}' names no provider", text),
-            route ? did_you_mean(provider, names_of(providers_)) : "write provider/model");
-        continue;
-      }
-      model.routes.push_back(*route);
-    }
+    read_routes(table, model);
     if (!table.has("routes"))
       table.mistake("", fmt::format("the model '{}' has neither 'routes' nor 'file'", name),
                     "routes = [\"provider/model\"] or file = \"model.gguf\"");
@@ -185,6 +228,7 @@ void ModelsConfig::read(const TomlTable& root, const std::filesystem::path& fold
   for (const std::string& name : providers.keys()) read_provider(providers.table(name), name);
   const TomlTable models = root.table("models");
   for (const std::string& name : models.keys()) read_model(models.table(name), name, folder);
+  check_fallbacks(models);
 }
 
 Result<ModelSpec> ModelsConfig::find(std::string_view name) const {

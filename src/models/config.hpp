@@ -12,6 +12,7 @@
 #include "base/error.hpp"
 #include "base/toml.hpp"
 #include "models/prices.hpp"
+#include "models/routing.hpp"
 #include "wire/message.hpp"
 
 namespace sighter::models {
@@ -32,16 +33,12 @@ struct Provider {
   std::string base_url;               // without a slash at the end: "https://api.openai.com/v1"
   Authentication authentication = Authentication::kBearer;
   std::string key;                    // a reference: "env:NAME" or "file:PATH"; empty: none needed
+  std::vector<std::string> more_keys; // further ones, used in turn
   std::vector<std::pair<std::string, std::string>> headers;  // sent with every request
   Timeouts timeouts;
   int retries = 3;                    // physical requests after the first
   int parallel_max = 256;             // requests at a time
-};
-
-struct Route {
-  std::string provider;
-  std::string upstream;  // the provider's name of the model
-  std::string name() const { return provider + "/" + upstream; }
+  BreakerOptions breaker;
 };
 
 // A model that runs in this process.
@@ -55,7 +52,8 @@ struct LocalFile {
 
 struct ModelSpec {
   std::string name;
-  std::vector<Route> routes;          // in order; later ones are fall-backs
+  std::vector<Route> routes;          // as written
+  Routing routing;
   std::optional<LocalFile> local;     // instead of routes
   std::optional<Price> price;         // overrides the table's
 };
@@ -82,6 +80,8 @@ class ModelsConfig {
  private:
   void read_provider(const TomlTable& table, const std::string& name);
   void read_model(const TomlTable& table, const std::string& name, const std::filesystem::path& folder);
+  void read_routes(const TomlTable& table, ModelSpec& model);
+  void check_fallbacks(const TomlTable& models);
 
   std::map<std::string, Provider> providers_;
   std::map<std::string, ModelSpec> models_;

@@ -107,7 +107,91 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"[providers.openai]\nbase_url = \"ftp://x\"\n", "sighter.toml:2:", "http"},
         Mistake{"[providers.openai]\nbase_url = \"http://me:pw@x.org/v1\"\n",
                 "sighter.toml:2:", "password"},
-        Mistake{"[providers.openai]\nretrys = 2\n", "sighter.toml:2:", "retries"}));
+        Mistake{"[providers.openai]\nretrys = 2\n", "sighter.toml:2:", "retries"},
+        Mistake{"[providers.openai]\nkey = [\"env:A\", \"sk-1\"]\n", "sighter.toml:2:",
+                "by reference"},
+        Mistake{"[providers.openai]\nkey = []\n", "sighter.toml:2:", "empty"},
+        Mistake{"[providers.openai]\nbreaker = { failures = 0 }\n", "sighter.toml:2:", "failures"},
+        Mistake{"[providers.openai]\nbreaker = { open_s = 9, open_max_s = 5 }\n",
+                "sighter.toml:2:", "shorter than open_s"},
+        Mistake{"[models.a]\nroutes = [{ route = \"opnai/x\" }]\n", "sighter.toml:2:",
+                "did you mean 'openai'"},
+        Mistake{"[models.a]\nroutes = [{ route = \"openai/x\", wieght = 2 }]\n",
+                "sighter.toml:2:", "weight"},
+        Mistake{"[models.a]\nroutes = [{ route = \"openai/x\", weight = 0 }]\n",
+                "sighter.toml:2:", "weight"},
+        Mistake{"[models.a]\nroutes = [\"openai/x\"]\nbalance = \"least-loaded\"\n",
+                "sighter.toml:3:", "did you mean 'least_loaded'"},
+        Mistake{"[models.a]\nroutes = [\"openai/x\"]\nfallback = [\"a\"]\n", "sighter.toml:3:",
+                "falls back to itself"},
+        Mistake{"[models.big]\nroutes = [\"openai/x\"]\n[models.a]\nroutes = "
+                "[\"openai/x\"]\nfallback = [\"bigg\"]\n",
+                "sighter.toml:5:", "did you mean 'big'"},
+        Mistake{"[models.a]\nroutes = [\"openai/x\"]\nfallback_on = [\"rate_limit\"]\n",
+                "sighter.toml:3:", "did you mean 'rate_limited'"},
+        Mistake{"[models.a]\nroutes = [\"openai/x\"]\nhedge = { share = 2 }\n",
+                "sighter.toml:3:", "share"}));
+
+TEST(Config, RoutesAreNamesOrTables) {
+  const Read r = read(R"([models.b]
+routes = ["openai/x", "groq/y"]
+[models.a]
+routes = [
+  { route = "openai/x", weight = 3, retries = 0, may_repeat = false },
+  { route = "groq/y", first_byte_timeout_s = 2.5, timeout_s = 9 },
+]
+balance = "weighted"
+sticky = true
+hedge = { share = 0.1 }
+fallback = ["b", "mistral/z"]
+fallback_on = ["rate_limited", "too_large"]
+)");
+  ASSERT_TRUE(r.status) << r.status.error().message();
+  const Result<ModelSpec> plain = r.config.find("b");
+  ASSERT_TRUE(plain);
+  ASSERT_EQ(plain->routes.size(), 2u);
+  EXPECT_EQ(plain->routing.balance, Balance::kOrdered);
+  EXPECT_FALSE(plain->routing.hedge.enabled);
+  EXPECT_FALSE(plain->routing.fallback_on);
+  const Result<ModelSpec> model = r.config.find("a");
+  ASSERT_TRUE(model);
+  ASSERT_EQ(model->routes.size(), 2u);
+  EXPECT_EQ(model->routes[0].weight, 3);
+  EXPECT_EQ(model->routes[0].retries, 0);
+  EXPECT_FALSE(model->routes[0].may_repeat);
+  EXPECT_TRUE(model->routes[1].may_repeat);
+  EXPECT_EQ(model->routes[1].timeouts.first_byte, std::chrono::milliseconds(2500));
+  EXPECT_EQ(model->routes[1].timeouts.total, std::chrono::seconds(9));
+  EXPECT_FALSE(model->routes[1].timeouts.gap);
+  const Routing& routing = model->routing;
+  EXPECT_EQ(routing.balance, Balance::kWeighted);
+  EXPECT_TRUE(routing.sticky);
+  EXPECT_TRUE(routing.hedge.enabled);
+  EXPECT_EQ(routing.hedge.share, 0.1);
+  EXPECT_EQ(routing.hedge.quantile, 0.95);
+  EXPECT_THAT(routing.fallback, ::testing::ElementsAre("b", "mistral/z"));
+  ASSERT_TRUE(routing.fallback_on);
+  EXPECT_THAT(*routing.fallback_on,
+              ::testing::UnorderedElementsAre(Kind::kRateLimited, Kind::kTooLarge));
+}
+
+TEST(Config, AProviderMayHaveSeveralKeysAndABreaker) {
+  const Read r = read(R"([providers.openai]
+key = ["env:A", "env:B", "file:c"]
+breaker = { failures = 3, open_s = 1, open_max_s = 8 }
+[providers.groq]
+breaker = false
+)");
+  ASSERT_TRUE(r.status) << r.status.error().message();
+  const Provider* openai = r.config.provider("openai");
+  EXPECT_EQ(openai->key, "env:A");
+  EXPECT_THAT(openai->more_keys, ::testing::ElementsAre("env:B", "file:c"));
+  EXPECT_TRUE(openai->breaker.enabled);
+  EXPECT_EQ(openai->breaker.consecutive, 3);
+  EXPECT_EQ(openai->breaker.open_first, std::chrono::seconds(1));
+  EXPECT_EQ(openai->breaker.open_max, std::chrono::seconds(8));
+  EXPECT_FALSE(r.config.provider("groq")->breaker.enabled);
+}
 
 TEST(Config, AKeyInAFileLosesItsLineBreak) {
   const auto path = std::filesystem::temp_directory_path() / ("key_" + std::to_string(::getpid()));

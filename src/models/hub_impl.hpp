@@ -11,6 +11,7 @@
 #include "io/blocking_pool.hpp"
 #include "local/labels.hpp"
 #include "local/model.hpp"
+#include "models/route_state.hpp"
 #include "models/router.hpp"
 #include "text/template.hpp"
 
@@ -32,6 +33,7 @@ struct Hub::Impl {
   const ModelsConfig config;
   const Clock& clock;
   Log& log;
+  RouteStates routes;
   std::mutex mutex;
   std::map<std::string, std::unique_ptr<LoadedModel>> loaded;  // by file and settings
   // Last, so that what runs on them has ended before the models go.
