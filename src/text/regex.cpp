@@ -18,6 +18,11 @@ constexpr std::uint32_t kRe2RepeatMax = 1000;
 constexpr std::uint32_t kPcre2RepeatMax = 65'535;
 constexpr std::uint32_t kPcre2HeapKiB = 64u << 10;
 
+// RE2's own type of a view: std::string_view is not that in every build of it.
+re2::StringPiece piece_of(std::string_view text) {
+  return {text.data(), text.size()};
+}
+
 // Writes the tree in the notation of RE2 or of PCRE2.
 class Writer {
  public:
@@ -248,7 +253,9 @@ Status Regex::check(std::string_view pattern) {
 }
 
 Result<bool> Regex::search(std::string_view text) const {
-  if (impl_->re2) return impl_->re2->Match(text, 0, text.size(), re2::RE2::UNANCHORED, nullptr, 0);
+  if (impl_->re2) {
+    return impl_->re2->Match(piece_of(text), 0, text.size(), re2::RE2::UNANCHORED, nullptr, 0);
+  }
   Owned<pcre2_match_data> data(pcre2_match_data_create(1, nullptr));
   return impl_->run_pcre2(text, 0, data.get());
 }
@@ -260,7 +267,7 @@ Result<std::optional<RegexMatch>> Regex::find(std::string_view text, std::size_t
   match.groups.resize(count);
   if (impl_->re2) {
     std::vector<re2::StringPiece> pieces(count);
-    if (!impl_->re2->Match(text, from, text.size(), re2::RE2::UNANCHORED, pieces.data(),
+    if (!impl_->re2->Match(piece_of(text), from, text.size(), re2::RE2::UNANCHORED, pieces.data(),
                            static_cast<int>(count))) {
       return std::nullopt;
     }
