@@ -366,6 +366,7 @@ class RequestWriter {
     if (r.top_logprobs.value_or(0) > 0) losses_.cannot("top_logprobs");
     if (r.logit_bias.has_value() && !says_nothing(*r.logit_bias)) losses_.cannot("logit_bias");
     if (r.prediction.has_value()) losses_.cannot("prediction");
+    if (r.verbosity.has_value()) losses_.cannot("verbosity");
     if (r.metadata.has_value() && !says_nothing(*r.metadata)) losses_.cannot("metadata");
   }
 

@@ -2,6 +2,7 @@
 
 #include "wire/anthropic.hpp"
 #include "wire/openai_chat.hpp"
+#include "wire/openai_responses.hpp"
 
 namespace sighter::wire {
 namespace {
@@ -24,6 +25,15 @@ constexpr Codec kAnthropic{.dialect = Dialect::kAnthropic,
                            .stream_encoder = anthropic::stream_encoder,
                            .decode_error = anthropic::decode_error,
                            .encode_error = anthropic::encode_error};
+constexpr Codec kOpenAiResponses{.dialect = Dialect::kOpenAiResponses,
+                                 .decode_request = openai_responses::decode_request,
+                                 .encode_request = openai_responses::encode_request,
+                                 .decode_reply = openai_responses::decode_reply,
+                                 .encode_reply = openai_responses::encode_reply,
+                                 .stream_decoder = openai_responses::stream_decoder,
+                                 .stream_encoder = openai_responses::stream_encoder,
+                                 .decode_error = openai_responses::decode_error,
+                                 .encode_error = openai_responses::encode_error};
 
 }  // namespace
 
@@ -33,6 +43,8 @@ const Codec* codec_of(Dialect dialect) {
       return &kOpenAiChat;
     case Dialect::kAnthropic:
       return &kAnthropic;
+    case Dialect::kOpenAiResponses:
+      return &kOpenAiResponses;
     default:
       return nullptr;
   }

@@ -27,6 +27,8 @@ struct EncodeOptions {
   std::optional<bool> stream = {};
   // Unix time for replies whose own dialect has no time of creation.
   std::int64_t now_s = 0;
+  // Of encode_reply: what the client asked, which Responses says again. It is not kept.
+  const ChatRequest* request = nullptr;
 };
 
 struct Encoded {

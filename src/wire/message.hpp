@@ -232,6 +232,7 @@ struct ChatRequest {
   std::optional<std::int64_t> top_logprobs{};
   std::optional<Json> logit_bias{};
   std::optional<Reasoning> reasoning{};
+  std::optional<std::string> verbosity{};  // of the answer: "low", "medium", "high"
   std::optional<std::string> service_tier{};
   std::optional<Json> metadata{};       // labels for the provider's own records
   std::optional<std::string> user{};    // the end user's id

@@ -11,6 +11,13 @@ void add_once(std::vector<std::string>& names, std::string_view name) {
   if (std::find(names.begin(), names.end(), name) == names.end()) names.emplace_back(name);
 }
 
+// Where Responses keeps how its items and objects were laid out, and what another dialect is told
+// in another way ("logprobs": Choice::logprobs).
+bool layout(Dialect dialect, std::string_view name) {
+  return dialect == Dialect::kOpenAiResponses &&
+         (name == "item" || name == "response" || name == "responses" || name == "logprobs");
+}
+
 }  // namespace
 
 void ObjectWriter::skip(std::string_view name) {
@@ -93,7 +100,7 @@ void Losses::foreign(const Extra& extra, std::string_view prefix,
                      std::span<const std::string_view> structure) {
   if (own(extra)) return;
   for (const auto& [name, value] : extra.members) {
-    if (says_nothing(value)) continue;
+    if (says_nothing(value) || layout(extra.dialect, name)) continue;
     if (std::find(structure.begin(), structure.end(), name) != structure.end()) continue;
     cannot(prefix.empty() ? name : fmt::format("{}.{}", prefix, name));
   }

@@ -472,6 +472,7 @@ class RequestWriter {
       write_response_format(writer, *request_.response_format, losses_, quirks_);
     }
     write_reasoning(writer, request_, losses_, quirks_);
+    writer.optional("verbosity", request_.verbosity);
     if (request_.service_tier.has_value()) {
       if (request_.dialect != Dialect::kAnthropic) {
         writer.string("service_tier", *request_.service_tier);
@@ -558,6 +559,7 @@ Result<ChatRequest> decode_request(Json body) {
   reader.any("logit_bias", request.logit_bias);
   Extra reasoning_rest;
   decode_reasoning(reader, request, forms, reasoning_rest);
+  reader.string("verbosity", request.verbosity);
   reader.string("service_tier", request.service_tier);
   reader.any("metadata", request.metadata);
   reader.string("user", request.user);

@@ -152,7 +152,8 @@ TEST_P(Recorded, StreamsGiveTheSameReplyWhenWrittenBack) {
 INSTANTIATE_TEST_SUITE_P(Wire, Recorded,
                          testing::Values(std::pair{"openai_chat", Dialect::kOpenAiChat},
                                          std::pair{"compatible_chat", Dialect::kOpenAiChat},
-                                         std::pair{"anthropic", Dialect::kAnthropic}),
+                                         std::pair{"anthropic", Dialect::kAnthropic},
+                                         std::pair{"openai_responses", Dialect::kOpenAiResponses}),
                          [](const auto& one) { return std::string(one.param.first); });
 
 }  // namespace

@@ -20,7 +20,8 @@ const std::chrono::milliseconds kEach(std::getenv("SIGHTER_FUZZ_MS")
                                           ? std::atoi(std::getenv("SIGHTER_FUZZ_MS"))
                                           : 700);
 
-constexpr Dialect kDialects[] = {Dialect::kOpenAiChat, Dialect::kAnthropic};
+constexpr Dialect kDialects[] = {Dialect::kOpenAiChat, Dialect::kAnthropic,
+                                 Dialect::kOpenAiResponses};
 
 Json any_value(Random& random) {
   switch (random.below(12)) {
@@ -119,8 +120,7 @@ std::vector<std::pair<Dialect, Json>> requests() {
   std::string before;
   for (std::string line; std::getline(file, line); before = line) {
     if (!line.starts_with('{') || before == "=>") continue;
-    const Dialect dialect =
-        before.starts_with("openai") ? Dialect::kOpenAiChat : Dialect::kAnthropic;
+    const Dialect dialect = dialect_from(before.substr(0, before.find(' '))).value();
     out.emplace_back(dialect, json_parse(line).value());
   }
   return out;
@@ -138,6 +138,9 @@ std::vector<std::pair<Dialect, Json>> replies() {
       {Dialect::kAnthropic,
        parse(
            R"({"id":"i","type":"message","role":"assistant","model":"m","content":[{"type":"thinking","thinking":"h","signature":"s"},{"type":"redacted_thinking","data":"d"},{"type":"text","text":"x","citations":[{"type":"char_location","cited_text":"c"}]},{"type":"tool_use","id":"t","name":"f","input":{"a":1.0}},{"type":"server_tool_use","id":"t","name":"f","input":{}},{"type":"web_search_tool_result","tool_use_id":"t","content":[]}],"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":1,"output_tokens":2,"server_tool_use":{"web_search_requests":1}}})")},
+      {Dialect::kOpenAiResponses,
+       parse(
+           R"({"id":"resp_1","object":"response","created_at":1,"status":"completed","model":"m","error":null,"output":[{"id":"rs_1","type":"reasoning","summary":[{"type":"summary_text","text":"h"},{"type":"summary_text","text":"k"}],"encrypted_content":"e"},{"id":"msg_1","type":"message","status":"completed","role":"assistant","content":[{"type":"output_text","text":"x","annotations":[{"type":"url_citation","url":"u","title":"t","start_index":0,"end_index":1}],"logprobs":[]},{"type":"refusal","refusal":"no"}]},{"id":"fc_1","type":"function_call","status":"completed","call_id":"a","name":"f","arguments":"{}"},{"id":"ct_1","type":"custom_tool_call","call_id":"b","name":"g","input":"i"},{"id":"ws_1","type":"web_search_call","status":"completed","action":{"type":"search"}}],"usage":{"input_tokens":1,"input_tokens_details":{"cached_tokens":1},"output_tokens":2},"x":[{"y":1.50}]})")},
   };
 }
 

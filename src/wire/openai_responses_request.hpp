@@ -1,0 +1,13 @@
+#pragma once
+// What reading and writing of OpenAI Responses requests share. Inside of the room.
+
+#include <string_view>
+
+namespace sighter::wire::openai_responses {
+
+// The member of a request's Extra that holds what concerns the service, not the model: "store",
+// "include", "stream_options", "max_tool_calls"; "background" and "truncation" where they say what
+// is so anyway.
+inline constexpr std::string_view kService = "responses";
+
+}  // namespace sighter::wire::openai_responses
