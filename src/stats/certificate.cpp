@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "base/check.hpp"
 
@@ -51,6 +52,18 @@ void SumTest::add(double score) {
   rejected_ = capital >= needed_;
 }
 
+double SumTest::cases_left() const {
+  if (rejected_) return 0;
+  const double all = total_ - seen_;
+  // What the best of the bets, known only now, has gained a case.
+  const double best =
+      *std::max_element(capital_.begin(), capital_.end()) * static_cast<double>(kBets);
+  if (best <= 1 || seen_ == 0) return all;
+  const double gain = std::log(best) / seen_;
+  const double capital = std::accumulate(capital_.begin(), capital_.end(), 0.0);
+  return std::clamp((std::log(needed_) - std::log(capital)) / gain, 0.0, all);
+}
+
 RangeCertificate::RangeCertificate(std::int64_t total_cases, double low_max, double high_min,
                                    double alpha_a_side, bool whole_scores)
     : total_(total_cases),
@@ -87,6 +100,12 @@ RangeCertificate::Range RangeCertificate::add(double score) {
     range_ = Range::kBetween;
   }
   return range_;
+}
+
+double RangeCertificate::cases_left() const {
+  if (range_ != Range::kUnknown) return 0;
+  const double between = std::max(not_low_.cases_left(), not_high_.cases_left());
+  return std::min({high_.cases_left(), low_.cases_left(), between});
 }
 
 SumBounds RangeCertificate::bounds() const {

@@ -26,6 +26,9 @@ class SumTest {
   bool rejected() const { return rejected_; }  // the sum is more than m
   // The largest capital so far; an anytime-valid p-value is 1 / capital.
   double capital() const { return best_; }
+  // How many more scores it takes if they are like those so far; the number of all that are left
+  // when it does not look like that. An estimate for choosing what to run: no claim rests on it.
+  double cases_left() const;
 
  private:
   static constexpr std::size_t kBets = 24;
@@ -62,6 +65,8 @@ class RangeCertificate {
   Range range() const { return range_; }
   std::int64_t count() const { return static_cast<std::int64_t>(scores_.size()); }
   double sum() const { return sum_; }
+  // Until a range is settled, if the scores go on as they were: an estimate, as in SumTest.
+  double cases_left() const;
   // Bounds of the sum of all N at the same error. O(count * log N): for reports, not for each case.
   SumBounds bounds() const;
 

@@ -79,6 +79,17 @@ void Race::add(int variant, std::int64_t position, double score) {
   }
 }
 
+double Race::cases_left(int winner, int loser) const {
+  for (const State::Pair& pair : state_->pairs) {
+    const bool first = pair.first == winner && pair.second == loser;
+    if (!first && (pair.second != winner || pair.first != loser)) continue;
+    const SumTest& wins = first ? pair.first_wins : pair.second_wins;
+    const SumTest& loses = first ? pair.second_wins : pair.first_wins;
+    return loses.rejected() ? static_cast<double>(state_->total - pair.next) : wins.cases_left();
+  }
+  return static_cast<double>(state_->total);
+}
+
 std::optional<int> Race::beaten_by(int variant) const {
   std::optional<int> best;
   double best_mean = -1.0;

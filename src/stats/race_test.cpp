@@ -81,6 +81,26 @@ TEST(Race, TheBestOfSeveralWinnersIsNamed) {
   EXPECT_EQ(race.beaten_by(0), 2);
 }
 
+TEST(Race, ToldHowManyMoreCasesItTakes) {
+  Random random(4);
+  const auto cases = pairs(382, 49, 888, random);
+  Race race(1319, 2, 0.05);
+  EXPECT_EQ(race.cases_left(0, 1), 1319);
+  double half_way = 0;
+  std::int64_t at = 0;
+  while (!race.beaten_by(1)) {
+    if (at == 30) half_way = race.cases_left(0, 1);
+    race.add(0, at, cases[static_cast<std::size_t>(at)].first);
+    race.add(1, at, cases[static_cast<std::size_t>(at)].second);
+    ++at;
+  }
+  EXPECT_GT(at, 30);
+  EXPECT_GT(half_way, 0.2 * static_cast<double>(at - 30));
+  EXPECT_LT(half_way, 5 * static_cast<double>(at - 30));
+  EXPECT_EQ(race.cases_left(0, 1), 0);
+  EXPECT_EQ(race.cases_left(1, 0), 1319 - at) << "the beaten one does not win soon";
+}
+
 TEST(Race, TheBetterIsCalledBeatenNoMoreOftenThanStated) {
   // Four variants; the first is better than each other one by a single case of the full run.
   constexpr int kRuns = 600;

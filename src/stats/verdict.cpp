@@ -151,6 +151,13 @@ Verdict VerdictRun::verdict() const {
   return decided() ? state_->certain() : Verdict::kUndecided;
 }
 
+double VerdictRun::cases_left() const {
+  if (decided()) return 0;
+  const auto left = static_cast<double>(state_->options.cases - state_->next);
+  const bool early = state_->certificate && !state_->options.full;
+  return early ? std::min(left, state_->certificate->cases_left()) : left;
+}
+
 std::int64_t VerdictRun::count() const {
   return state_->given;
 }

@@ -66,6 +66,9 @@ class VerdictRun {
   bool decided() const;
   // The verdict as it stands; UNDECIDED for both claims while nothing is certain.
   Verdict verdict() const;
+  // How many more cases until it is decided, if they are like those so far; an estimate, at most
+  // the cases that are left.
+  double cases_left() const;
   std::int64_t count() const;  // cases given, those that wait included
   double score() const;        // mean of the cases given
   // Traffic: the full run's interval or, when stopped early, certified bounds of it. Cases: bounds

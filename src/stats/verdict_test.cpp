@@ -324,5 +324,24 @@ TEST(StatedErrorOfCases, PassAndFailAtTheBorder) {
   }
 }
 
+TEST(VerdictRun, CasesLeftFallToNone) {
+  VerdictRun::Options options;
+  options.cases = 1000;
+  options.bar = 0.7;
+  options.claim = Claim::kCases;
+  VerdictRun run(options);
+  EXPECT_EQ(run.cases_left(), 1000);
+  double earlier = 0;
+  std::int64_t at = 0;
+  for (; !run.decided(); ++at) {
+    if (at == 20) earlier = run.cases_left();
+    run.add(at, at % 10 == 9 ? 0 : 1);
+  }
+  EXPECT_GT(at, 20);
+  EXPECT_GT(earlier, 0);
+  EXPECT_LT(earlier, 5 * static_cast<double>(at));
+  EXPECT_EQ(run.cases_left(), 0);
+}
+
 }  // namespace
 }  // namespace sighter::stats
