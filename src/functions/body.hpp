@@ -93,6 +93,8 @@ class Work {
   virtual ~Work() = default;
   // Of what the body is really given; nullopt: an output of it cannot be used again as a whole.
   virtual std::optional<Digest> fingerprint() const = 0;
+  // Of what a model will be given; 0: no model is asked.
+  virtual std::size_t request_bytes() const { return 0; }
   virtual io::Task<Outcome> run() = 0;
 };
 

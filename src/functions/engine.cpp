@@ -175,6 +175,23 @@ io::Task<ApplyResult> Engine::complete(wire::ChatRequest request, std::string mo
   co_return result;
 }
 
+io::Task<Result<Forecast>> Engine::forecast(const Function& function, const Variant& variant,
+                                            Json input, ApplyOptions options) {
+  if (!std::holds_alternative<PromptBody>(variant.body))
+    co_return fail(Kind::kUnsupported, fmt::format("{} asks no model itself", variant.name));
+  Call call{&function, &variant, std::move(input), std::move(options), {}, {}};
+  Result<Json> admitted = function.input.admit(call.input);
+  if (!admitted) co_return std::unexpected(admitted.error());
+  call.input = std::move(*admitted);
+  Body& body = impl_->body(function, variant);
+  Result<std::unique_ptr<Work>> work = co_await body.plan(call);
+  if (!work) co_return std::unexpected(work.error());
+  Forecast forecast;
+  forecast.stored = stored_output(*impl_, call, (*work)->fingerprint()).has_value();
+  forecast.request_bytes = (*work)->request_bytes();
+  co_return forecast;
+}
+
 io::Task<Status> Engine::prepare(const Function& function, const Variant& variant, bool judged,
                                  ApplyOptions options) {
   Body& body = impl_->body(function, variant);

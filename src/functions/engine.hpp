@@ -108,6 +108,12 @@ struct Answered {
   std::chrono::microseconds latency{0};
 };
 
+// What applying a prompt would take.
+struct Forecast {
+  bool stored = false;            // its answer is there: nothing would be asked
+  std::size_t request_bytes = 0;  // of what the model would be given
+};
+
 class Engine {
  public:
   Engine(io::Core& core, Shared& shared);
@@ -130,6 +136,9 @@ class Engine {
   // missing ...).
   io::Task<Status> prepare(const Function& function, const Variant& variant, bool judged,
                            ApplyOptions options);
+  // Asks nobody. kUnsupported for a variant that is no prompt.
+  io::Task<Result<Forecast>> forecast(const Function& function, const Variant& variant, Json input,
+                                      ApplyOptions options);
   // Why the variant cannot run now, without asking anybody: a missing key or model file.
   std::optional<Error> unusable(const Function& function, const Variant& variant) const;
   models::Router& router();

@@ -54,6 +54,7 @@ class ScoreWork final : public Work {
         scoring_(scoring),
         input_(std::move(input)) {}
   std::optional<Digest> fingerprint() const override;
+  std::size_t request_bytes() const override;
   io::Task<Outcome> run() override;
 
  private:
@@ -71,6 +72,7 @@ class ChatWork final : public Work {
   ChatWork(PromptRunner& runner, const Call& call, wire::ChatRequest request)
       : runner_(runner), call_(call), request_(std::move(request)) {}
   std::optional<Digest> fingerprint() const override;
+  std::size_t request_bytes() const override { return text_bytes(request_); }
   io::Task<Outcome> run() override;
 
  private:
@@ -167,6 +169,13 @@ Result<Json> PromptRunner::read(const wire::ChatReply& reply) const {
   Json without = text::strict_remove_nulls(function_.output.schema()->json(), std::move(*loose));
   if (!function_.output.check(without)) return value;
   return without;
+}
+
+std::size_t ScoreWork::request_bytes() const {
+  std::size_t bytes = task_.instructions.size() + input_.size();
+  for (const local::LabelExample& example : task_.examples)
+    bytes += example.input.size() + example.label.size();
+  return bytes;
 }
 
 std::optional<Digest> ScoreWork::fingerprint() const {

@@ -165,6 +165,17 @@ void apply_parameters(wire::ChatRequest& request, const Json& parameters) {
   }
 }
 
+std::size_t text_bytes(const wire::ChatRequest& request) {
+  std::size_t bytes = 0;
+  for (const wire::Message& message : request.messages) bytes += message.all_text().size();
+  for (const wire::Tool& tool : request.tools)
+    bytes += tool.name.size() + tool.description.size() +
+             (tool.schema ? json_write(*tool.schema).size() : 0);
+  if (request.response_format && request.response_format->schema)
+    bytes += json_write(*request.response_format->schema).size();
+  return bytes;
+}
+
 Digest request_digest(const wire::ChatRequest& request) {
   Sha256 digest;
   for (const wire::Message& message : request.messages) feed(digest, message);

@@ -22,6 +22,8 @@ wire::Media image_of(const std::string& url);
 Json reply_as_output(const wire::ChatReply& reply);
 // Temperature, max_tokens and the like, as function.toml has them.
 void apply_parameters(wire::ChatRequest& request, const Json& parameters);
+// Of all messages and tools, images aside: what tokens are estimated by.
+std::size_t text_bytes(const wire::ChatRequest& request);
 // Of everything that reaches the model.
 Digest request_digest(const wire::ChatRequest& request);
 // Adds what the requests of an answer cost, took and met to the outcome; its error too.
