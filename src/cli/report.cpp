@@ -33,9 +33,9 @@ Table table_of(const ready::RunReport& report) {
                {"low", true},
                {"high", true},
                {"cases", true},
-               {"$/1k calls", true},
-               {"p50", true},
-               {"p95", true}});
+               {"$/1k calls", true, 0, 1},
+               {"p50", true, 0, 3},
+               {"p95", true, 0, 2}});
   for (const ready::VariantReport& v : report.variants) {
     if (!v.ran) {
       table.row({{v.variant, Style::kDim},
@@ -93,6 +93,11 @@ std::string claim_words(const ready::RunReport& report, const ready::VariantRepo
   return words;
 }
 
+std::string seconds_words(double seconds) {
+  return format_duration(std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+      std::chrono::duration<double>(seconds)));
+}
+
 }  // namespace
 
 Style verdict_style(stats::Verdict verdict) {
@@ -105,6 +110,11 @@ std::string format_ms(double ms) {
   if (ms < 10) return fmt::format("{:.1f} ms", ms);
   if (ms < 1000) return fmt::format("{:.0f} ms", ms);
   return fmt::format("{:.1f} s", ms / 1000);
+}
+
+Json usd_json(const std::optional<NanoUsd>& cost) {
+  // Divided, not multiplied by 1e-9: that is the double nearest to the decimal number.
+  return cost ? Json(static_cast<double>(cost->value) / 1e9) : Json();
 }
 
 std::string format_per_1k(std::optional<double> usd) {
@@ -174,14 +184,65 @@ void print_report(Terminal& terminal, const ready::RunReport& report) {
                              winner->wrong.size()));
     print_wrong(terminal, report, winner->variant, 3);
   }
-  terminal.out(terminal.styled(
-                   Style::kDim,
-                   fmt::format("\n{} calls, {} of them read from the store; {} in {}", report.calls,
-                               report.reused, format_usd(report.cost),
-                               format_duration(
-                                   std::chrono::duration_cast<std::chrono::steady_clock::duration>(
-                                       std::chrono::duration<double>(report.seconds))))) +
+  terminal.out(terminal.styled(Style::kDim,
+                               fmt::format("\n{} calls, {} of them read from the store; {} in {}",
+                                           report.calls, report.reused, format_usd(report.cost),
+                                           seconds_words(report.seconds))) +
                "\n");
+}
+
+std::string forecast_words(const ready::RunForecast& forecast, std::optional<NanoUsd> budget) {
+  std::string words = fmt::format("{} cases, {} variants: at most {} calls", forecast.cases,
+                                  forecast.variants.size(), forecast.calls);
+  if (forecast.model_calls > 0) {
+    words += fmt::format(", {} of them of models: {} + {} tokens, {}, about {}",
+                         forecast.model_calls, forecast.input_tokens, forecast.output_tokens,
+                         forecast.cost ? format_usd(*forecast.cost) : "price not known",
+                         seconds_words(forecast.seconds));
+  } else {
+    words += ", none of a model";
+  }
+  if (forecast.stored > 0) words += fmt::format("; {} answers are stored", forecast.stored);
+  if (budget) words += fmt::format("; never more than {}", format_usd(*budget));
+  return words;
+}
+
+void print_forecast(Terminal& terminal, const ready::RunForecast& forecast,
+                    std::optional<NanoUsd> budget) {
+  Table table({{"variant"},
+               {"model calls", true},
+               {"stored", true},
+               {"tokens in", true},
+               {"out", true},
+               {"cost", true},
+               {"time", true}});
+  bool guessed = false;
+  for (const ready::VariantForecast& v : forecast.variants) {
+    if (!v.note.empty()) {
+      table.row({{v.variant, Style::kDim}, {"cannot run", Style::kDim}, {}, {}, {}, {}, {}});
+      continue;
+    }
+    const bool asks = v.model_calls > 0;
+    guessed = guessed || (asks && !v.measured);
+    table.row({{v.variant},
+               {fmt::format("{}", v.model_calls)},
+               {fmt::format("{}", v.stored)},
+               {asks ? fmt::format("{}", v.input_tokens) : "-"},
+               {asks ? fmt::format("{}", v.output_tokens) : "-"},
+               {v.cost ? format_usd(*v.cost) : "?"},
+               {asks ? seconds_words(v.seconds) : "-"}});
+  }
+  table.print(terminal);
+  const std::size_t width = terminal.width();
+  terminal.out("\n" + wrap(forecast_words(forecast, budget), width, 0) + "\n");
+  for (const ready::VariantForecast& v : forecast.variants) {
+    if (!v.note.empty())
+      terminal.out(wrap(fmt::format("{}: {}", v.variant, v.note), width, 2) + "\n");
+  }
+  std::string small =
+      "These are the most: a run stops as soon as its verdict is certain, unless --full.";
+  if (guessed) small += " Answers' length and time are assumed until there are stored calls.";
+  terminal.out(terminal.styled(Style::kDim, wrap(small, width, 0)) + "\n");
 }
 
 }  // namespace sighter::cli

@@ -11,6 +11,7 @@
 #include "cli/arguments.hpp"
 #include "cli/terminal.hpp"
 #include "cli/verbs_run.hpp"
+#include "io/subprocess.hpp"
 
 namespace sighter::cli {
 namespace {
@@ -54,6 +55,7 @@ Result<int> run_guarded(const Arguments& arguments, Terminal& terminal) {
 }  // namespace
 
 int run(std::span<const char* const> words, TerminalSetup setup) {
+  io::keep_memory_private();
   Result<Arguments> arguments = parse_arguments(words, linked_verbs());
   if (!arguments) {
     Terminal terminal(std::move(setup));

@@ -142,9 +142,10 @@ Result<ready::RunReport> verdict_of(Demo& demo) {
     progress.update(static_cast<std::uint64_t>(state.done),
                     static_cast<std::uint64_t>(state.at_most), state.spent, state.note);
   };
+  const io::StopSignals& signals = demo.session.signals();
   return demo.session.run(ready::evaluate(demo.session.engine(), demo.function, demo.cases,
                                           demo.metric, demo.session.store(), demo.session.clock(),
-                                          options, demo.session.signals().nicely(), tell));
+                                          options, {signals.nicely(), signals.at_once()}, tell));
 }
 
 void print_intro(Demo& demo) {

@@ -97,7 +97,7 @@ Json answer_json(const functions::Applied& applied) {
                            {"variant", applied.variant},
                            {"output", applied.output},
                            {"usage", std::move(usage)},
-                           {"cost_usd", applied.cost ? Json(applied.cost->usd()) : Json()},
+                           {"cost_usd", usd_json(applied.cost)},
                            {"ms", static_cast<double>(applied.latency.count()) / 1000}});
   if (applied.confidence) row.as_object().set("confidence", *applied.confidence);
   if (!applied.model.empty()) row.as_object().set("model", applied.model);

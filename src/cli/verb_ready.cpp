@@ -9,6 +9,7 @@
 #include "cli/terminal.hpp"
 #include "cli/verbs_run.hpp"
 #include "ready/first_touch.hpp"
+#include "ready/forecast.hpp"
 #include "ready/run.hpp"
 
 namespace sighter::cli {
@@ -17,6 +18,13 @@ namespace {
 bool is_file(const std::string& name) {
   std::error_code code;
   return std::filesystem::is_regular_file(name, code);
+}
+
+// For a body that stands in no file.
+std::string free_name(const functions::Function& function) {
+  std::string name = "prompt";
+  for (int i = 2; function.find(name) != nullptr; ++i) name = fmt::format("prompt_{}", i);
+  return name;
 }
 
 struct Asked {
@@ -57,6 +65,15 @@ Result<std::unique_ptr<Asked>> asked_function(const Arguments& arguments, Sessio
     return std::unexpected(error);
   }
   asked->function = *function;
+  if (const auto model = arguments.text("model")) {
+    // A further body: the function as it is, and one prompt more.
+    asked->own = **function;
+    Result<functions::Variant> variant =
+        ready::plain_prompt(free_name(asked->own), *model, asked->own, 0);
+    if (!variant) return std::unexpected(variant.error());
+    asked->own.variants.push_back(std::move(*variant));
+    asked->function = &asked->own;
+  }
   return asked;
 }
 
@@ -146,10 +163,20 @@ Result<ready::RunReport> run_with_progress(const Arguments& arguments, Terminal&
     progress.update(static_cast<std::uint64_t>(state.done),
                     static_cast<std::uint64_t>(state.at_most), state.spent, state.note);
   };
-  Result<ready::RunReport> report =
-      session.run(ready::evaluate(session.engine(), function, cases, **metric, session.store(),
-                                  session.clock(), options, session.signals().nicely(), tell));
-  session.core().call([&] { metric->reset(); });
+  const io::StopSignals& signals = session.signals();
+  io::CancelRegistration on_stop;
+  session.core().call([&] {
+    on_stop = signals.nicely().on_cancel(session.core(), [&] {
+      terminal.remark("stopping: waiting for what is under way; Ctrl-C again stops at once\n");
+    });
+  });
+  Result<ready::RunReport> report = session.run(
+      ready::evaluate(session.engine(), function, cases, **metric, session.store(), session.clock(),
+                      options, {signals.nicely(), signals.at_once()}, tell));
+  session.core().call([&] {
+    on_stop = {};
+    metric->reset();
+  });
   return report;
 }
 
@@ -171,30 +198,22 @@ Result<int> run_ready(const Arguments& arguments, Terminal& terminal) {
   const ready::RunOptions options = options_of(arguments, function);
   const bool json = arguments.flag("json");
   for (const std::string& line : (*asked)->taken) terminal.remark(line + "\n");
-  const std::size_t at_most =
-      (options.limit > 0 ? std::min(options.limit, cases->size()) : cases->size()) *
-      (options.variants.empty() ? function.variants.size() : options.variants.size());
   if (!(*asked)->taken.empty() || arguments.flag("dry-run")) {
-    terminal.remark(
-        fmt::format("{} cases, {} variants: at most {} calls{}\n", cases->size(),
-                    options.variants.empty() ? function.variants.size() : options.variants.size(),
-                    at_most, options.budget ? ", at most " + format_usd(*options.budget) : ""));
+    const Result<ready::RunForecast> forecast =
+        session.run(ready::forecast(session.engine(), function, *cases, session.store(), options));
+    if (!forecast) return std::unexpected(forecast.error());
+    if (arguments.flag("dry-run")) {
+      if (json)
+        terminal.out(json_write(ready::to_json(*forecast, function.name, options.budget)) + "\n");
+      else
+        print_forecast(terminal, *forecast, options.budget);
+      return 0;
+    }
+    terminal.remark(forecast_words(*forecast, options.budget) + "\n");
+    if (forecast->model_calls > 0 && forecast->cost != NanoUsd{} && !arguments.flag("yes") &&
+        ::isatty(0) && terminal.err_is_terminal() && !terminal.confirm("Go on?"))
+      return 0;
   }
-  if (arguments.flag("dry-run")) {
-    if (json)
-      terminal.out(json_write(Json::object(
-                       {{"function", function.name},
-                        {"cases", cases->size()},
-                        {"calls_at_most", at_most},
-                        {"budget_usd", options.budget ? Json(options.budget->usd()) : Json()}})) +
-                   "\n");
-    return 0;
-  }
-  const bool costs = !arguments.text("model", "").empty() &&
-                     !session.engine().router().is_local(arguments.text("model", ""));
-  if (!(*asked)->taken.empty() && costs && ::isatty(0) && terminal.err_is_terminal() &&
-      !terminal.confirm("Go on?"))
-    return 0;
   const SystemTime started = session.clock().system_now();
   Result<ready::RunReport> report =
       run_with_progress(arguments, terminal, session, function, *cases, options);

@@ -123,18 +123,21 @@ functions::Variant learned(std::string name, learn::LearnerKind kind) {
   return variant;
 }
 
-Result<functions::Variant> prompt(std::string name, const FirstTouchOptions& options,
-                                  const functions::Function& function, int examples) {
+}  // namespace
+
+Result<functions::Variant> plain_prompt(std::string name, const std::string& model,
+                                        const functions::Function& function, int examples) {
   std::string system = "Answer with the expected value only, without any other words.";
   if (function.output.form() == functions::OutputContract::Form::kLabels) {
     system = fmt::format(
         "Classify the input. Answer with exactly one of these labels and nothing else: {}",
         fmt::join(function.output.labels(), ", "));
-  } else if (options.metric == "final_number") {
+  } else if (function.bar && function.bar->metric == Json("final_number")) {
     system = "Solve the task. End your answer with the final number.";
   }
+  if (!function.description.empty()) system = function.description + "\n\n" + system;
   functions::PromptBody body;
-  body.model = options.model;
+  body.model = model;
   // The instructions are data: braces in a label stay text.
   std::string escaped;
   for (char c : system) escaped += c == '{' ? std::string("{{ '{' }}") : std::string(1, c);
@@ -145,11 +148,9 @@ Result<functions::Variant> prompt(std::string name, const FirstTouchOptions& opt
   body.parameters = Json::object();
   functions::Variant variant{std::move(name), "built in", body, {}};
   variant.digest =
-      Sha256().field("first touch").field(variant.name).field(options.model).field(system).finish();
+      Sha256().field("first touch").field(variant.name).field(model).field(system).finish();
   return variant;
 }
-
-}  // namespace
 
 Result<FirstTouch> first_touch(const std::filesystem::path& file, const FirstTouchOptions& given) {
   FirstTouchOptions options = given;
@@ -203,8 +204,8 @@ Result<FirstTouch> first_touch(const std::filesystem::path& file, const FirstTou
   }
   if (!options.model.empty()) {
     for (const int examples : {0, 8}) {
-      Result<functions::Variant> variant =
-          prompt(examples == 0 ? "prompt" : "prompt_with_examples", options, function, examples);
+      Result<functions::Variant> variant = plain_prompt(
+          examples == 0 ? "prompt" : "prompt_with_examples", options.model, function, examples);
       if (!variant) return std::unexpected(variant.error());
       function.variants.push_back(std::move(*variant));
     }

@@ -26,6 +26,9 @@ struct FirstTouch {
   std::vector<std::string> taken;  // what was taken for what, one line each
 };
 
+// A prompt that nobody wrote: the contract in words, and so many examples. With --model.
+Result<functions::Variant> plain_prompt(std::string name, const std::string& model,
+                                        const functions::Function& function, int examples);
 // kInvalid names the file, what is missing and which option says it.
 Result<FirstTouch> first_touch(const std::filesystem::path& file, const FirstTouchOptions& options);
 

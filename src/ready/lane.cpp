@@ -13,9 +13,41 @@ namespace {
 constexpr std::int64_t kFailuresInARowMax = 8;
 constexpr auto kTellEvery = std::chrono::milliseconds(20);  // progress; nobody reads faster
 
-bool wants_more(const Run& run, const Lane& lane) {
-  return !lane.stopped && !run.stopped && lane.next < std::min(lane.cases_max, run.order.size()) &&
-         !run.cancel.cancelled();
+// A variant that breaks a limit of the bar beats nobody.
+bool may_beat(const Run& run, const Lane& lane) {
+  if (!run.options.max_usd_per_1k || lane.done == 0) return true;
+  const double per_1k = lane.judged_cost.usd() * 1000 / static_cast<double>(lane.done);
+  return lane.price_known && per_1k <= *run.options.max_usd_per_1k;
+}
+
+// What a case of a body counts in the choice of what to run: a call of a model is 1.
+double weight(const Lane& lane) {
+  if (std::holds_alternative<functions::LearnedBody>(lane.variant->body)) return 0.01;
+  return std::holds_alternative<functions::CodeBody>(lane.variant->body) ? 0.05 : 1;
+}
+
+// A variant whose own verdict is certain goes on beside one that is not decided where that takes
+// fewer calls: the other is then sooner beaten than decided. It never runs ahead of the other,
+// since only cases that both have count in their race.
+bool races_on(const Run& run, std::size_t index) {
+  const Lane& lane = *run.lanes[index];
+  if (!run.race || !may_beat(run, lane)) return false;
+  for (std::size_t i = 0; i < run.lanes.size(); ++i) {
+    const Lane& other = *run.lanes[i];
+    if (!other.ran || other.stopped || other.decided || other.next <= lane.next) continue;
+    const double race = run.race->cases_left(static_cast<int>(index), static_cast<int>(i));
+    const double behind = static_cast<double>(other.next - lane.next);
+    const double together = weight(lane) * (behind + race) + weight(other) * race;
+    if (together < weight(other) * other.verdict.cases_left()) return true;
+  }
+  return false;
+}
+
+bool wants_more(const Run& run, std::size_t index) {
+  const Lane& lane = *run.lanes[index];
+  if (lane.stopped || run.stopped || run.cancel.cancelled()) return false;
+  if (lane.next >= std::min(lane.cases_max, run.order.size())) return false;
+  return !lane.decided || run.options.full || races_on(run, index);
 }
 
 void tell_progress(Run& run) {
@@ -26,8 +58,9 @@ void tell_progress(Run& run) {
   RunProgress progress;
   for (const auto& lane : run.lanes) {
     progress.done += lane->done;
-    progress.at_most += lane->stopped ? lane->done : static_cast<std::int64_t>(run.order.size());
-    if (lane->done > 0 && !lane->stopped) {
+    const bool ends = lane->stopped || (lane->decided && !run.options.full);
+    progress.at_most += ends ? lane->done : static_cast<std::int64_t>(run.order.size());
+    if (lane->done > 0 && !ends) {
       progress.note += fmt::format("{}{} {:.2f}", progress.note.empty() ? "" : ", ",
                                    lane->variant->name, lane->verdict.score());
     }
@@ -36,19 +69,16 @@ void tell_progress(Run& run) {
   run.progress(progress);
 }
 
-// Whoever is certainly not the best stops. A variant that breaks a limit beats nobody.
+// Whoever is certainly not the best stops.
 void stop_the_beaten(Run& run) {
   if (!run.race || run.options.full) return;
   for (std::size_t i = 0; i < run.lanes.size(); ++i) {
     Lane& lane = *run.lanes[i];
-    if (lane.stopped) continue;
+    if (lane.stopped || lane.decided) continue;
     const std::optional<int> better = run.race->beaten_by(static_cast<int>(i));
     if (!better) continue;
     const Lane& winner = *run.lanes[static_cast<std::size_t>(*better)];
-    const double per_1k =
-        winner.done > 0 ? winner.judged_cost.usd() * 1000 / static_cast<double>(winner.done) : 0;
-    if (run.options.max_usd_per_1k && (!winner.price_known || per_1k > *run.options.max_usd_per_1k))
-      continue;
+    if (!may_beat(run, winner)) continue;
     lane.beaten_by = winner.variant->name;
     lane.stopped = true;
   }
@@ -60,7 +90,7 @@ void count(Run& run, std::size_t index, std::size_t position, double score) {
   ++lane.done;
   lane.verdict.add(static_cast<std::int64_t>(position), score);
   if (run.race) run.race->add(static_cast<int>(index), static_cast<std::int64_t>(position), score);
-  if (lane.verdict.decided() && !run.options.full) lane.stopped = true;
+  lane.decided = lane.verdict.decided();
   stop_the_beaten(run);
   tell_progress(run);
 }
@@ -162,7 +192,7 @@ io::Task<void> one_case(Run& run, std::size_t index, std::size_t position, io::P
   }
   functions::ApplyOptions options;
   options.purse = &run.purse;
-  options.cancel = run.cancel;
+  options.cancel = run.at_once;
   options.reuse = !run.options.fresh;
   options.durable = true;
   options.held_out = run.cases.key(which);
@@ -177,9 +207,10 @@ io::Task<void> one_case(Run& run, std::size_t index, std::size_t position, io::P
   }
   const Json nothing;
   Scored scored{row->input, row->expect ? &*row->expect : nullptr, applied->output};
-  Result<Score> score = co_await run.metric.score(scored, run.cancel);
+  Result<Score> score = co_await run.metric.score(scored, run.at_once);
   if (!score) {
-    if (score.error().kind != Kind::kCancelled && !run.stopped) run.stopped = score.error();
+    if (score.error().kind != Kind::kCancelled && !run.stopped)
+      run.stopped = score.error().in(fmt::format("{}:{}", run.cases.path().string(), row->line));
     co_return;
   }
   store_score(run, applied->call, *score, row->expect ? *row->expect : nothing);
@@ -195,36 +226,40 @@ void widen(Run& run, std::size_t index) {
   Lane& lane = *run.lanes[index];
   const std::int64_t wanted =
       run.options.full ? lane.workers_max : std::max<std::int64_t>(4, lane.done / 4);
-  while (lane.workers < lane.workers_max && lane.workers < wanted && wants_more(run, lane)) {
+  while (lane.workers < lane.workers_max && lane.workers < wanted && wants_more(run, index)) {
     ++lane.workers;
-    io::spawn(*lane.scope, "ready", worker(&run, index));
+    io::spawn(*run.scope, "ready", worker(&run, index));
   }
 }
 
 io::Task<void> worker(Run* run, std::size_t index) {
-  Lane& lane = *run->lanes[index];
-  while (wants_more(*run, lane)) {
+  while (wants_more(*run, index)) {
+    Lane& lane = *run->lanes[index];
     Result<io::Permit> turn = co_await lane.asking->acquire(run->cancel);
-    if (!turn || !wants_more(*run, lane)) co_return;
+    if (!turn || !wants_more(*run, index)) break;
     const std::size_t position = lane.next++;
     co_await one_case(*run, index, position, std::move(*turn));
-    widen(*run, index);
+    // What one variant has shown may be a reason for another to go on.
+    for (std::size_t i = 0; i < run->lanes.size(); ++i) {
+      if (run->lanes[i]->ran) widen(*run, i);
+    }
   }
-}
-
-int workers_of(const Run& run, const Lane& lane) {
-  if (run.options.parallel > 0) return run.options.parallel;
-  if (run.function.parallel) return *run.function.parallel;
-  if (std::holds_alternative<functions::LearnedBody>(lane.variant->body)) return 1;
-  if (std::holds_alternative<functions::CodeBody>(lane.variant->body)) return 4;
-  if (const auto* prompt = std::get_if<functions::PromptBody>(&lane.variant->body)) {
-    if (run.engine.router().is_local(prompt->model)) return 2;
-    return limits::kInFlightDefault;
-  }
-  return 8;
+  --run->lanes[index]->workers;
 }
 
 }  // namespace
+
+int parallel_of(functions::Engine& engine, const functions::Function& function,
+                const functions::Variant& variant, const RunOptions& options) {
+  if (options.parallel > 0) return options.parallel;
+  if (function.parallel) return *function.parallel;
+  if (std::holds_alternative<functions::LearnedBody>(variant.body)) return 1;
+  if (std::holds_alternative<functions::CodeBody>(variant.body)) return 4;
+  if (const auto* prompt = std::get_if<functions::PromptBody>(&variant.body)) {
+    return engine.router().is_local(prompt->model) ? 2 : limits::kInFlightDefault;
+  }
+  return 8;
+}
 
 std::vector<std::uint32_t> order_of(std::size_t cases, std::size_t limit, std::uint64_t seed) {
   std::vector<std::uint32_t> order(cases);
@@ -252,19 +287,13 @@ io::Task<void> follow(Run& run, std::size_t index) {
       run.engine.router().is_local(prompt->model)) {
     lane.cases_max = run.options.local_cases_max;
   }
-  const int at_a_time = std::min(
-      workers_of(run, lane), static_cast<int>(std::min<std::size_t>(run.order.size(), 1 << 20)));
-  io::Gate asking(run.engine.core(), static_cast<std::size_t>(at_a_time));
-  io::Scope workers(run.engine.core());
-  lane.scope = &workers;
-  lane.asking = &asking;
+  const int at_a_time =
+      std::min(parallel_of(run.engine, run.function, *lane.variant, run.options),
+               static_cast<int>(std::min<std::size_t>(run.order.size(), 1 << 20)));
+  lane.asking.emplace(run.engine.core(), static_cast<std::size_t>(at_a_time));
   // As many again may wait for their rows to be stored, so that no turn is idle meanwhile.
   lane.workers_max = 2 * at_a_time;
   widen(run, index);
-  co_await workers.join();
-  const bool cut =
-      !lane.stopped && !run.stopped && lane.next >= lane.cases_max && lane.next < run.order.size();
-  if (cut) lane.note = fmt::format("asked about {} cases only", lane.done);
 }
 
 }  // namespace sighter::ready

@@ -3,6 +3,7 @@
 
 #include <limits>
 #include <memory>
+#include <optional>
 
 #include "io/channel.hpp"
 #include "io/scope.hpp"
@@ -30,13 +31,13 @@ struct Lane {
   std::vector<WrongAnswer> wrong;
   std::string note;
   std::string beaten_by;
-  // While they run: the workers, and the right to ask, which is given back when the answer is
-  // there and only its row is still to be stored.
-  io::Scope* scope = nullptr;
-  io::Gate* asking = nullptr;
+  // The right to ask, which is given back when the answer is there and only its row is still to be
+  // stored.
+  std::optional<io::Gate> asking;
   int workers = 0, workers_max = 1;
   bool ran = false;
   std::size_t cases_max = SIZE_MAX;  // of this lane alone
+  bool decided = false;              // its own verdict is certain
   bool stopped = false;              // no more cases
 };
 
@@ -49,18 +50,27 @@ struct Run {
   store::Store* store;
   const Clock& clock;
   RunOptions options;
-  io::CancelToken cancel;
+  io::CancelToken cancel;   // no new cases
+  io::CancelToken at_once;  // nor what is under way
   std::function<void(const RunProgress&)> progress;
   models::Purse purse;
   std::vector<std::uint32_t> order;
   std::vector<std::unique_ptr<Lane>> lanes;
   std::optional<stats::Race> race;
   std::optional<Error> stopped;
-  SteadyTime told{};  // when progress was last told
+  SteadyTime told{};           // when progress was last told
+  io::Scope* scope = nullptr;  // of all workers
 };
 
+// The variants that are asked for, in that order; all when none is named.
+Result<std::vector<const functions::Variant*>> chosen_variants(const functions::Function& function,
+                                                               const RunOptions& options);
+// Cases at a time.
+int parallel_of(functions::Engine& engine, const functions::Function& function,
+                const functions::Variant& variant, const RunOptions& options);
 // The cases of a run in its order: a random permutation of all, cut to the limit.
 std::vector<std::uint32_t> order_of(std::size_t cases, std::size_t limit, std::uint64_t seed);
+// Makes the variant ready and starts its workers in the run's scope.
 io::Task<void> follow(Run& run, std::size_t lane);
 RunReport report_of(Run& run, double seconds);
 

@@ -306,42 +306,96 @@ Made make_program(const Making& making) {
   return std::make_unique<ProgramMetric>(making, std::move(spec));
 }
 
+struct Parameter {
+  std::string name;
+  std::string_view must_be;
+  bool (*fits)(const Json&);
+};
+
+bool anything(const Json&) {
+  return true;
+}
+bool is_switch(const Json& value) {
+  return value.is_bool();
+}
+bool is_tolerance(const Json& value) {
+  return value.is_number() && value.to_double().value_or(-1) >= 0;
+}
+bool is_schema(const Json& value) {
+  return value.is_string() || value.is_object() || value.is_bool();
+}
+bool is_words(const Json& value) {
+  return value.is_array() && std::all_of(value.as_array().begin(), value.as_array().end(),
+                                         [](const Json& word) { return word.is_string(); });
+}
+
 struct MetricKind {
   std::string_view name;
   Made (*make)(const Making&);
-  std::vector<std::string> parameters;
+  std::vector<Parameter> parameters;
+
+  Status check(const Making& making) const {
+    for (const auto& [key, value] : making.spec.as_object()) {
+      if (key == "kind") continue;
+      const std::string& wanted = key;
+      const auto known = std::find_if(parameters.begin(), parameters.end(),
+                                      [&](const Parameter& p) { return p.name == wanted; });
+      if (known == parameters.end()) {
+        std::vector<std::string> names;
+        for (const Parameter& parameter : parameters) names.push_back(parameter.name);
+        return fail(Kind::kInvalid,
+                    fmt::format("{}: the metric '{}' has no '{}'", making.where, name, key),
+                    did_you_mean(key, names));
+      }
+      if (!known->fits(value)) {
+        return fail(Kind::kInvalid, fmt::format("{}: '{}' of the metric '{}' must be {}",
+                                                making.where, key, name, known->must_be));
+      }
+    }
+    return {};
+  }
 };
 
 const std::vector<MetricKind>& kinds() {
+  const Parameter value{"value", "", anything};
+  const Parameter tolerance{"tolerance", "a number, 0 or more", is_tolerance};
   static const std::vector<MetricKind> table{
-      {"exact", [](const Making& m) -> Made { return std::make_unique<Exact>(m); }, {"value"}},
+      {"exact", [](const Making& m) -> Made { return std::make_unique<Exact>(m); }, {value}},
       {"contains",
        [](const Making& m) -> Made { return std::make_unique<Contains>(m); },
-       {"value", "ignore_case"}},
-      {"regex", make_regex, {"value"}},
+       {value, {"ignore_case", "true or false", is_switch}}},
+      {"regex", make_regex, {value}},
       {"number",
        [](const Making& m) -> Made { return std::make_unique<NumberMetric>(m, false); },
-       {"value", "tolerance"}},
+       {value, tolerance}},
       {"final_number",
        [](const Making& m) -> Made { return std::make_unique<NumberMetric>(m, true); },
-       {"value", "tolerance"}},
-      {"json_schema", make_schema, {"value", "schema"}},
-      {"program", make_program, {"command", "env", "network"}},
+       {value, tolerance}},
+      {"json_schema",
+       make_schema,
+       {value, {"schema", "the name of a file or a schema itself", is_schema}}},
+      {"program",
+       make_program,
+       {{"command", "a list of strings, the program first", is_words},
+        {"env", "a list of names of variables", is_words},
+        {"network", "true or false", is_switch}}},
   };
   return table;
 }
 
-// A program metric is its program too: another check.py is another metric.
+// A metric is the files that it names too: another check.py is another metric.
 Digest digest_of(const Json& spec, const std::string& folder) {
   Sha256 sum;
   sum.field(json_canonical(spec));
+  const auto add_file = [&](const Json& name) {
+    if (!name.is_string()) return;
+    const Result<std::string> file =
+        read_file(folder + "/" + name.as_string(), limits::kConfigBytesMax);
+    if (file) sum.field(*file);
+  };
+  if (const Json* schema = spec.find("schema")) add_file(*schema);
   if (const Json* command = spec.find("command"); command != nullptr && command->is_array()) {
-    for (const Json& word : command->as_array()) {
-      if (!word.is_string()) continue;
-      const Result<std::string> file =
-          read_file(folder + "/" + word.as_string(), limits::kConfigBytesMax);
-      if (file) sum.field(*file);
-    }
+    for (const Json& word : command->as_array()) add_file(word);
   }
   return sum.finish();
 }
@@ -366,15 +420,9 @@ Result<std::unique_ptr<Metric>> make_metric(const Json& given, const std::string
                 "metric = \"exact\" or { kind = \"contains\", value = \"...\" }");
   for (const MetricKind& kind : kinds()) {
     if (kind.name != *name) continue;
-    for (const auto& [key, value] : spec.as_object()) {
-      if (key != "kind" &&
-          std::find(kind.parameters.begin(), kind.parameters.end(), key) == kind.parameters.end()) {
-        return fail(Kind::kInvalid,
-                    fmt::format("{}: the metric '{}' has no '{}'", where, *name, key),
-                    did_you_mean(key, kind.parameters));
-      }
-    }
-    return kind.make(Making{spec, where, folder, core, log, digest_of(spec, folder)});
+    const Making making{spec, where, folder, core, log, digest_of(spec, folder)};
+    if (Status fits = kind.check(making); !fits) return std::unexpected(fits.error());
+    return kind.make(making);
   }
   return fail(Kind::kInvalid, fmt::format("{}: there is no metric '{}'", where, *name),
               did_you_mean(*name, metric_kinds()));

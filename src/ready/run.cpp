@@ -15,22 +15,6 @@ io::Task<void> follow_lane(Run* run, std::size_t index) {
   co_await follow(*run, index);
 }
 
-Result<std::vector<const functions::Variant*>> chosen(const functions::Function& function,
-                                                      const RunOptions& options) {
-  std::vector<const functions::Variant*> variants;
-  for (const functions::Variant& variant : function.variants) {
-    if (options.variants.empty()) variants.push_back(&variant);
-  }
-  for (const std::string& name : options.variants) {
-    Result<const functions::Variant*> variant = function.variant(name);
-    if (!variant) return std::unexpected(variant.error());
-    variants.push_back(*variant);
-  }
-  if (variants.empty())
-    return fail(Kind::kInvalid, fmt::format("the function '{}' has no variant", function.name));
-  return variants;
-}
-
 VariantReport variant_report(Run& run, Lane& lane) {
   VariantReport report;
   report.variant = lane.variant->name;
@@ -50,9 +34,13 @@ VariantReport variant_report(Run& run, Lane& lane) {
   report.p95_ms = stats::quantile(lane.latencies_ms, 0.95);
   report.beaten_by = lane.beaten_by;
   report.note = lane.note;
+  const bool cut = !lane.stopped && !lane.decided && !run.stopped && lane.next >= lane.cases_max &&
+                   lane.next < run.order.size();
+  if (cut) report.note = fmt::format("asked about {} cases only", lane.done);
   report.wrong = std::move(lane.wrong);
   report.scores = std::move(lane.scores);
   report.ran = lane.ran && lane.done > 0;
+  report.decided = lane.decided;
   return report;
 }
 
@@ -79,8 +67,11 @@ void hold_to_limits(VariantReport& report, const RunOptions& options) {
 void say_what_is_needed(VariantReport& report, const RunOptions& options) {
   if (report.verdict != stats::Verdict::kUndecided || !report.ran || !report.beaten_by.empty())
     return;
-  if (options.claim != stats::Claim::kTraffic || report.cases < report.cases_total) return;
+  if (options.claim != stats::Claim::kTraffic || !report.decided) return;
   report.cases_needed = stats::cases_to_decide(report.score, options.at_least, options.confidence);
+  // The score of a part may look better than that: all of the cases were not enough.
+  if (report.cases_needed)
+    report.cases_needed = std::max(*report.cases_needed, report.cases_total + 1);
 }
 
 // A variant that was cut short has shown nothing yet: its few cases do not outrank a certain
@@ -88,7 +79,7 @@ void say_what_is_needed(VariantReport& report, const RunOptions& options) {
 int rank(const VariantReport& report) {
   const stats::Verdict verdict = report.verdict;
   if (verdict == stats::Verdict::kReady || verdict == stats::Verdict::kPass) return 2;
-  return verdict == stats::Verdict::kUndecided && report.cases == report.cases_total ? 1 : 0;
+  return verdict == stats::Verdict::kUndecided && report.decided ? 1 : 0;
 }
 
 bool better(const VariantReport& a, const VariantReport& b) {
@@ -126,6 +117,22 @@ PairReport compare(const VariantReport& winner, const VariantReport& other, doub
 
 }  // namespace
 
+Result<std::vector<const functions::Variant*>> chosen_variants(const functions::Function& function,
+                                                               const RunOptions& options) {
+  std::vector<const functions::Variant*> variants;
+  for (const functions::Variant& variant : function.variants) {
+    if (options.variants.empty()) variants.push_back(&variant);
+  }
+  for (const std::string& name : options.variants) {
+    Result<const functions::Variant*> variant = function.variant(name);
+    if (!variant) return std::unexpected(variant.error());
+    variants.push_back(*variant);
+  }
+  if (variants.empty())
+    return fail(Kind::kInvalid, fmt::format("the function '{}' has no variant", function.name));
+  return variants;
+}
+
 RunReport report_of(Run& run, double seconds) {
   RunReport report;
   report.function = run.function.name;
@@ -159,9 +166,9 @@ RunReport report_of(Run& run, double seconds) {
 io::Task<Result<RunReport>> evaluate(functions::Engine& engine, const functions::Function& function,
                                      const functions::CaseFile& cases, Metric& metric,
                                      store::Store* store, const Clock& clock, RunOptions options,
-                                     io::CancelToken cancel,
+                                     StopTokens stop,
                                      std::function<void(const RunProgress&)> progress) {
-  Result<std::vector<const functions::Variant*>> variants = chosen(function, options);
+  Result<std::vector<const functions::Variant*>> variants = chosen_variants(function, options);
   if (!variants) co_return std::unexpected(variants.error());
   if (metric.needs_expectation() && !cases.has_expectations()) {
     co_return fail(
@@ -179,14 +186,16 @@ io::Task<Result<RunReport>> evaluate(functions::Engine& engine, const functions:
           store,
           clock,
           options,
-          cancel,
+          stop.nicely,
+          stop.at_once,
           std::move(progress),
           models::Purse(options.budget),
           order_of(cases.size(), options.limit, options.seed),
           {},
           {},
           {},
-          {}};
+          {},
+          nullptr};
   stats::VerdictRun::Options verdict;
   verdict.cases = static_cast<std::int64_t>(run.order.size());
   verdict.bar = options.at_least;
@@ -200,11 +209,12 @@ io::Task<Result<RunReport>> evaluate(functions::Engine& engine, const functions:
     run.race.emplace(verdict.cases, static_cast<int>(run.lanes.size()), 1 - options.confidence);
   {
     io::Scope lanes(engine.core());
+    run.scope = &lanes;
     for (std::size_t i = 0; i < run.lanes.size(); ++i)
       io::spawn(lanes, "ready lane", follow_lane(&run, i));
     co_await lanes.join();
   }
-  if (!run.stopped && cancel.cancelled()) run.stopped = cancel.error();
+  if (!run.stopped && stop.nicely.cancelled()) run.stopped = stop.nicely.error();
   const double seconds = std::chrono::duration<double>(clock.steady_now() - begin).count();
   co_return report_of(run, seconds);
 }

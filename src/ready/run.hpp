@@ -65,6 +65,7 @@ struct VariantReport {
   std::optional<std::int64_t> cases_needed;  // UNDECIDED: cases in all, if the truth is as it looks
   std::vector<WrongAnswer> wrong;
   std::vector<float> scores;  // by position; NaN where it was not run
+  bool decided = false;       // no further case would change its verdict
   bool ran = false;           // false: it could not start (no key ...)
 };
 
@@ -98,12 +99,18 @@ struct RunProgress {
   std::string note;  // "gpt 0.93, rules 0.61"
 };
 
+// Both may be empty. What is under way when `nicely` comes is waited for, since it is paid for
+// already; `at_once` gives it up.
+struct StopTokens {
+  io::CancelToken nicely, at_once;
+};
+
 // Runs on the engine's core. Errors: what keeps every variant from running (a broken dataset, no
 // such variant). What stops it half-way is in the report.
 io::Task<Result<RunReport>> evaluate(functions::Engine& engine, const functions::Function& function,
                                      const functions::CaseFile& cases, Metric& metric,
                                      store::Store* store, const Clock& clock, RunOptions options,
-                                     io::CancelToken cancel,
+                                     StopTokens stop,
                                      std::function<void(const RunProgress&)> progress);
 
 // The most telling of a variant's wrong answers: first those that every other variant got right,
