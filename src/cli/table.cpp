@@ -56,8 +56,22 @@ std::vector<std::size_t> Table::widths(std::size_t width) const {
   return widths;
 }
 
+std::optional<Table> Table::narrower() const {
+  const auto first = std::max_element(columns_.begin(), columns_.end(),
+                                      [](auto& a, auto& b) { return a.drop < b.drop; });
+  if (first == columns_.end() || first->drop == 0) return std::nullopt;
+  const auto at = first - columns_.begin();
+  Table table = *this;
+  table.columns_.erase(table.columns_.begin() + at);
+  for (std::vector<Cell>& row : table.rows_) row.erase(row.begin() + at);
+  return table;
+}
+
 std::string Table::render(std::size_t width, bool styles, bool unicode) const {
   std::vector<std::size_t> room = widths(width);
+  if (room.empty() && !columns_.empty()) {
+    if (const std::optional<Table> table = narrower()) return table->render(width, styles, unicode);
+  }
   if (room.empty() && width < kStackBelow) return stacked(width, styles, unicode);
   if (room.empty()) {
     // Nothing more can be cut: the shrinkable columns at their least, and lines that are too long.

@@ -2,6 +2,7 @@
 // A table for people, as wide as there is room.
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@ struct Column {
   std::string title;
   bool right = false;         // numbers
   std::size_t shrink_to = 0;  // > 0: a text column that may be cut down to this many columns
+  int drop = 0;               // > 0: left out where there is no room, the highest first
 };
 
 struct Cell {
@@ -21,8 +23,9 @@ struct Cell {
 };
 
 // Cells are put on one line (visible_line). Where the table is wider than there is room, its widest
-// shrinkable columns are cut first; where it still does not fit and there are fewer than
-// kStackBelow columns, each row becomes a block of "title  value" lines.
+// shrinkable columns are cut first, then columns that may be left out are; where it still does not
+// fit and there are fewer than kStackBelow columns, each row becomes a block of "title  value"
+// lines.
 class Table {
  public:
   static constexpr std::size_t kStackBelow = 60;
@@ -39,6 +42,8 @@ class Table {
 
  private:
   std::vector<std::size_t> widths(std::size_t width) const;
+  // Without the first column to be left out; nullopt when none may be.
+  std::optional<Table> narrower() const;
   std::string stacked(std::size_t width, bool styles, bool unicode) const;
 
   std::vector<Column> columns_;

@@ -55,6 +55,15 @@ TEST(Table, IsNotCutBelowItsLeastWhereThereAreManyColumns) {
             "a" + std::string(71, ' ') + "b\n" + std::string(70, 'x') + "  a...\n");
 }
 
+TEST(Table, LeavesOutColumnsWhereThereIsNoRoom) {
+  Table table({{"variant"}, {"p50", true, 0, 2}, {"p95", true, 0, 1}, {"score", true}});
+  table.row({{"rules"}, {"1 ms"}, {"2 ms"}, {"0.62"}});
+  EXPECT_EQ(table.render(26, false, false),
+            "variant   p50   p95  score\nrules    1 ms  2 ms   0.62\n");
+  EXPECT_EQ(table.render(25, false, false), "variant   p95  score\nrules    2 ms   0.62\n");
+  EXPECT_EQ(table.render(19, false, false), "variant  score\nrules     0.62\n");
+}
+
 TEST(Table, StylesTakeNoRoom) {
   Table table({{"a"}, {"b"}});
   table.row({{"x", Style::kGreen}, {"y"}});

@@ -62,7 +62,7 @@ Json call_json(const store::CallRow& call) {
                            {"start", iso8601(call.start)},
                            {"ms", static_cast<double>(call.latency.count()) / 1000},
                            {"model", call.route.empty() ? call.model : call.route},
-                           {"cost_usd", call.cost ? Json(call.cost->usd()) : Json()},
+                           {"cost_usd", usd_json(call.cost)},
                            {"cache_hit", call.cache_hit},
                            {"input", parsed(call.input)},
                            {"output", parsed(call.output)}});
@@ -124,14 +124,15 @@ void print_tree(Terminal& terminal, const store::CallTree& tree, const std::stri
   line("route ", call.route);
   line("input ", short_text(call.input));
   line("output", short_text(call.output));
-  line("error ", call.error);
+  line("error ", visible_line(call.error));
   if (call.tokens)
     line("tokens", fmt::format("{} in ({} cached), {} out ({} reasoning)", call.tokens->input,
                                call.tokens->cached, call.tokens->output, call.tokens->reasoning));
-  line("tags  ", call.tags);
-  line("tried ", call.tried);
+  line("tags  ", visible_line(call.tags));
+  line("tried ", visible_line(call.tried));
   for (const store::ScoreRow& score : tree.scores)
-    line("score ", fmt::format("{:.3g} {}", score.value, score.reason));
+    line("score ", fmt::format("{:.3g}{}{}", score.value, score.reason.empty() ? "" : "  ",
+                               visible_line(score.reason)));
   for (const store::AttemptRow& attempt : tree.attempts)
     line("try   ", fmt::format("{} {} {} {}", attempt.number, attempt.route,
                                store::to_string(attempt.status), attempt.error));
@@ -167,7 +168,54 @@ Result<bool> is_wrong(store::Store& store, const store::CallRow& call) {
                      [](const store::ScoreRow& score) { return score.value < 1; });
 }
 
+// Narrower than this, a list of calls has two lines a call.
+constexpr std::size_t kTableWidth = 120;
+
+std::string name_of(const store::CallRow& call) {
+  return call.function.empty() ? call.model : call.function + "/" + call.variant;
+}
+
+std::string said(const store::CallRow& call) {
+  return call.error.empty() ? short_text(call.output) : visible_line(call.error);
+}
+
+void print_lines(Terminal& terminal, const std::vector<store::CallRow>& calls, std::size_t width) {
+  const bool unicode = terminal.unicode();
+  for (const store::CallRow& call : calls) {
+    if (terminal.gone()) return;
+    const bool ok = call.status == store::CallStatus::kOk;
+    const std::string time = iso8601(call.start).substr(5, 14);
+    std::string what = visible_line(name_of(call));
+    if (!ok) what += fmt::format("  {}", store::to_string(call.status));
+    const std::string id = call.id.to_string();
+    const std::string rest = fmt::format("  {}", what);
+    const std::string numbers =
+        fmt::format("  {}  {}", format_ms(static_cast<double>(call.latency.count()) / 1000),
+                    call.cost ? format_usd(*call.cost) : "?");
+    const std::size_t used = id.size() + rest.size() + 2;
+    // What does not fit is left out from the right: numbers, then the time.
+    terminal.out(terminal.styled(Style::kDim, id) +
+                 terminal.styled(ok ? Style::kPlain : Style::kRed,
+                                 fit(rest, width > id.size() ? width - id.size() : 1, unicode)));
+    if (used + numbers.size() <= width) terminal.out(terminal.styled(Style::kDim, numbers));
+    if (used + numbers.size() + time.size() <= width)
+      terminal.out(terminal.styled(Style::kDim, "  " + time));
+    terminal.out("\n");
+    const std::string in = short_text(call.input);
+    const std::string out = said(call);
+    const std::string arrow = unicode ? " → " : " -> ";
+    const std::size_t half = width > 20 ? (width - 6) / 2 : 7;
+    const std::string left = fit(in, out.size() < half ? width - 6 - out.size() : half, unicode);
+    terminal.out(fit("  " + left + arrow + out, width, unicode) + "\n");
+  }
+}
+
 void print_list(Terminal& terminal, const std::vector<store::CallRow>& calls) {
+  const std::size_t width = terminal.table_width();
+  if (width < kTableWidth) {
+    print_lines(terminal, calls, width);
+    return;
+  }
   Table table({{"call"},
                {"when"},
                {"what", false, 12},
@@ -178,16 +226,14 @@ void print_list(Terminal& terminal, const std::vector<store::CallRow>& calls) {
                {"output", false, 8}});
   for (const store::CallRow& call : calls) {
     const Style style = call.status == store::CallStatus::kOk ? Style::kPlain : Style::kRed;
-    const std::string name =
-        call.function.empty() ? call.model : call.function + "/" + call.variant;
     table.row({{call.id.to_string(), Style::kDim},
                {iso8601(call.start).substr(0, 19), Style::kDim},
-               {name},
+               {name_of(call)},
                {std::string(store::to_string(call.status)), style},
                {format_ms(static_cast<double>(call.latency.count()) / 1000)},
                {call.cost ? format_usd(*call.cost) : "?"},
                {short_text(call.input)},
-               {call.error.empty() ? short_text(call.output) : visible_line(call.error)}});
+               {said(call)}});
   }
   table.print(terminal);
 }
