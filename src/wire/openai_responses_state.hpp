@@ -1,0 +1,62 @@
+#pragma once
+// What the service keeps of a response, as JSON: a response goes on from what was stored of the one
+// before it, whatever upstream answered either. Pure functions; the store is the caller's.
+//
+// "Items" is the JSON text that the store holds for a response: {"input": [items], "output": [items]},
+// the input with all that went before it, so that deleting an earlier response breaks no later one.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/error.hpp"
+#include "base/json.hpp"
+
+namespace sighter::wire::openai_responses {
+
+// The body of a request that names a previous response, as one that says everything itself: the
+// stored items, then its own input; without previous_response_id. The instructions of the previous
+// response do not carry over, as the dialect has it. kInvalid where the input is no string or list;
+// kCorrupt where `items` is not what items_of_exchange wrote.
+Result<Json> continued(Json body, std::string_view items);
+
+// What to store of an exchange: the body as the upstream was asked (see continued) and the response.
+std::string items_of_exchange(const Json& body, const Json& response);
+
+// For truncation "auto": `body` without the older half of its turns. A turn begins with what a user
+// says, so that no result is left without its call; system and developer messages stay. False, and
+// nothing changed, where there is one turn.
+bool truncate_turns(Json& body);
+
+// The response as the client gets it: under our id, naming the response that it asked to go on from.
+void set_identity(Json& response, std::string_view id, std::string_view previous);
+
+struct Page {
+  std::int64_t limit = 20;  // 1 to 100
+  bool descending = true;   // the latest first
+  std::string after = {};   // id of the last item of the page before; empty: the first page
+};
+// The body of GET /v1/responses/{id}/input_items. Items without an id of their own get one, the same
+// each time. kInvalid: the limit is out of range, or `after` names no item; kCorrupt as above.
+Result<std::string> input_items(std::string_view response_id, std::string_view items,
+                                const Page& page);
+
+// The body of DELETE /v1/responses/{id}.
+std::string deleted_body(std::string_view response_id);
+
+// Errors of the dialect for a response that is not there: as what a request goes on from (status
+// 400), and as the thing that is asked for (status 404).
+std::string previous_not_found(std::string_view response_id);
+std::string response_not_found(std::string_view response_id);
+
+// The response object in an event of the stream that ends it ("response.completed",
+// "response.incomplete"); nullopt for every other event.
+std::optional<Json> final_response(std::string_view event, std::string_view data);
+
+// True where an item carries the proof of another provider's thoughts: such a request must be
+// translated, not relayed, since no provider of this dialect takes it.
+bool holds_foreign_proof(std::string_view body);
+
+}  // namespace sighter::wire::openai_responses
