@@ -100,7 +100,9 @@ class FakeSession final : public Session {
 
 class FakeEngine final : public Engine {
  public:
-  explicit FakeEngine(FakeWork& work, bool embeds = false) : work_(work) {
+  // `before` stands for the token that a vocabulary puts before every prompt.
+  explicit FakeEngine(FakeWork& work, bool embeds = false, std::vector<Token> before = {})
+      : work_(work), before_(std::move(before)) {
     info_.name = "fake";
     info_.trained_tokens = 64;
     info_.vocabulary = static_cast<int>(kFakeVocabulary);
@@ -114,7 +116,7 @@ class FakeEngine final : public Engine {
     for (const char c : text) tokens.push_back(static_cast<unsigned char>(c));
     return tokens;
   }
-  std::vector<Token> before_prompt() const override { return {}; }
+  std::vector<Token> before_prompt() const override { return before_; }
   std::vector<Token> after_prompt() const override { return {}; }
   Token start_token() const override { return 1; }
   std::string text_of(Token token) const override {
@@ -130,6 +132,7 @@ class FakeEngine final : public Engine {
 
  private:
   FakeWork& work_;
+  std::vector<Token> before_;
   ModelInfo info_;
   ChatTemplate template_;
 };

@@ -54,6 +54,30 @@ GenerateRequest writing(FakeWork& work, std::string prompt, std::string text) {
   return request;
 }
 
+// A vocabulary that puts '<' before every prompt, and prompts that begin with it by themselves, as
+// those of a chat template that prints {{ bos_token }}.
+TEST(Prompts, TheTokenBeforeAPromptIsThereOnce) {
+  FakeWork work;
+  ModelOptions options;
+  options.context_tokens = 0;
+  const auto model = std::move(
+      *Model::over(std::make_unique<FakeEngine>(work, false, std::vector<Token>{'<'}), options));
+  EXPECT_EQ(model->count_tokens(prompt_of("pre")).value(), 4);
+  EXPECT_EQ(model->count_tokens(prompt_of("<pre")).value(), 4);
+  EXPECT_EQ(model->count_tokens({{"<", true}, {"<pre", false}}).value(), 5);
+  for (const std::string prompt : {"pre", "<pre"}) {
+    const auto scored = model->score(score_request(prompt, {{"", "abc"}}));
+    ASSERT_TRUE(scored) << scored.error().message();
+    EXPECT_NEAR(scored->logprobs[0], expected_logprob(work, "<pre", "abc"), 1e-9) << prompt;
+    GenerateRequest request = writing(work, "<pre", "xy");
+    request.prompt = prompt_of(prompt);
+    const auto written = model->generate(request);
+    ASSERT_TRUE(written) << written.error().message();
+    EXPECT_EQ(written->prompt_tokens, 4) << prompt;
+    EXPECT_EQ(written->text, "xy") << prompt;
+  }
+}
+
 TEST(Score, IsTheSumOfLogProbabilities) {
   FakeWork work;
   const auto model = model_over(work);
