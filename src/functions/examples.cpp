@@ -1,6 +1,8 @@
 #include "functions/examples.hpp"
 
 #include <algorithm>
+#include <numeric>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "base/random.hpp"
@@ -21,6 +23,22 @@ int label_index(const OutputContract& output, const Json& expect) {
   const auto& labels = output.labels();
   return static_cast<int>(std::find(labels.begin(), labels.end(), expect.as_string()) -
                           labels.begin());
+}
+
+// The first example of each label, then the second of each ...; without labels as they come.
+std::vector<std::uint32_t> labels_in_turn(const std::vector<std::uint32_t>& order,
+                                          const std::vector<learn::Example>& examples) {
+  std::vector<std::pair<std::size_t, std::uint32_t>> turns;  // which turn, which example
+  std::unordered_map<int, std::size_t> seen;
+  for (const std::uint32_t index : order) {
+    const int label = examples[index].label;
+    turns.emplace_back(label < 0 ? 0 : seen[label]++, index);
+  }
+  std::stable_sort(turns.begin(), turns.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<std::uint32_t> out;
+  for (const auto& turn : turns) out.push_back(turn.second);
+  return out;
 }
 
 }  // namespace
@@ -73,6 +91,9 @@ Result<std::shared_ptr<const ExampleSet>> ExampleSet::read(const Function& funct
     set->cases_.push_back(
         {file->key(i), std::move(row->id), std::move(*input), std::move(*row->expect)});
   }
+  std::vector<std::uint32_t> all(set->cases_.size());
+  std::iota(all.begin(), all.end(), 0u);
+  set->in_turn_ = labels_in_turn(all, set->examples_);
   set->groups_ = learn::groups_of(set->examples_);
   std::vector<std::string_view> texts;
   for (const learn::Example& example : set->examples_) texts.emplace_back(example.text);
@@ -120,13 +141,18 @@ std::vector<std::uint32_t> ExampleSet::choose(std::string_view text,
     }
     return chosen;
   }
-  std::vector<std::uint32_t> order(cases_.size());
-  for (std::uint32_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::vector<std::uint32_t> order = in_turn_;
   if (query.choice == ExampleChoice::kRandom) {
+    std::iota(order.begin(), order.end(), 0u);
     Random random(hash64(text, 11));  // the same input gets the same examples
     random.shuffle(order);
+  } else if (query.only) {
+    // The turns of a part are its own.
+    std::erase_if(order, [&](std::uint32_t index) { return !only.contains(cases_[index].key); });
+    std::sort(order.begin(), order.end());
+    order = labels_in_turn(order, examples_);
   }
-  for (std::uint32_t index : order) {
+  for (const std::uint32_t index : order) {
     if (chosen.size() >= count) break;
     if (!left_out(index)) chosen.push_back(index);
   }

@@ -32,7 +32,7 @@ struct KnownCase {
 struct ExampleQuery {
   int count = 0;
   ExampleChoice choice = ExampleChoice::kSimilar;
-  const std::vector<std::string>* ids = nullptr;  // kFixed; empty: the first ones of the file
+  const std::vector<std::string>* ids = nullptr;  // kFixed; empty: the first of each label in turn
   std::uint64_t held_out = 0;
   Subset only = {};
 };
@@ -60,6 +60,7 @@ class ExampleSet {
   std::vector<KnownCase> cases_;
   std::vector<learn::Example> examples_;
   std::vector<std::uint32_t> groups_;
+  std::vector<std::uint32_t> in_turn_;  // each label in turn
   std::unordered_map<std::uint64_t, std::uint32_t> by_key_;
   std::optional<learn::LexicalIndex> index_;
   Digest digest_{};

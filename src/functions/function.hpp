@@ -90,6 +90,7 @@ struct Function {
   std::string description;
   InputContract input = InputContract::of_fields({{"text", "string", true}});
   OutputContract output;
+  std::vector<std::string> meanings;  // of the labels, as many as these, or none
   std::optional<Bar> bar;
   std::optional<NanoUsd> budget;  // [run] budget_usd
   std::optional<int> parallel;    // [run] parallel

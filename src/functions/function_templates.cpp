@@ -12,8 +12,8 @@ namespace sighter::functions {
 namespace {
 
 const std::vector<std::string>& known_variables() {
-  static const std::vector<std::string> names{"input", "labels", "description", "examples",
-                                              "function"};
+  static const std::vector<std::string> names{"input",       "labels",   "meanings",
+                                              "description", "examples", "function"};
   return names;
 }
 

@@ -20,6 +20,7 @@ struct Reader {
   Function function;
   std::optional<Error> error;  // of a template, with its own place
 
+  void meanings(const TomlTable& table);
   void bar(const TomlTable& table);
   void run(const TomlTable& table);
   CodeBody code(const TomlTable& table, Sha256& digest);
@@ -32,6 +33,23 @@ struct Reader {
 
 void field(Sha256& digest, std::string_view name, std::string_view value) {
   digest.field(name).field(value);
+}
+
+// What each label stands for: all of them, or none.
+void Reader::meanings(const TomlTable& table) {
+  if (!table.present()) return;
+  const std::vector<std::string>& labels = function.output.labels();
+  for (const std::string& key : table.keys()) {
+    if (std::find(labels.begin(), labels.end(), key) == labels.end())
+      table.mistake(key, fmt::format("'{}' is not one of the labels", key),
+                    did_you_mean(key, labels));
+  }
+  for (const std::string& label : labels) {
+    if (!table.has(label))
+      table.mistake("", fmt::format("the label '{}' has no meaning", label),
+                    "give each label a few words, or none of them");
+    function.meanings.push_back(table.string(label, ""));
+  }
 }
 
 void Reader::bar(const TomlTable& table) {
@@ -235,6 +253,8 @@ void Reader::variant(const TomlTable& table, const std::string& name) {
   Sha256 digest;
   digest.field(kind.value_or(""));
   for (const std::string& label : function.output.labels()) digest.field(label);
+  if (kind == "prompt")
+    for (const std::string& meaning : function.meanings) digest.field(meaning);
   if (const text::Schema* schema = function.output.schema())
     digest.field(json_canonical(schema->json()));
   if (kind == "code")
@@ -334,6 +354,7 @@ Result<Function> read_function(const std::filesystem::path& folder, std::string 
   function.description = root.string("description", "");
   function.input = parse_input(root, folder);
   function.output = parse_output(root, folder);
+  reader.meanings(root.table("meanings"));
   reader.bar(root.table("bar"));
   reader.run(root.table("run"));
   const TomlTable variants = root.table("variants");

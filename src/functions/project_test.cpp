@@ -42,7 +42,7 @@ TEST(Project, reads_the_bundled_example) {
   EXPECT_EQ(triage->variants.size(), 12u);
   EXPECT_EQ(triage->find("ship")->kind(), "cascade");
   EXPECT_EQ(triage->output.labels().size(), 6u);
-  EXPECT_EQ(std::get<PromptBody>(triage->find("smol_few")->body).examples, 8);
+  EXPECT_EQ(std::get<PromptBody>(triage->find("smol_few")->body).examples, 4);
   EXPECT_NE(triage->find("gpt")->digest, triage->find("claude")->digest);
 }
 
@@ -69,6 +69,19 @@ TEST(FunctionToml, the_edit_of_a_template_changes_the_digest) {
   ASSERT_TRUE(before && after) << before.error().message();
   EXPECT_NE(before->find("gpt")->digest, after->find("gpt")->digest);
   EXPECT_EQ(before->find("linear")->digest, after->find("linear")->digest);
+}
+
+TEST(FunctionToml, a_meaning_is_of_a_label_and_each_label_has_one) {
+  const std::string head =
+      "input = \"messages\"\noutput = { labels = [\"billing\", \"bug\"] }\n[meanings]\n";
+  const TestFolder folder;
+  folder.write("f/function.toml", head + "billing = \"money\"\nbug = \"it is broken\"\n");
+  const Result<Function> read = read_function(folder.path() / "f", "f");
+  ASSERT_TRUE(read) << read.error().message();
+  EXPECT_THAT(read->meanings, testing::ElementsAre("money", "it is broken"));
+  EXPECT_THAT(mistake(head + "billing = \"money\"\n").message(), HasSubstr("'bug' has no meaning"));
+  EXPECT_THAT(mistake(head + "biling = \"money\"\nbug = \"x\"\n").message(),
+              HasSubstr("'billing'"));
 }
 
 TEST(FunctionToml, an_unknown_key_is_told_with_what_was_meant) {

@@ -134,6 +134,7 @@ io::Task<Result<std::unique_ptr<Work>>> PromptRunner::plan(const Call& call) {
     local::LabelTask task;
     task.instructions = std::move(rendered->system);
     task.labels = function_.output.labels();
+    task.meanings = function_.meanings;
     task.examples = std::move(rendered->examples);
     // The prompt for scoring names the input itself, so the only text goes in as it is.
     const bool plain = function_.input.only_text() != nullptr || !prompt_.user;
@@ -185,6 +186,7 @@ std::optional<Digest> ScoreWork::fingerprint() const {
       .field(local::to_string(scoring_))
       .field(task_.instructions);
   for (const std::string& label : task_.labels) digest.field(label);
+  for (const std::string& meaning : task_.meanings) digest.field("meaning").field(meaning);
   for (const local::LabelExample& example : task_.examples)
     digest.field(example.input).field(example.label);
   const auto spec = runner_.engine().shared.project.models.find(runner_.prompt().model);

@@ -13,16 +13,15 @@ namespace {
 // What templates may read.
 struct Variables {
   Json labels = Json::array();
+  Json meanings = Json::object();  // by label
   Json description;
   Json examples = Json::array();
   Json function;
 
   text::TemplateArguments with(const Json& input) const {
-    return {{"input", &input},
-            {"labels", &labels},
-            {"description", &description},
-            {"examples", &examples},
-            {"function", &function}};
+    return {{"input", &input},       {"labels", &labels},
+            {"meanings", &meanings}, {"description", &description},
+            {"examples", &examples}, {"function", &function}};
   }
 };
 
@@ -54,6 +53,8 @@ std::string default_system(const Function& function) {
     if (!out.empty() && !out.ends_with('\n')) out += '\n';
     out += fmt::format("Answer with exactly one of these labels and nothing else: {}",
                        fmt::join(function.output.labels(), ", "));
+    for (std::size_t i = 0; i < function.meanings.size(); ++i)
+      out += fmt::format("\n{}: {}", function.output.labels()[i], function.meanings[i]);
   }
   return out;
 }
@@ -70,6 +71,8 @@ Result<Rendered> render_prompt(const Function& function, const PromptBody& promp
   Variables variables;
   for (const std::string& label : function.output.labels())
     variables.labels.as_array().push_back(label);
+  for (std::size_t i = 0; i < function.meanings.size(); ++i)
+    variables.meanings.as_object().set(function.output.labels()[i], function.meanings[i]);
   variables.description = Json(function.description);
   variables.function = Json(function.name);
   out.text = input_text(call.input);

@@ -256,12 +256,17 @@ LabelRequest label_request(const LabelTask& task, LabelScoring scoring, std::str
   request.input = one_line(input);
   const bool channel = scoring == LabelScoring::kChannel;
 
+  const auto shown = [&](const std::string& label) -> const std::string& {
+    const auto at = std::find(task.labels.begin(), task.labels.end(), label) - task.labels.begin();
+    const auto index = static_cast<std::size_t>(at);
+    return channel && index < task.meanings.size() ? task.meanings[index] : label;
+  };
   std::string start = task.instructions.empty() ? std::string() : task.instructions + "\n\n";
   if (!channel)
     start += fmt::format("{} is one of: {}.\n\n", task.label_name, fmt::join(task.labels, ", "));
   for (const LabelExample& example : task.examples) {
     const std::string text = one_line(example.input);
-    start += channel ? fmt::format("{}: {}\n{}: {}\n\n", task.label_name, example.label,
+    start += channel ? fmt::format("{}: {}\n{}: {}\n\n", task.label_name, shown(example.label),
                                    task.input_name, text)
                      : fmt::format("{}: {}\n{}: {}\n\n", task.input_name, text, task.label_name,
                                    example.label);
@@ -269,8 +274,8 @@ LabelRequest label_request(const LabelTask& task, LabelScoring scoring, std::str
   request.shared = prompt_of(start, false);
   if (channel) {
     for (const std::string& label : task.labels)
-      request.label_contexts.push_back(
-          prompt_of(fmt::format("{}: {}\n{}: ", task.label_name, label, task.input_name), false));
+      request.label_contexts.push_back(prompt_of(
+          fmt::format("{}: {}\n{}: ", task.label_name, shown(label), task.input_name), false));
     return request;
   }
   const auto ask = [&](std::string_view text) {

@@ -84,6 +84,9 @@ struct LabelExample {
 struct LabelTask {
   std::string instructions;  // may be empty
   std::vector<std::string> labels;
+  // What each label stands for, in a few words; as many as labels, or none. Channel scoring shows
+  // these in place of the labels: a text is likely after words that say what it is about.
+  std::vector<std::string> meanings;
   std::vector<LabelExample> examples;  // in the order in which they are shown
   std::string input_name = "Message";
   std::string label_name = "Label";

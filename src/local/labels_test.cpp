@@ -45,6 +45,20 @@ class ScriptedScorer final : public Scorer {
   }
 };
 
+LabelTask task();
+
+TEST(Labels, channel_scoring_shows_meanings_in_place_of_labels) {
+  LabelTask asked = task();
+  asked.meanings = {"a question about money", "something is broken"};
+  asked.examples = {{"my invoice", "billing"}};
+  const LabelRequest request = label_request(asked, LabelScoring::kChannel, "it crashed");
+  EXPECT_THAT(all_text(request.shared), HasSubstr("a question about money"));
+  EXPECT_THAT(all_text(request.label_contexts.at(1)), HasSubstr(": something is broken\n"));
+  EXPECT_EQ(request.labels.at(1), "bug");
+  EXPECT_THAT(all_text(label_request(asked, LabelScoring::kDirect, "x").prompt),
+              testing::Not(HasSubstr("something is broken")));
+}
+
 LabelTask task() {
   LabelTask out;
   out.labels = {"billing", "bug"};
