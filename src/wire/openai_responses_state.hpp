@@ -2,8 +2,9 @@
 // What the service keeps of a response, as JSON: a response goes on from what was stored of the one
 // before it, whatever upstream answered either. Pure functions; the store is the caller's.
 //
-// "Items" is the JSON text that the store holds for a response: {"input": [items], "output": [items]},
-// the input with all that went before it, so that deleting an earlier response breaks no later one.
+// "Items" is the JSON text that the store holds for a response: {"input": [items], "output":
+// [items]}, the input with all that went before it, so that deleting an earlier response breaks no
+// later one.
 
 #include <cstddef>
 #include <cstdint>
@@ -19,10 +20,11 @@ namespace sighter::wire::openai_responses {
 // The body of a request that names a previous response, as one that says everything itself: the
 // stored items, then its own input; without previous_response_id. The instructions of the previous
 // response do not carry over, as the dialect has it. kInvalid where the input is no string or list;
-// kCorrupt where `items` is not what items_of_exchange wrote.
+// kInternal where `items` is not what items_of_exchange wrote.
 Result<Json> continued(Json body, std::string_view items);
 
-// What to store of an exchange: the body as the upstream was asked (see continued) and the response.
+// What to store of an exchange: the body as the upstream was asked (see continued) and the
+// response.
 std::string items_of_exchange(const Json& body, const Json& response);
 
 // For truncation "auto": `body` without the older half of its turns. A turn begins with what a user
@@ -30,7 +32,8 @@ std::string items_of_exchange(const Json& body, const Json& response);
 // nothing changed, where there is one turn.
 bool truncate_turns(Json& body);
 
-// The response as the client gets it: under our id, naming the response that it asked to go on from.
+// The response as the client gets it: under our id, naming the response that it asked to go on
+// from.
 void set_identity(Json& response, std::string_view id, std::string_view previous);
 
 struct Page {
@@ -38,8 +41,9 @@ struct Page {
   bool descending = true;   // the latest first
   std::string after = {};   // id of the last item of the page before; empty: the first page
 };
-// The body of GET /v1/responses/{id}/input_items. Items without an id of their own get one, the same
-// each time. kInvalid: the limit is out of range, or `after` names no item; kCorrupt as above.
+// The body of GET /v1/responses/{id}/input_items. Items without an id of their own get one, the
+// same each time. kInvalid: the limit is out of range, or `after` names no item; kInternal as
+// above.
 Result<std::string> input_items(std::string_view response_id, std::string_view items,
                                 const Page& page);
 

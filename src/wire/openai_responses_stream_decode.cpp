@@ -21,6 +21,7 @@ struct Part {
   int index = -1;
   bool text = false;  // some has come
   std::size_t citations = 0;
+  JsonArray logprobs;  // of its deltas: the event that ends the part lacks them
   JsonObject rest;
 };
 
@@ -390,6 +391,7 @@ class Decoder final : public StreamDecoder {
     Part& part = part_of(item, json, Block(Text{}));
     Json* logprobs = json.find("logprobs");
     if (logprobs != nullptr && logprobs->is_array() && !logprobs->as_array().empty()) {
+      for (const Json& one : logprobs->as_array()) part.logprobs.push_back(one);
       emit(
           LogprobsDelta{0, Json::object({{"content", std::move(*logprobs)}, {"refusal", Json()}})});
     }
@@ -465,6 +467,9 @@ class Decoder final : public StreamDecoder {
     }
     for (; part.citations < citations.size(); ++part.citations)
       emit(CitationDelta{0, part.index, std::move(citations[part.citations])});
+    const Json* logprobs = rest.find("logprobs");
+    if (!part.logprobs.empty() && (logprobs == nullptr || says_nothing(*logprobs)))
+      rest.set("logprobs", Json(std::move(part.logprobs)));
     if (differ(rest, part.rest))
       emit(BlockExtra{0, part.index, {.dialect = kMe, .members = std::move(rest)}});
     return true;

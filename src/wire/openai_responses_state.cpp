@@ -1,0 +1,243 @@
+#include "wire/openai_responses_state.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "wire/object_writer.hpp"
+#include "wire/openai_responses_item.hpp"
+
+namespace sighter::wire::openai_responses {
+namespace {
+
+constexpr std::int64_t kPageMax = 100;
+
+struct StoredItems {
+  JsonArray input;
+  JsonArray output;
+};
+
+Result<StoredItems> read_items(std::string_view text) {
+  const auto broken = [] {
+    return sighter::fail(Kind::kInternal, "the stored items of the response are damaged");
+  };
+  Result<Json> json = json_parse(text, "stored response");
+  if (!json) return broken();
+  Json* input = json->find("input");
+  Json* output = json->find("output");
+  if (input == nullptr || output == nullptr || !input->is_array() || !output->is_array())
+    return broken();
+  return StoredItems{std::move(input->as_array()), std::move(output->as_array())};
+}
+
+Json message_of(std::string text) {
+  return Json::object({{"type", "message"}, {"role", "user"}, {"content", Json(std::move(text))}});
+}
+
+// The list that "input" is, or stands for.
+Result<JsonArray> input_of(const Json& body) {
+  const Json* input = body.find("input");
+  if (input == nullptr || input->is_null()) return JsonArray{};
+  if (input->is_array()) return input->as_array();
+  if (!input->is_string()) {
+    return sighter::fail(Kind::kInvalid, fmt::format("input must be a string or an array, not {}",
+                                                     input->type_name()));
+  }
+  if (input->as_string().empty()) return JsonArray{};
+  JsonArray list;
+  list.push_back(message_of(input->as_string()));
+  return list;
+}
+
+bool role_is(const Json& item, std::string_view role) {
+  const std::string* said = item.find_string("role");
+  return said != nullptr && *said == role;
+}
+
+// Content given as a string is a list of one part where items are listed.
+void spell_content(Json& item, std::string_view member, std::string_view part_type) {
+  Json* content = item.find(member);
+  if (content == nullptr || !content->is_string()) return;
+  Json part = Json::object({{"type", part_type}, {"text", std::move(*content)}});
+  if (part_type == "output_text") {
+    part.as_object().set("annotations", JsonArray{});
+    part.as_object().set("logprobs", JsonArray{});
+  }
+  JsonArray list;
+  list.push_back(std::move(part));
+  *content = Json(std::move(list));
+}
+
+// An item of the input as a resource: with type, id and status.
+void make_resource(Json& item, std::string_view response_id, std::size_t number) {
+  if (!item.is_object()) return;
+  JsonObject& members = item.as_object();
+  if (item.find("type") == nullptr && item.find("role") != nullptr) members.set("type", "message");
+  const std::string* type = item.find_string("type");
+  const std::string word = type == nullptr ? std::string() : *type;
+  if (word == "message")
+    spell_content(item, "content", role_is(item, "assistant") ? "output_text" : "input_text");
+  const std::string* id = item.find_string("id");
+  if (id == nullptr || id->empty()) {
+    const std::string_view prefix = word == "reasoning"               ? "rs"
+                                    : word == "function_call"         ? "fc"
+                                    : word == "function_call_output"  ? "fco"
+                                    : word.starts_with("custom_tool") ? "ctc"
+                                                                      : "msg";
+    members.set("id", make_id(prefix, response_id, number) + "i");
+  }
+  const bool has_status = word == "message" || word == "function_call" ||
+                          word == "function_call_output" || word.starts_with("custom_tool");
+  if (has_status && (item.find("status") == nullptr || item.find("status")->is_null()))
+    members.set("status", "completed");
+}
+
+std::string error_body(std::string message, std::string_view param, std::string_view code) {
+  std::string out;
+  ObjectWriter writer(out);
+  ObjectWriter inner(writer.key("error"));
+  inner.string("message", message);
+  inner.string("type", "invalid_request_error");
+  for (const auto& [name, value] : {std::pair{"param", param}, std::pair{"code", code}}) {
+    if (value.empty()) {
+      inner.raw(name, "null");
+    } else {
+      inner.string(name, value);
+    }
+  }
+  inner.end();
+  writer.end();
+  return out;
+}
+
+}  // namespace
+
+Result<Json> continued(Json body, std::string_view items) {
+  Result<JsonArray> input = input_of(body);
+  if (!input) return std::unexpected(input.error());
+  Result<StoredItems> stored = read_items(items);
+  if (!stored) return std::unexpected(stored.error());
+  JsonArray all = std::move(stored->input);
+  all.reserve(all.size() + stored->output.size() + input->size());
+  for (Json& item : stored->output) all.push_back(std::move(item));
+  for (Json& item : *input) all.push_back(std::move(item));
+  body.as_object().erase("previous_response_id");
+  body.as_object().set("input", Json(std::move(all)));
+  return body;
+}
+
+std::string items_of_exchange(const Json& body, const Json& response) {
+  const Result<JsonArray> input = input_of(body);
+  const Json* output = response.find("output");
+  std::string out;
+  ObjectWriter writer(out);
+  writer.json("input", input ? Json(*input) : Json(JsonArray{}));
+  writer.json("output", output != nullptr && output->is_array() ? *output : Json(JsonArray{}));
+  writer.end();
+  return out;
+}
+
+bool truncate_turns(Json& body) {
+  Json* input = body.find("input");
+  if (input == nullptr || !input->is_array()) return false;
+  JsonArray& items = input->as_array();
+  std::vector<std::size_t> turns;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (role_is(items[i], "user") && (i == 0 || !role_is(items[i - 1], "user"))) turns.push_back(i);
+  }
+  if (turns.size() < 2) return false;
+  const std::size_t from = turns[(turns.size() + 1) / 2];
+  JsonArray kept;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const bool rules = role_is(items[i], "system") || role_is(items[i], "developer");
+    if (i >= from || rules) kept.push_back(std::move(items[i]));
+  }
+  items = std::move(kept);
+  return true;
+}
+
+void set_identity(Json& response, std::string_view id, std::string_view previous) {
+  if (!response.is_object()) return;
+  response.as_object().set("id", id);
+  response.as_object().set("previous_response_id", previous.empty() ? Json() : Json(previous));
+}
+
+Result<std::string> input_items(std::string_view response_id, std::string_view items,
+                                const Page& page) {
+  if (page.limit < 1 || page.limit > kPageMax)
+    return sighter::fail(Kind::kInvalid, fmt::format("limit must be from 1 to {}", kPageMax));
+  Result<StoredItems> stored = read_items(items);
+  if (!stored) return std::unexpected(stored.error());
+  JsonArray& list = stored->input;
+  for (std::size_t i = 0; i < list.size(); ++i) make_resource(list[i], response_id, i);
+  if (page.descending) std::reverse(list.begin(), list.end());
+  const auto id_of = [](const Json& item) {
+    const std::string* id = item.find_string("id");
+    return id == nullptr ? std::string() : *id;
+  };
+  std::size_t from = 0;
+  if (!page.after.empty()) {
+    while (from < list.size() && id_of(list[from]) != page.after) ++from;
+    if (from == list.size())
+      return sighter::fail(Kind::kInvalid, "after names no item of this response");
+    ++from;
+  }
+  const std::size_t to = std::min(list.size(), from + static_cast<std::size_t>(page.limit));
+  std::string out;
+  ObjectWriter writer(out);
+  writer.string("object", "list");
+  writer.key("data") += '[';
+  Commas commas;
+  for (std::size_t i = from; i < to; ++i) {
+    commas.next(out);
+    json_write_to(out, list[i]);
+  }
+  out += ']';
+  writer.string("first_id", from < to ? id_of(list[from]) : "");
+  writer.string("last_id", from < to ? id_of(list[to - 1]) : "");
+  writer.boolean("has_more", to < list.size());
+  writer.end();
+  return out;
+}
+
+std::string deleted_body(std::string_view response_id) {
+  std::string out;
+  ObjectWriter writer(out);
+  writer.string("id", response_id);
+  writer.string("object", "response");
+  writer.boolean("deleted", true);
+  writer.end();
+  return out;
+}
+
+std::string previous_not_found(std::string_view response_id) {
+  return error_body(fmt::format("Previous response with id '{}' not found.", response_id),
+                    "previous_response_id", "previous_response_not_found");
+}
+
+std::string response_not_found(std::string_view response_id) {
+  return error_body(fmt::format("Response with id '{}' not found.", response_id), {}, {});
+}
+
+std::optional<Json> final_response(std::string_view event, std::string_view data) {
+  const bool named = event == "response.completed" || event == "response.incomplete";
+  // Few events hold the word; the others are not read.
+  if (!named && (!event.empty() || (data.find("\"response.completed\"") == data.npos &&
+                                    data.find("\"response.incomplete\"") == data.npos))) {
+    return std::nullopt;
+  }
+  Result<Json> json = json_parse(data, "stream event");
+  if (!json) return std::nullopt;
+  const std::string* type = json->find_string("type");
+  if (type == nullptr || (*type != "response.completed" && *type != "response.incomplete"))
+    return std::nullopt;
+  Json* response = json->find("response");
+  if (response == nullptr || !response->is_object()) return std::nullopt;
+  return std::move(*response);
+}
+
+bool holds_foreign_proof(std::string_view body) {
+  return body.find("\"sighter:") != body.npos;
+}
+
+}  // namespace sighter::wire::openai_responses
