@@ -15,7 +15,8 @@ void add_once(std::vector<std::string>& names, std::string_view name) {
 // in another way ("logprobs": Choice::logprobs).
 bool layout(Dialect dialect, std::string_view name) {
   return dialect == Dialect::kOpenAiResponses &&
-         (name == "item" || name == "response" || name == "responses" || name == "logprobs");
+         (name == "item" || name == "response" || name == "previous" || name == "responses" ||
+          name == "logprobs");
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ using Mode = ObjectReader::Mode;
 // another dialect needs to express it.
 bool of_the_service(std::string_view name, const Json& value) {
   if (name == "include" || name == "store" || name == "stream_options" ||
-      name == "max_tool_calls" || name == kService) {
+      name == "max_tool_calls" || name == kService || name == kPrevious) {
     return true;
   }
   if (name == "background") return value.is_bool() && !value.as_bool();

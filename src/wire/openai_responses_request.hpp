@@ -10,4 +10,7 @@ namespace sighter::wire::openai_responses {
 // is so anyway.
 inline constexpr std::string_view kService = "responses";
 
+// The member that names the response which the front door went on from. It is no upstream's.
+inline constexpr std::string_view kPrevious = "previous";
+
 }  // namespace sighter::wire::openai_responses

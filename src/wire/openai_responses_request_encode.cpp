@@ -435,6 +435,7 @@ class RequestWriter {
         writer.rest(service->as_object());
       }
       writer.skip(kService);
+      writer.skip(kPrevious);
       writer.rest(request_.extra.members);
       return;
     }
@@ -518,6 +519,8 @@ JsonObject echo_of(const ChatRequest* request) {
                                         "store", "prompt_cache_key", "safety_identifier"}) {
       const Json* value = r.extra.members.find(name);
       const Json* service = r.extra.members.find(kService);
+      if (value == nullptr && name == "previous_response_id")
+        value = r.extra.members.find(kPrevious);
       if (value == nullptr && service != nullptr) value = service->find(name);
       if (value != nullptr && !value->is_null()) writer.json(name, *value);
     }

@@ -6,6 +6,7 @@
 
 #include "wire/object_writer.hpp"
 #include "wire/openai_responses_item.hpp"
+#include "wire/openai_responses_request.hpp"
 
 namespace sighter::wire::openai_responses {
 namespace {
@@ -234,6 +235,20 @@ std::optional<Json> final_response(std::string_view event, std::string_view data
   Json* response = json->find("response");
   if (response == nullptr || !response->is_object()) return std::nullopt;
   return std::move(*response);
+}
+
+void take_over(ChatRequest& request, std::string_view previous) {
+  JsonObject& members = request.extra.members;
+  if (Json* truncation = members.find("truncation")) {
+    Json* service = members.find(kService);
+    Json value = std::move(*truncation);
+    Json& into =
+        service != nullptr ? *service : members.append(std::string(kService), JsonObject{});
+    into.as_object().set("truncation", std::move(value));
+    members.erase("truncation");
+  }
+  members.erase("previous_response_id");
+  if (!previous.empty()) members.set(kPrevious, previous);
 }
 
 bool holds_foreign_proof(std::string_view body) {

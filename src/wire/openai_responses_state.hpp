@@ -14,6 +14,7 @@
 
 #include "base/error.hpp"
 #include "base/json.hpp"
+#include "wire/message.hpp"
 
 namespace sighter::wire::openai_responses {
 
@@ -58,6 +59,10 @@ std::string response_not_found(std::string_view response_id);
 // The response object in an event of the stream that ends it ("response.completed",
 // "response.incomplete"); nullopt for every other event.
 std::optional<Json> final_response(std::string_view event, std::string_view data);
+
+// What the front door does itself, so that no upstream needs to express it: truncation, and going
+// on from `previous` (empty: from none), which the reply names again.
+void take_over(ChatRequest& request, std::string_view previous);
 
 // True where an item carries the proof of another provider's thoughts: such a request must be
 // translated, not relayed, since no provider of this dialect takes it.

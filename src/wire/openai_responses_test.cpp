@@ -302,6 +302,19 @@ TEST(ResponsesState, GoesOnFromWhatWasStored) {
   EXPECT_FALSE(openai_responses::continued(parse(R"({"input":5})"), items));
 }
 
+TEST(ResponsesState, WhatTheDoorDoesItselfIsNoUpstreams) {
+  const std::string_view text =
+      R"({"model":"m","input":"q","truncation":"auto","previous_response_id":"resp_1"})";
+  ChatRequest request = responses().decode_request(parse(text)).value();
+  openai_responses::take_over(request, "resp_1");
+  EXPECT_TRUE(codec_of(Dialect::kOpenAiChat)->encode_request(request, {}));
+  EXPECT_TRUE(parse(responses().encode_request(request, {}).value().body) ==
+              parse(R"({"model":"m","input":"q","truncation":"auto"})"));
+  const Written out = write({start(), finish(FinishReason::Kind::kStop), End{}}, request);
+  EXPECT_EQ(out.last().pointer("/response/previous_response_id")->as_string(), "resp_1");
+  EXPECT_EQ(out.last().pointer("/response/truncation")->as_string(), "auto");
+}
+
 TEST(ResponsesState, InputItemsInPages) {
   const std::string items =
       R"({"input":[{"role":"user","content":"a"},{"type":"message","role":"user","content":"b","id":"msg_b"},{"type":"function_call_output","call_id":"c","output":"d"}],"output":[]})";
