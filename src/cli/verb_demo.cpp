@@ -15,9 +15,11 @@
 namespace sighter::cli {
 namespace {
 
-// A row of the local model takes about a second: it gets fewer of them.
-constexpr std::size_t kLocalTests = 8;   // a column of the curve
-constexpr std::size_t kLocalCases = 12;  // of the verdict
+// A message costs the local model one to three seconds of a core: it gets fewer of them, and with
+// examples, which make its prompts long, one column.
+constexpr std::size_t kLocalTests = 40;
+constexpr std::size_t kLocalTestsWithExamples = 20;
+constexpr std::size_t kLocalCases = 20;  // of the verdict, among those above
 
 bool runs_local_model(Session& session, const functions::Function& function,
                       const functions::Variant& variant) {
@@ -38,11 +40,18 @@ Cell cell_of(const ready::Curve& curve, std::size_t labels) {
   for (const ready::CurvePoint& point : curve.points) {
     if (point.labels == labels || !curve.uses_labels) found = &point;
   }
-  if (found == nullptr || !found->known) return {"-", Style::kDim};
+  if (found == nullptr) return {"", Style::kDim};
+  if (!found->known) return {"-", Style::kDim};
   const double half = (found->high - found->low) / 2;
   return {fmt::format("{:.2f} ±{:.2f}", found->score, half),
           curve.uses_labels ? Style::kPlain : Style::kDim};
 }
+
+// What each of several bodies waits for, once.
+struct Waiting {
+  std::string reason;
+  std::string names;
+};
 
 struct Demo {
   Session& session;
@@ -52,14 +61,19 @@ struct Demo {
   ready::Metric& metric;
   std::uint64_t seed;
   std::vector<const functions::Variant*> runnable;
-  std::vector<std::string> waiting;  // "gpt: no key ..."
+  std::vector<Waiting> waiting;
 };
 
 void sort_out(Demo& demo) {
   for (const functions::Variant& variant : demo.function.variants) {
     const bool cascade = std::holds_alternative<functions::CascadeBody>(variant.body);
     if (const std::optional<Error> why = demo.session.engine().unusable(demo.function, variant)) {
-      demo.waiting.push_back(fmt::format("{}: {}", variant.name, why->what));
+      const auto known = std::find_if(demo.waiting.begin(), demo.waiting.end(),
+                                      [&](const Waiting& w) { return w.reason == why->what; });
+      if (known == demo.waiting.end())
+        demo.waiting.push_back({why->what, variant.name});
+      else
+        known->names += ", " + variant.name;
     } else if (!cascade) {
       demo.runnable.push_back(&variant);
     }
@@ -76,8 +90,11 @@ Result<std::vector<ready::Curve>> curves_of(Demo& demo) {
     options.tests_max = 150;
     const bool local = runs_local_model(demo.session, demo.function, *variant);
     if (local) {
+      const auto* prompt = std::get_if<functions::PromptBody>(&variant->body);
+      const bool examples = prompt != nullptr && prompt->examples > 0;
       options.repeats = 1;
-      options.tests_max = kLocalTests;
+      options.tests_max = examples ? kLocalTestsWithExamples : kLocalTests;
+      options.sizes.clear();
     }
     const auto tell = [&](std::size_t done, std::size_t total) {
       progress.update(done, total, {}, variant->name);
@@ -160,26 +177,64 @@ void print_intro(Demo& demo) {
           out.styled(Style::kDim, "  (95 % intervals)") + "\n");
 }
 
+// The best prompt without labels against the best learner at each size: where the lines cross.
+std::string crossing(Demo& demo, const std::vector<ready::Curve>& curves) {
+  const ready::Curve* prompt = nullptr;
+  for (const ready::Curve& curve : curves) {
+    const functions::Variant* variant = demo.function.find(curve.variant);
+    const bool asks = variant != nullptr && variant->kind() == "prompt" && !curve.uses_labels;
+    if (asks && !curve.points.empty() &&
+        (prompt == nullptr || curve.points.back().score > prompt->points.back().score))
+      prompt = &curve;
+  }
+  if (prompt == nullptr) return {};
+  const double score = prompt->points.back().score;
+  const ready::CurvePoint* first = nullptr;
+  std::string learner;
+  for (const ready::Curve& curve : curves) {
+    const functions::Variant* variant = demo.function.find(curve.variant);
+    if (variant == nullptr || variant->kind() != "learned") continue;
+    for (const ready::CurvePoint& point : curve.points) {
+      if (!point.known || point.score <= score) continue;
+      if (first == nullptr || point.labels < first->labels ||
+          (point.labels == first->labels && point.score > first->score)) {
+        first = &point;
+        learner = curve.variant;
+      }
+    }
+  }
+  std::string said = fmt::format("Without one label {} is right on {:.0f} % of the messages",
+                                 prompt->variant, score * 100);
+  if (first == nullptr) return said + ", and no learned model passes it.";
+  return said + fmt::format("; {} passes it with {}.", learner, first->labels);
+}
+
 void print_notes(Demo& demo, const std::vector<ready::Curve>& curves) {
+  Terminal& out = demo.terminal;
+  const auto dim = [&](const std::string& text, int indent) {
+    out.out(out.styled(Style::kDim, wrap(text, out.width(), indent)) + "\n");
+  };
+  if (const std::string said = crossing(demo, curves); !said.empty())
+    out.out(wrap(said, out.width(), 0) + "\n");
   std::string notes = "Each is judged on messages that it has not seen. Grey: uses no labels.";
   for (const functions::Variant* variant : demo.runnable) {
     if (!runs_local_model(demo.session, demo.function, *variant)) continue;
-    notes += fmt::format(" The language model is asked about {} messages a column, to stay short.",
-                         kLocalTests);
+    notes += fmt::format(" To stay short, the language model gets {} messages, {} with examples.",
+                         kLocalTests, kLocalTestsWithExamples);
     break;
   }
-  demo.terminal.out(demo.terminal.styled(Style::kDim, wrap(notes, demo.terminal.width(), 0)) +
-                    "\n");
-  for (const ready::Curve& curve : curves) {
-    if (!curve.note.empty())
-      demo.terminal.out(demo.terminal.styled(Style::kDim, wrap(curve.variant + ": " + curve.note,
-                                                               demo.terminal.width(), 2)) +
-                        "\n");
-  }
-  for (const std::string& waiting : demo.waiting)
-    demo.terminal.out(demo.terminal.styled(Style::kDim, wrap("waits: " + visible_line(waiting),
-                                                             demo.terminal.width(), 2)) +
-                      "\n");
+  dim(notes, 0);
+  for (const ready::Curve& curve : curves)
+    if (!curve.note.empty()) dim(curve.variant + ": " + curve.note, 2);
+  for (const Waiting& waiting : demo.waiting)
+    dim(visible_line(waiting.names + " waits: " + waiting.reason), 2);
+}
+
+void print_next(Terminal& out) {
+  out.out("\n" + out.styled(Style::kBold, "Next") + "\n");
+  out.out("  build/run/sighter ready triage --wrong --project examples/support\n");
+  out.out("  build/run/sighter init desk             your own function\n");
+  out.out("  build/run/sighter ready tickets.csv     your own file; -m MODEL adds a model\n");
 }
 
 }  // namespace
@@ -222,14 +277,7 @@ Result<int> run_demo(const Arguments& arguments, Terminal& terminal) {
                  "\n");
   } else {
     print_report(terminal, *report);
-    terminal.out("\n" + terminal.styled(Style::kBold, "Next") + "\n");
-    terminal.out(
-        "  build/run/sighter fire triage \"I was charged twice\" --variant all --project "
-        "examples/support\n");
-    terminal.out("  build/run/sighter init desk                  your own function\n");
-    terminal.out(
-        "  build/run/sighter ready tickets.csv -m openai/gpt-5-mini   a verdict on your own "
-        "file\n");
+    print_next(terminal);
   }
   session.core().call([&] { metric->reset(); });
   if (report->stopped) return std::unexpected(*report->stopped);

@@ -301,6 +301,10 @@ Result<int> fire_function(const Arguments& arguments, Terminal& terminal, Sessio
     }
     Result<std::string> read = standard_input();
     if (!read) return std::unexpected(read.error());
+    if (read->empty())
+      return fail(Kind::kInvalid,
+                  fmt::format("what is the input of '{}'? Standard input is empty", function.name),
+                  "sighter fire FUNCTION \"text\", or a pipe, or --in FILE");
     text = std::move(*read);
     if (many_rows(*text)) {
       const std::filesystem::path part =

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "cli/arguments.hpp"
 #include "cli/progress.hpp"
 #include "cli/report.hpp"
@@ -18,6 +20,26 @@ namespace {
 bool is_file(const std::string& name) {
   std::error_code code;
   return std::filesystem::is_regular_file(name, code);
+}
+
+// Looked at before anything is spent; those beyond are refused when their turn comes.
+constexpr std::size_t kCasesCheckedMax = 100'000;
+
+// Inputs that no body could take, and answers that no body could give.
+Status check_cases(const functions::Function& function, const functions::CaseFile& cases,
+                   bool exact) {
+  const bool labels = exact && function.output.form() == functions::OutputContract::Form::kLabels;
+  for (std::size_t i = 0; i < std::min(cases.size(), kCasesCheckedMax); ++i) {
+    Result<functions::Case> row = cases.at(i);
+    if (!row) return std::unexpected(row.error());
+    const auto where = [&] { return fmt::format("{}:{}", function.cases.string(), row->line); };
+    Result<Json> input = function.input.admit(std::move(row->input));
+    if (!input) return std::unexpected(input.error().in(where()));
+    if (!labels || !row->expect) continue;
+    if (Status good = function.output.check(*row->expect); !good)
+      return std::unexpected(good.error().in(where()));
+  }
+  return {};
 }
 
 // For a body that stands in no file.
@@ -59,6 +81,9 @@ Result<std::unique_ptr<Asked>> asked_function(const Arguments& arguments, Sessio
   Result<const functions::Function*> function = session.project().function(*name);
   if (!function) {
     Error error = function.error();
+    if (name->find_first_of("./") != name->npos)
+      return fail(Kind::kNotFound, fmt::format("there is no file '{}'", *name),
+                  "and no function of that name");
     if (!session.in_project())
       error.hint =
           "there is no project here: sighter init makes one, and a file of cases works without";
@@ -195,6 +220,9 @@ Result<int> run_ready(const Arguments& arguments, Terminal& terminal) {
   Result<functions::CaseFile> cases =
       functions::CaseFile::open(function.cases, function.case_columns);
   if (!cases) return std::unexpected(cases.error());
+  const bool exact = metric_of(arguments, function) == Json("exact");
+  if (Status good = check_cases(function, *cases, exact); !good)
+    return std::unexpected(good.error());
   const ready::RunOptions options = options_of(arguments, function);
   const bool json = arguments.flag("json");
   for (const std::string& line : (*asked)->taken) terminal.remark(line + "\n");

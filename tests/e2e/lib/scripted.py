@@ -67,6 +67,10 @@ class Scripted:
                     upstream.connections += 1
                 super().setup()
 
+            def do_GET(self):  # the list of models
+                upstream.note(self, b"")
+                upstream.whole(self, 200, {"object": "list", "data": [{"id": name, "object": "model"} for name in upstream.script]})
+
             def do_POST(self):
                 body = self.rfile.read(int(self.headers.get("content-length") or 0))
                 try:
