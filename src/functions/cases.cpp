@@ -181,6 +181,11 @@ Status CaseFile::State::add(std::string_view text, std::uint64_t offset, std::in
         fmt::format("{}:{}: bytes that are not UTF-8", where(line), position_at(text, *bad).column),
         "save the file as UTF-8");
   }
+  if (const std::size_t nul = text.find('\0'); nul != text.npos && csv) {
+    return fail(Kind::kInvalid,
+                fmt::format("{}:{}: a NUL byte", where(line), position_at(text, nul).column),
+                "save the file as UTF-8 text");
+  }
   if (columns.empty() && !csv) {
     Result<Json> first = json_parse(text, path.string(), line);
     if (first && first->is_object()) {

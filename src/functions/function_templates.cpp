@@ -7,6 +7,7 @@
 #include "base/file.hpp"
 #include "base/limits.hpp"
 #include "base/similar.hpp"
+#include "base/text_position.hpp"
 
 namespace sighter::functions {
 namespace {
@@ -93,6 +94,13 @@ std::shared_ptr<const text::Template> read_template(const TomlTable& table, cons
     }
     source = std::move(*text);
     origin = (reading.folder / *given).string();
+  }
+  if (const std::size_t nul = source.find('\0'); nul != source.npos) {
+    const TextPosition at = position_at(source, nul);
+    reading.error =
+        Error{Kind::kInvalid, fmt::format("{}:{}:{}: a NUL byte", origin, at.line, at.column),
+              "save the file as UTF-8 text"};
+    return nullptr;
   }
   reading.sources->field(source);
   text::TemplateOptions options;
