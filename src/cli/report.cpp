@@ -162,12 +162,10 @@ void print_report(Terminal& terminal, const ready::RunReport& report) {
                  wrap(claim_words(report, *winner), terminal.width(), 2) + "\n");
     for (const ready::PairReport& pair : report.pairs) {
       if (pair.cases == 0 || pair.interval.low <= 0) continue;
-      terminal.out(terminal.styled(
-                       Style::kDim,
-                       fmt::format("  better than {} by {:.3f} ({:.3f} to {:.3f}, {} shared cases)",
-                                   pair.other, pair.difference, pair.interval.low,
-                                   pair.interval.high, pair.cases)) +
-                   "\n");
+      const std::string words =
+          fmt::format("better than {} by {:.3f} ({:.3f} to {:.3f}, {} shared cases)", pair.other,
+                      pair.difference, pair.interval.low, pair.interval.high, pair.cases);
+      terminal.out(terminal.styled(Style::kDim, wrap(words, terminal.width(), 2)) + "\n");
     }
   } else {
     terminal.out("No variant could run.\n");

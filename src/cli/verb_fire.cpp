@@ -7,6 +7,7 @@
 #include "base/file.hpp"
 #include "base/limits.hpp"
 #include "cli/arguments.hpp"
+#include "cli/fire_forecast.hpp"
 #include "cli/fire_rows.hpp"
 #include "cli/report.hpp"
 #include "cli/session.hpp"
@@ -283,6 +284,9 @@ Result<int> fire_function(const Arguments& arguments, Terminal& terminal, Sessio
   Result<const functions::Variant*> variant =
       wanted.empty() || wanted == "all" ? own_choice(session, function) : function.variant(wanted);
   if (!variant && wanted != "all") return std::unexpected(variant.error());
+  if (arguments.flag("dry-run"))
+    return forecast_rows(arguments, terminal, session, function,
+                         wanted == "all" ? wanted : (*variant)->name);
   RowsRequest rows{&function,
                    variant ? *variant : nullptr,
                    arguments.text("in", ""),
@@ -348,6 +352,7 @@ Result<int> run_fire(const Arguments& arguments, Terminal& terminal) {
       if (!read) return std::unexpected(read.error());
       text = std::move(*read);
     }
+    if (arguments.flag("dry-run")) return forecast_prompt(arguments, terminal, session, text);
     return fire_text(arguments, terminal, session, std::move(text));
   }
   if (!what)

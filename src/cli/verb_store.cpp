@@ -1,5 +1,7 @@
 // sighter store prune | backup | check | size | erase
 
+#include <unistd.h>
+
 #include "cli/arguments.hpp"
 #include "cli/session.hpp"
 #include "cli/table.hpp"
@@ -84,6 +86,12 @@ Result<int> check(Terminal& terminal, Opened& opened, bool json) {
   return findings->empty() ? 0 : 1;
 }
 
+// Nothing is deleted unasked where there is somebody to ask.
+bool go_on(const Arguments& arguments, Terminal& terminal, std::string_view question) {
+  if (arguments.flag("yes") || !::isatty(0) || !terminal.err_is_terminal()) return true;
+  return terminal.confirm(question);
+}
+
 Result<int> prune(const Arguments& arguments, Terminal& terminal, Opened& opened, bool json) {
   store::PruneRequest request;
   request.keep = opened.project.store.keep;
@@ -112,6 +120,7 @@ Result<int> prune(const Arguments& arguments, Terminal& terminal, Opened& opened
                       : fmt::format("{} calls are older than what is kept\n", calls));
     return 0;
   }
+  if (!go_on(arguments, terminal, "Delete old calls for good?")) return 0;
   Result<store::Erased> erased = opened.store->prune(request);
   if (!erased) return std::unexpected(erased.error());
   terminal.out(json ? json_write(Json::object(
@@ -123,30 +132,31 @@ Result<int> prune(const Arguments& arguments, Terminal& terminal, Opened& opened
 }
 
 Result<int> erase(const Arguments& arguments, Terminal& terminal, Opened& opened, bool json) {
-  std::int64_t calls = 0, others = 0;
   const auto tags = arguments.pairs("tag");
   if (tags.empty())
     return fail(Kind::kInvalid, "which calls?", "sighter store erase --tag user=42");
-  for (const auto& [name, value] : tags) {
-    if (arguments.flag("dry-run")) {
-      store::CallFilter filter;
-      filter.tags.emplace_back(name, value);
-      Result<std::vector<store::Aggregate>> sums =
-          opened.store->aggregate(filter, store::GroupBy::kNothing);
-      if (!sums) return std::unexpected(sums.error());
-      if (!sums->empty()) calls += sums->front().calls;
-      continue;
-    }
-    Result<store::Erased> erased = opened.store->erase(name, value);
-    if (!erased) return std::unexpected(erased.error());
-    calls += erased->calls;
-    others += erased->other_rows;
+  const auto& [name, value] = tags.front();
+  store::CallFilter filter;
+  filter.tags.emplace_back(name, value);
+  Result<std::vector<store::Aggregate>> sums =
+      opened.store->aggregate(filter, store::GroupBy::kNothing);
+  if (!sums) return std::unexpected(sums.error());
+  const std::int64_t bearing = sums->empty() ? 0 : sums->front().calls;
+  if (arguments.flag("dry-run")) {
+    terminal.out(json ? json_write(Json::object({{"calls", bearing}})) + "\n"
+                      : fmt::format("{} calls bear the tag\n", bearing));
+    return 0;
   }
-  const std::string words = arguments.flag("dry-run")
-                                ? fmt::format("{} calls bear the tag\n", calls)
-                                : fmt::format("{} calls and {} other rows erased\n", calls, others);
-  terminal.out(json ? json_write(Json::object({{"calls", calls}, {"other_rows", others}})) + "\n"
-                    : words);
+  if (!go_on(arguments, terminal,
+             fmt::format("Erase {} calls for good, and what they called?", bearing)))
+    return 0;
+  Result<store::Erased> erased = opened.store->erase(name, value);
+  if (!erased) return std::unexpected(erased.error());
+  terminal.out(
+      json ? json_write(
+                 Json::object({{"calls", erased->calls}, {"other_rows", erased->other_rows}})) +
+                 "\n"
+           : fmt::format("{} calls and {} other rows erased\n", erased->calls, erased->other_rows));
   return 0;
 }
 

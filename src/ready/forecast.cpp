@@ -9,7 +9,6 @@
 namespace sighter::ready {
 namespace {
 
-constexpr std::int64_t kTextTokens = 200;  // of an answer that nothing limits
 constexpr double kCallSeconds = 1, kTokenSeconds = 0.02;
 
 // Of one answer, as far as the contract and the parameters say.
@@ -25,14 +24,6 @@ std::int64_t answer_tokens(const functions::Function& function,
   const Json* most = prompt.parameters.is_object() ? prompt.parameters.find("max_tokens") : nullptr;
   const auto limit = most != nullptr ? most->to_double() : std::nullopt;
   return limit ? std::min(tokens, static_cast<std::int64_t>(*limit)) : tokens;
-}
-
-std::optional<models::Price> price_of(functions::Engine& engine, const std::string& model) {
-  const models::ModelsConfig& config = engine.router().hub().config();
-  const Result<models::ModelSpec> spec = config.find(model);
-  if (!spec) return std::nullopt;
-  if (spec->local) return models::Price{};
-  return spec->routes.empty() ? std::nullopt : config.price(*spec, spec->routes.front());
 }
 
 struct Looking {
@@ -97,7 +88,7 @@ io::Task<Status> add_prompt(Looking& look, const functions::Variant& variant,
       past ? past->output_tokens : static_cast<double>(answer_tokens(look.function, prompt));
   const double input =
       static_cast<double>(tokens_of(static_cast<std::size_t>(bytes / static_cast<double>(asked))));
-  const double each = past ? past->seconds : kCallSeconds + kTokenSeconds * output;
+  const double each = past ? past->seconds : seconds_of(output);
   const int parallel = parallel_of(look.engine, look.function, variant, look.options);
   sum.measured = past.has_value();
   wire::Usage usage;
@@ -129,6 +120,18 @@ io::Task<Status> add(Looking& look, const functions::Variant& variant, VariantFo
 }
 
 }  // namespace
+
+std::optional<models::Price> price_of(functions::Engine& engine, const std::string& model) {
+  const models::ModelsConfig& config = engine.router().hub().config();
+  const Result<models::ModelSpec> spec = config.find(model);
+  if (!spec) return std::nullopt;
+  if (spec->local) return models::Price{};
+  return spec->routes.empty() ? std::nullopt : config.price(*spec, spec->routes.front());
+}
+
+double seconds_of(double output_tokens) {
+  return kCallSeconds + kTokenSeconds * output_tokens;
+}
 
 std::int64_t tokens_of(std::size_t bytes) {
   return static_cast<std::int64_t>((bytes + 3) / 4);

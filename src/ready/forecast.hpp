@@ -47,6 +47,10 @@ io::Task<Result<RunForecast>> forecast(functions::Engine& engine,
 
 // Of what a model would be given and say, `bytes` long: tokens, rounded up.
 std::int64_t tokens_of(std::size_t bytes);
+inline constexpr std::int64_t kTextTokens = 200;  // of an answer that nothing limits
+double seconds_of(double output_tokens);          // of one answer, as long as none is stored
+// What a model costs on its first route; nullopt: not known. Local ones cost nothing.
+std::optional<models::Price> price_of(functions::Engine& engine, const std::string& model);
 Json to_json(const RunForecast& forecast, const std::string& function,
              std::optional<NanoUsd> budget);
 

@@ -115,6 +115,7 @@ constexpr Option kFireOptions[] = {
      .value = "NAME=VALUE",
      .help = "keep this tag with the call",
      .repeatable = true},
+    {.name = "dry-run", .help = "only say what it would call and cost: of a prompt, or with --in"},
     {.name = "no-stream", .help = "show the answer when it is complete"},
     kJson,
 };
@@ -337,8 +338,7 @@ constexpr Option kEraseOptions[] = {
     {.name = "tag",
      .type = kPair,
      .value = "NAME=VALUE",
-     .help = "erase the calls with this tag, and all that they called",
-     .repeatable = true},
+     .help = "erase the calls with this tag, and all that they called"},
     {.name = "dry-run", .help = "only say what it would erase"},
     kYes,
     kJson,
@@ -372,7 +372,7 @@ constexpr Verb kStoreChildren[] = {
      .examples = kSizeExamples},
     {.name = "erase",
      .summary = "erase all calls with a tag",
-     .about = "Erases the calls that bear every tag given, and whatever they called, so that "
+     .about = "Erases the calls that bear the tag, and whatever they called, so that "
               "nothing of them can be read from the store's files.",
      .options = kEraseOptions,
      .examples = kEraseExamples},
