@@ -64,10 +64,10 @@ bool look_like_labels(const Answers& answers) {
 Result<functions::CaseColumns> columns_of(const std::filesystem::path& file,
                                           const FirstTouchOptions& options,
                                           std::vector<std::string>& taken) {
-  Result<functions::CaseFile> plain =
-      functions::CaseFile::open(file, {options.input, options.expect});
+  // Read as it is first: a column that is not there is told with those that are.
+  Result<functions::CaseFile> plain = functions::CaseFile::open(file);
   if (!plain && (!options.expect.empty() || !options.input.empty()))
-    return std::unexpected(plain.error());
+    plain = functions::CaseFile::open(file, {options.input, options.expect});
   if (!plain) return std::unexpected(plain.error());
   functions::CaseColumns columns{options.input, options.expect};
   const std::vector<std::string>& names = plain->columns();
