@@ -45,13 +45,15 @@ class ChatServer:
                 return None, b""
             data += piece
         head, rest = data.split(b"\r\n\r\n", 1)
-        length = int(re.search(rb"(?i)content-length: *(\d+)", head).group(1))
-        while len(rest) < length:
-            piece = connection.recv(65536)
+        said = re.search(rb"(?i)content-length: *(\d+)", head)
+        length = int(said.group(1)) if said else 0
+        body = bytearray(rest)
+        while len(body) < length:
+            piece = connection.recv(1 << 20)
             if not piece:
                 return None, b""
-            rest += piece
-        return rest[:length], rest[length:]
+            body += piece
+        return bytes(body[:length]), bytes(body[length:])
 
     def serve(self, connection):
         data = b""
@@ -61,6 +63,9 @@ class ChatServer:
                     body, data = self.read(connection, data)
                     if body is None:
                         return
+                    if not body:  # the list of models
+                        self.whole(connection, b'{"object": "list", "data": []}')
+                        continue
                     request = json.loads(body)
                     text = request["messages"][-1]["content"]
                     with self.lock:

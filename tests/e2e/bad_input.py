@@ -1,0 +1,235 @@
+#!/usr/bin/env python3
+"""Every file that a person writes, broken in every way: each time the error says what, where (file:line:column) and what
+to do, the exit code is 1 or 2, nobody is asked and nothing looks like a crash. And models' servers that stall, cut,
+answer HTML, limit for ever, lie about lengths or refuse the key. Loopback, bounded."""
+
+import os
+import pathlib
+import re
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from lib.chat_server import ChatServer  # noqa: E402
+from lib.checks import Checks  # noqa: E402
+from lib.program import SIGHTER, Program  # noqa: E402
+
+checks = Checks()
+server = ChatServer()
+PROJECT = f"""[providers.lab]
+base_url = "{server.url}"
+[models.good]
+routes = ["lab/good"]
+"""
+FUNCTION = """input = { text = "string" }
+output = { labels = ["yes", "no"] }
+[bar]
+metric = "exact"
+at_least = 0.8
+[variants.good]
+kind = "prompt"
+model = "good"
+user = "user.md"
+"""
+CASES = "".join(f'{{"id": "c{i}", "input": "case {i} good:1", "expect": "yes"}}\n' for i in range(40))
+FILES = {"sighter.toml": PROJECT, "functions/f/function.toml": FUNCTION, "functions/f/user.md": "Say: {{ input.text }}",
+         "functions/f/cases.jsonl": CASES}
+
+
+def project(**changed):
+    program = Program()
+    for name, content in {**FILES, **changed}.items():
+        if content is not None:
+            program.write(name, content)
+    return program
+
+
+def refused(what, changed, *says, words=("ready", "f"), place=None, seconds=60):
+    """The program refuses this project: `says` are in the error, `place` is file:line[:column] or a pattern of it."""
+    before = server.count()
+    program = project(**changed)
+    began = time.monotonic()
+    code, out, err = program.run(*words, seconds=seconds)
+    program.close()
+    checks.that(code in (1, 2), f"{what}: exit code 1 or 2", f"{code}: {out[:200]} {err[:300]}")
+    checks.that(re.search(r"^error: ", err, re.M) and not re.search("terminate called|Sanitizer|core dumped|internal fault|#0 ", err),
+                f"{what}: an error and no crash", err)
+    for text in says:
+        checks.that(text in err, f"{what}: it says '{text}'", err)
+    if place:
+        checks.that(re.search(place, err), f"{what}: it says where, {place}", err)
+    checks.that(len(err) < 4000, f"{what}: it is short", len(err))
+    checks.equal(server.count(), before, f"{what}: nobody is asked")
+    checks.that(time.monotonic() - began < seconds, f"{what}: in time")
+
+
+def accepted(what, changed, words=("ready", "f")):
+    program = project(**changed)
+    code, out, err = program.run(*words)
+    checks.equal(code, 0, f"{what} is fine: {err[:400]}")
+    program.close()
+
+
+def toml():
+    for name, good in (("sighter.toml", PROJECT), ("functions/f/function.toml", FUNCTION)):
+        at = re.escape(name)
+        lines = good.count("\n")
+        refused(f"{name}, syntax", {name: good + "oops = [1,\n"}, place=at + r":\d+:\d+")
+        refused(f"{name}, NUL", {name: good.encode() + b'x = "a\0b"\n'}, place=at + rf":{lines + 1}")
+        refused(f"{name}, invalid UTF-8", {name: good.encode() + b'x = "\xff\xfe"\n'}, place=at + rf":{lines + 1}")
+        refused(f"{name}, deep nesting", {name: good + "x = " + "[" * 5000 + "]" * 5000 + "\n"}, place=at)
+        refused(f"{name}, deep tables", {name: good + "x = " + "{a=" * 5000 + "1" + "}" * 5000 + "\n"}, place=at)
+        refused(f"{name}, 50 MB line", {name: good + 'x = "' + "a" * 50_000_000 + '"\n'}, name)
+        refused(f"{name}, unknown key", {name: "inpud = 3\n" + good}, "inpud", place=at + ":1:1")
+        accepted(f"{name}, BOM", {name: b"\xef\xbb\xbf" + good.encode()})
+        accepted(f"{name}, CRLF", {name: good.replace("\n", "\r\n")})
+    at = "functions/f/function.toml"
+    refused("a wrong type", {at: FUNCTION.replace("0.8", '"high"')}, "at_least", place=at + ":5:")
+    refused("a table for a text", {at: FUNCTION.replace('model = "good"', "model = { a = 1 }")}, "model", place=at + ":8:")
+    refused("a value out of range", {at: FUNCTION.replace("0.8", "1.8")}, "at_least", place=at + ":5:")
+    refused("an unknown kind", {at: FUNCTION.replace('"prompt"', '"promt"')}, "did you mean 'prompt'?", place=at + ":7:")
+    refused("an unknown key of a variant", {at: FUNCTION + "temprature = 0\n"}, "temprature", "did you mean 'temperature'?", place=at + ":10:1")
+    refused("an unknown metric", {at: FUNCTION.replace('"exact"', '"exakt"')}, "did you mean 'exact'?", place=at + ":4:")
+    refused("an unknown parameter of a metric", {at: FUNCTION.replace('"exact"', '{ kind = "exact", valeu = 1 }')}, "did you mean 'value'?", place=at + ":4:")
+    refused("an unknown model", {at: FUNCTION.replace('model = "good"', 'model = "goood"')}, "did you mean 'good'?", place=at + ":6:")
+    refused("a missing template", {"functions/f/user.md": None}, "user.md", place=at + ":9:")
+    refused("a missing function.toml", {at: None}, "f")
+    refused("an unknown function", {}, "did you mean 'f'?", words=("ready", "g"))
+    refused("an unknown variant", {}, "did you mean 'good'?", words=("ready", "f", "--variant", "god"))
+    refused("no project there", {}, "sighter.toml", words=("ready", "f", "--project", "nowhere"))
+    refused("a missing GGUF file", {"sighter.toml": PROJECT.replace('routes = ["lab/good"]', 'file = "none.gguf"')}, "none.gguf", words=("fire", "f", "x"))
+    refused("a file that is no GGUF", {"sighter.toml": PROJECT.replace('routes = ["lab/good"]', 'file = "no.gguf"'), "no.gguf": "not a model\n" * 100},
+            "no.gguf", words=("fire", "f", "x"))
+
+
+def rows(count, broken, line):
+    good = [f'{{"id": "c{i}", "input": "case {i} good:1", "expect": "yes"}}\n'.encode() for i in range(count)]
+    good[broken - 1] = line
+    return b"".join(good)
+
+
+def json_lines():
+    at = "functions/f/cases.jsonl"
+    place = re.escape(at)
+    refused("a broken line 150,000 of 200,000", {at: rows(200_000, 150_000, b'{"input": "x", "expect": }\n')}, place=place + ":150000:26")
+    refused("a line that is no object", {at: rows(40, 7, b"3\n")}, place=place + ":7:")
+    refused("an id that occurs twice", {at: rows(40, 7, b'{"id": "c3", "input": "x", "expect": "yes"}\n')}, "c3", place=place + ":7")
+    refused("a member that occurs twice", {at: rows(40, 7, b'{"input": "x", "input": "y", "expect": "yes"}\n')}, "input", place=place + ":7:")
+    refused("no input", {at: rows(40, 7, b'{"expect": "yes"}\n')}, "input", place=place + ":7")
+    refused("no expectation", {at: rows(40, 7, b'{"input": "x"}\n')}, "expect", place=place)
+    refused("NUL", {at: rows(40, 7, b'{"input": "x\0", "expect": "yes"}\n')}, place=place + ":7:13")
+    refused("invalid UTF-8", {at: rows(40, 7, b'{"input": "x\xff", "expect": "yes"}\n')}, place=place + ":7:13")
+    refused("deep nesting", {at: rows(40, 7, b'{"input": ' + b"[" * 100_000 + b"]" * 100_000 + b', "expect": "yes"}\n')}, place=place + ":7:")
+    refused("a broken line of 50 MB", {at: rows(40, 7, b'{"input": "' + b"a" * 50_000_000 + b'", "expect": yes}\n')}, place=place + ":7:500000")
+    refused("a line of 70 MB", {at: rows(40, 7, b'{"input": "' + b"a" * 70_000_000 + b'", "expect": "yes"}\n')}, "longer than", place=place + ":7")
+    refused("an empty file", {at: b""}, at)
+    accepted("cases with a BOM, CRLF and empty lines", {at: b"\xef\xbb\xbf" + CASES.replace("\n", "\r\n\r\n").encode()})
+    accepted("cases without a last line end", {at: CASES.rstrip("\n")})
+
+
+def csv():
+    head = b"text,expect\n"
+    good = [b"case %d good:1,yes\n" % i for i in range(200_000)]
+
+    def refused_csv(what, content, *says, place=None):
+        refused(what, {"t.csv": content}, *says, words=("ready", "t.csv"), place=place)
+
+    refused_csv("a CSV row with too many fields, line 150,000", head + b"".join(good[:149_998]) + b"a,b,c\n" + b"".join(good[149_998:]), place=r"t\.csv:150000")
+    refused_csv("a CSV row with too few fields", head + good[0] + b"a\n", place=r"t\.csv:3")
+    refused_csv("a quote that is not closed", head + good[0] + b'"a,yes\n' + b"".join(good[:50]), place=r"t\.csv:3:")
+    refused_csv("text behind a quote", head + good[0] + b'"a"b,yes\n', place=r"t\.csv:3:")
+    refused_csv("a CSV file with a NUL", head + good[0] + b"a\0,yes\n", place=r"t\.csv:3")
+    refused_csv("a CSV file with invalid UTF-8", head + good[0] + b"a\xff,yes\n", place=r"t\.csv:3")
+    refused_csv("a CSV row of 70 MB", head + good[0] + b"a" * 70_000_000 + b",yes\n", "longer than", place=r"t\.csv:3")
+    refused_csv("a quote of 70 MB that is not closed", head + good[0] + b'"' + b"a\n" * 35_000_000, place=r"t\.csv:3")
+    refused_csv("a column name that occurs twice", b"text,text,expect\n" + b"a,b,yes\n", "text", place=r"t\.csv:1")
+    refused_csv("a CSV file of a header alone", head, "t.csv")
+    refused_csv("an empty CSV file", b"", "t.csv")
+    refused("a column that is not there", {"t.csv": head + b"".join(good[:30])}, "no column 'txt'", "text, expect", words=("ready", "t.csv", "--input", "txt"))
+    refused("a file that is not there", {}, "none.csv", words=("ready", "none.csv"))
+    mixed = [b'"a, %d ""quoted""",yes\r\n' % i if i % 2 else b"plain %d,no\r\n" % i for i in range(60)]
+    program = project(**{"t.csv": b"\xef\xbb\xbf" + head.replace(b"\n", b"\r\n") + b"".join(mixed)})
+    code, report, err = program.json("ready", "t.csv", "--at-least", "0.1")
+    checks.that(code in (0, 100, 101) and report.get("function") == "t", "a CSV file with BOM, CRLF and quotes is read", f"{code} {err}")
+    checks.that("input: text" in err and "expected answer: expect" in err, "and it says what it took for what", err)
+    program.close()
+
+
+def templates():
+    at = "functions/f/user.md"
+    place = re.escape(at)
+    refused("an open block", {at: "a\nb {% if x %}\nc"}, place=place + ":2:")
+    refused("an unknown filter", {at: "a\n{{ input.text | uper }}"}, "upper", place=place + ":2:")
+    refused("a statement that is refused", {at: "{% import 'x' as y %}"}, "import", place=place + ":1:")
+    refused("a template with invalid UTF-8", {at: b"a\n\xff {{ input.text }}"}, place=place + ":2")
+    refused("a template with NUL", {at: b"a\n{{ input.text }} \0"}, place=place + ":2")
+    refused("deep nesting in a template", {at: "{{ " + "(" * 20_000 + "1" + ")" * 20_000 + " }}"}, place=place + ":1")
+    refused("deep blocks in a template", {at: "{% if 1 %}" * 20_000 + "{% endif %}" * 20_000}, place=place + ":1")
+    refused("a template of 50 MB", {at: "a" * 50_000_000}, at)
+    accepted("a template with BOM and CRLF", {at: b"\xef\xbb\xbfSay:\r\n{{ input.text }}"})
+
+
+def schemas():
+    at = "functions/f/out.json"
+    place = re.escape("out.json")
+
+    def refused_schema(what, content, *says, place=None):
+        refused(what, {"functions/f/function.toml": FUNCTION.replace('{ labels = ["yes", "no"] }', '{ schema = "out.json" }'), at: content}, *says, place=place)
+
+    refused_schema("a schema that is not there", None, "out.json", place="function.toml:2:")
+    refused_schema("a schema that is no JSON", '{"type":\n nonsense}', place=place + ":2:2")
+    refused_schema("a wrong type in a schema", '{"type": "strin"}', "strin", place=place)
+    refused_schema("a keyword's wrong type", '{"minLength": "3"}', "minLength", place=place)
+    refused_schema("a reference to nothing", '{"$ref": "#/$defs/none"}', "none", place=place)
+    refused_schema("deep nesting in a schema", '{"not":' * 5000 + "{}" + "}" * 5000, place=place)
+    refused_schema("a schema with invalid UTF-8", b'{"title": "\xff"}', place=place + ":1:")
+
+
+def finished_stays():
+    """What was answered before a mistake is there afterwards."""
+    program = project()
+    code, first, err = program.json("ready", "f", "--full")
+    checks.equal(code, 0, f"a first run: {err}")
+    asked = server.count()
+    program.write("functions/f/cases.jsonl", CASES + "{broken\n")
+    code, out, err = program.run("ready", "f", "--full")
+    checks.that(code in (1, 2) and "cases.jsonl:41:2" in err, "then a broken line", err)
+    program.write("functions/f/cases.jsonl", CASES)
+    code, again, err = program.json("ready", "f", "--full")
+    checks.equal(again.get("reused"), 40, "mended, it reads all from the store")
+    checks.equal(server.count(), asked, "and asks nobody")
+    program.close()
+
+
+def upstreams():
+    variants = {"html": "html", "limited": "429", "locked": "Incorrect API key", "cut": "", "long": "", "short": "", "garbage": ""}
+    models = "".join(f'[models.{name}]\nroutes = ["lab/{name}"]\n' for name in [*variants, "stall"])
+    retry = "[retry]\nattempts = 2\nfirst_wait_ms = 10\n"
+    program = project(**{
+        "sighter.toml": PROJECT + models,
+        "functions/f/function.toml": FUNCTION + "".join(f'[variants.{name}]\nkind = "prompt"\nmodel = "{name}"\n' for name in variants)})
+    del retry
+    code, report, err = program.json("ready", "f", "--limit", "10", seconds=240)
+    checks.that(code in (0, 101), "the good variant is judged beside all bad ones", f"{code} {err}")
+    by_name = {variant["variant"]: variant for variant in report.get("variants", [])}
+    checks.equal(report.get("winner"), "good", "it wins")
+    checks.equal(by_name.get("good", {}).get("errors"), 0, "without an error")
+    for name, says in variants.items():
+        row = by_name.get(name, {})
+        failed = not row.get("ran", True) or row.get("errors", 0) > 0 or "gave up" in row.get("note", "")
+        checks.that(failed and row.get("score", 0) == 0, f"{name}: no answer counts as right", row)
+        checks.that(row.get("verdict") != "READY", f"{name}: is not ready", row)
+        if name in ("limited", "locked"):
+            checks.that(says in row.get("note", "") or "slow down" in row.get("note", ""), f"{name}: it says why", row)
+    program.close()
+
+
+if not os.access(SIGHTER, os.X_OK):
+    print(f"no {SIGHTER}: build it first, or set SIGHTER")
+    sys.exit(1)
+for test in (toml, json_lines, csv, templates, schemas, finished_stays, upstreams):
+    began = time.monotonic()
+    checks.run(test)
+    if time.monotonic() - began > 60:
+        print(f"{test.__name__}: {time.monotonic() - began:.0f} s", flush=True)
+checks.finish()

@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+"""What people do every day, in a narrow terminal, in a pipe and from another program: a dry run, a first touch, looking at
+calls, keeping the store in order. Loopback, bounded."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from lib.chat_server import ChatServer  # noqa: E402
+from lib.checks import Checks  # noqa: E402
+from lib.program import SIGHTER, Program  # noqa: E402
+
+checks = Checks()
+server = ChatServer()
+program = Program()
+program.write("sighter.toml", f"""[providers.lab]
+base_url = "{server.url}"
+[models.good]
+routes = ["lab/good"]
+price = {{ input = 1, output = 2 }}
+[models.poor]
+routes = ["lab/poor"]
+price = {{ input = 1, output = 2 }}
+""")
+program.write("functions/f/function.toml", """input = { text = "string" }
+output = { labels = ["yes", "no"] }
+[bar]
+metric = "exact"
+at_least = 0.8
+[variants.good]
+kind = "prompt"
+model = "good"
+[variants.poor]
+kind = "prompt"
+model = "poor"
+""")
+program.write("functions/f/cases.jsonl", "".join(
+    f'{{"id": "c{i}", "input": "case {i} good:1 poor:{i % 2}", "expect": "yes"}}\n' for i in range(120)))
+NARROW = {"COLUMNS": "60"}
+
+
+def narrow(*words):
+    """Exit code 0, or that of a verdict, and no line beyond 60 columns."""
+    code, out, err = program.run(*words, environment=NARROW)
+    checks.that(code in (0, 100, 101), f"{words}: ends well", f"{code} {err}")
+    longest = max((line for line in (out + err).split("\n")), key=len)
+    checks.that(len(longest) <= 60, f"{words}: fits 60 columns", longest)
+    checks.that("\x1b" not in out + err, f"{words}: no escape sequences without a terminal")
+    return out
+
+
+def dry_run():
+    out = narrow("ready", "f", "--dry-run")
+    for word in ("240 calls", "tokens", "$", "about"):
+        checks.that(word in out, f"a dry run says {word}", out)
+    code, forecast, err = program.json("ready", "f", "--dry-run")
+    checks.equal(forecast.get("calls_at_most"), 240, "calls for programs")
+    checks.that(all(forecast.get(name, 0) > 0 for name in ("input_tokens", "output_tokens", "cost_usd", "seconds")), "tokens, dollars and time too", forecast)
+    code, out, err = program.run("fire", "Name three uses of a brick", "-m", "good", "--dry-run")
+    checks.that(code == 0 and "tokens" in out and "$" in out, "a dry run of a prompt", out + err)
+    code, rows, err = program.json("fire", "f", "--in", program.project / "functions/f/cases.jsonl", "--variant", "good", "--dry-run")
+    checks.equal((code, rows.get("model_calls_at_most")), (0, 120), f"a dry run of rows {err}")
+    checks.equal(server.count(), 0, "nobody was asked")
+
+
+def ready():
+    out = narrow("ready", "f")
+    checks.that("READY" in out and "good" in out, "a verdict", out)
+    asked = server.count()
+    checks.that(asked < 240, "it stopped early", asked)
+    code, report, err = program.json("ready", "f")
+    checks.equal((report.get("winner"), report.get("verdict")), ("good", "READY"), "the same for programs")
+    checks.that(report.get("reused", 0) > 0, "from the store", report.get("reused"))
+    narrow("ready", "f", "--wrong", "3", "--variant", "poor")
+    code, report, err = program.json("ready", "f", "-m", "poor", "--limit", "20")
+    checks.that("prompt" in [variant["variant"] for variant in report.get("variants", [])], "-m judges a further body", report)
+
+
+def first_touch():
+    program.write("tickets.csv", "message,team\n" + "".join(f"invoice {i} please,billing\nit crashed {i} times,bug\n" for i in range(30)))
+    code, out, err = program.run("ready", "tickets.csv", environment=NARROW)
+    checks.that(code in (0, 100, 101), "a verdict from a file alone", f"{code} {err}")
+    for word in ("input: message", "expected answer: team", "billing, bug", "--text", "60 cases"):
+        checks.that(word in err, f"it says '{word}'", err)
+    code, report, err = program.json("ready", "tickets.csv", "--labels", "billing,bug,sales", "--limit", "5")
+    checks.that("3 labels" in err, "labels as they are given", err)
+
+
+def log():
+    checks.that("f/" in narrow("log", "--function", "f"), "calls are listed")
+    narrow("log", "--function", "f", "--variant", "poor", "-n", "3")
+    code, out, err = program.run("log", "-n", "3", "--json")
+    rows = [json.loads(line) for line in out.splitlines()]
+    checks.equal(len(rows), 3, "three rows for programs")
+    call = rows[0]["call"]
+    code, out, err = program.run("log", call)
+    checks.that(code == 0 and call in out and "output" in out, "one call as a tree", out + err)
+    code, tree, err = program.json("log", call)
+    checks.that(tree.get("call") == call and "children" in tree, "the same for programs", tree)
+    code, out, err = program.run("log", "zzz")
+    checks.that(code == 2 and "ids look like" in err, "an id that is none", err)
+    code, out, err = program.run("log", "--since", "yesterday")
+    checks.that(code == 2 and "2h" in err, "a time that is none", err)
+    pipe = subprocess.run(f"'{SIGHTER}' log -n 100000 | head -1", shell=True, cwd=program.project, env=program.environment, capture_output=True, text=True, check=False)
+    checks.equal((len(pipe.stdout.splitlines()), pipe.stderr), (1, ""), "a reader that leaves is no error")
+
+
+def store():
+    program.run("fire", "f", "of customer 7", "--variant", "good", "--tag", "customer=7")
+    program.run("fire", "f", "of customer 8", "--variant", "good", "--tag", "customer=8")
+    narrow("store", "check")
+    code, size, err = program.json("store", "size")
+    checks.that(size.get("file_bytes", 0) > 0, "the store's size", err)
+    code, out, err = program.run("store", "erase", "--tag", "customer=7", "--tag", "customer=8")
+    checks.equal(code, 2, "erasing takes one tag: two could mean both or either")
+    code, out, err = program.run("store", "erase", "--tag", "customer=7", "--dry-run")
+    checks.that("1 calls" in out, "a dry run of erasing", out)
+    code, out, err = program.run("store", "erase", "--tag", "customer=7")
+    checks.that(code == 0 and out.startswith("1 calls"), "erased", out + err)
+    left = b"".join(path.read_bytes() for path in (program.project / ".sighter").iterdir() if path.is_file())
+    checks.that(b"of customer 7" not in left and b"of customer 8" in left, "nothing of it is left in any file, and the other is")
+    code, out, err = program.run("store", "backup", "copy.db")
+    checks.that(code == 0 and (program.project / "copy.db").exists(), "a backup", err)
+    code, out, err = program.run("store", "backup", "copy.db")
+    checks.that(code == 1 and "exists already" in err, "never over a file", err)
+    code, out, err = program.run("store", "prune")
+    checks.that(code == 2 and "--keep" in err, "pruning wants to know what to keep", err)
+    code, out, err = program.run("store", "prune", "--keep", "90d")
+    checks.that(code == 0 and out.startswith("0 calls"), "nothing is that old", out + err)
+
+
+def others():
+    code, report, err = program.json("doctor")
+    what = {finding["what"]: finding["ok"] for finding in report.get("findings", [])}
+    checks.that(what.get("store") and what.get("provider lab"), "doctor reaches the store and the server", what)
+    for verb in ("init", "fire", "ready", "log", "store", "doctor"):
+        code, out, err = program.run(verb, "--help", environment=NARROW)
+        prose = [line for line in out.splitlines() if not line.startswith("  sighter ")]
+        checks.that(all(len(line) <= 60 for line in prose), f"{verb} --help fits 60 columns", max(prose, key=len))
+    code, out, err = program.run("ready", "f", "--color", "always")
+    checks.that("\x1b[" in out, "colour when asked for")
+    code, out, err = program.run("ready", "f", environment={"NO_COLOR": "1", "CLICOLOR_FORCE": "1"})
+    checks.that(not re.search("\x1b", out), "none with NO_COLOR", out[:200])
+    code, out, err = program.run("ready", "f", environment={"LC_ALL": "C"})
+    checks.that(out.isascii(), "ASCII alone where the locale knows no more", out[:300])
+
+
+if not os.access(SIGHTER, os.X_OK):
+    print(f"no {SIGHTER}: build it first, or set SIGHTER")
+    sys.exit(1)
+for test in (dry_run, ready, first_touch, log, store, others):
+    checks.run(test)
+program.close()
+checks.finish()
