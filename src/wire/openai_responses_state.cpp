@@ -1,6 +1,7 @@
 #include "wire/openai_responses_state.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 #include <vector>
 
@@ -235,6 +236,36 @@ std::optional<Json> final_response(std::string_view event, std::string_view data
   Json* response = json->find("response");
   if (response == nullptr || !response->is_object()) return std::nullopt;
   return std::move(*response);
+}
+
+std::string error_event(const WireError& error, std::int64_t number) {
+  std::string out = "event: error\ndata: ";
+  ObjectWriter writer(out);
+  writer.string("type", "error");
+  writer.integer("sequence_number", number);
+  writer.string("code", error.code.empty() ? error_code(error) : std::string_view(error.code));
+  writer.string("message", error.message);
+  if (error.param.empty()) {
+    writer.raw("param", "null");
+  } else {
+    writer.string("param", error.param);
+  }
+  writer.end();
+  out += "\n\n";
+  return out;
+}
+
+std::optional<std::int64_t> number_after(std::string_view events) {
+  constexpr std::string_view kName = "\"sequence_number\":";
+  std::optional<std::int64_t> last;
+  for (std::size_t at = events.find(kName); at != events.npos; at = events.find(kName, at)) {
+    at += kName.size();
+    while (at < events.size() && events[at] == ' ') ++at;
+    std::int64_t number = 0;
+    const auto read = std::from_chars(events.data() + at, events.data() + events.size(), number);
+    if (read.ec == std::errc() && number >= 0 && number < 1'000'000'000) last = number + 1;
+  }
+  return last;
 }
 
 void take_over(ChatRequest& request, std::string_view previous) {

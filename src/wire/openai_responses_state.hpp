@@ -60,6 +60,11 @@ std::string response_not_found(std::string_view response_id);
 // "response.incomplete"); nullopt for every other event.
 std::optional<Json> final_response(std::string_view event, std::string_view data);
 
+// For a relayed stream that was cut: the event that says so, and the number for it, behind the last
+// one that `events` hold (nullopt: they hold none).
+std::string error_event(const WireError& error, std::int64_t number);
+std::optional<std::int64_t> number_after(std::string_view events);
+
 // What the front door does itself, so that no upstream needs to express it: truncation, and going
 // on from `previous` (empty: from none), which the reply names again.
 void take_over(ChatRequest& request, std::string_view previous);

@@ -315,6 +315,18 @@ TEST(ResponsesState, WhatTheDoorDoesItselfIsNoUpstreams) {
   EXPECT_EQ(out.last().pointer("/response/truncation")->as_string(), "auto");
 }
 
+TEST(ResponsesState, ARelayedStreamThatWasCutGoesOnCounting) {
+  const std::string_view events =
+      "data: {\"sequence_number\":3}\n\ndata: {\"sequence_number\": 4}\n\n";
+  EXPECT_EQ(openai_responses::number_after(events), 5);
+  EXPECT_EQ(openai_responses::number_after("data: {}\n\n"), std::nullopt);
+  const std::string event =
+      openai_responses::error_event({.kind = Kind::kUpstream, .message = "cut"}, 5);
+  const Streamed streamed = read_stream(responses(), event);
+  EXPECT_EQ(streamed.builder.error().message, "cut");
+  EXPECT_EQ(parse(split_events(event).at(0).data).find("sequence_number")->to_int(), 5);
+}
+
 TEST(ResponsesState, InputItemsInPages) {
   const std::string items =
       R"({"input":[{"role":"user","content":"a"},{"type":"message","role":"user","content":"b","id":"msg_b"},{"type":"function_call_output","call_id":"c","output":"d"}],"output":[]})";
