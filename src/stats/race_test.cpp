@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/random.hpp"
+#include "stats/verdict.hpp"
 
 namespace sighter::stats {
 namespace {
@@ -123,6 +124,71 @@ TEST(Race, TheBetterIsCalledBeatenNoMoreOftenThanStated) {
     wrong += race.beaten_by(0) ? 1 : 0;
   }
   EXPECT_LE(wrong, kRuns * 0.1 + 4 * std::sqrt(kRuns * 0.09));
+}
+
+// Two variants of one run, as a runner that goes by cases_left() takes them through the cases: one
+// that is decided goes on where the other is then sooner beaten than decided.
+struct Duel {
+  explicit Duel(const VerdictRun::Options& options)
+      : cases(options.cases), run{VerdictRun(options), VerdictRun(options)}, race(cases, 2, 0.1) {}
+  std::int64_t cases;
+  VerdictRun run[2];
+  Race race;
+  std::int64_t next[2] = {0, 0};
+  Verdict verdict[2] = {Verdict::kUndecided, Verdict::kUndecided};
+  bool beaten[2] = {false, false};
+
+  bool decided(int v) const { return verdict[v] != Verdict::kUndecided; }
+  bool wants(int v) const {
+    const int other = 1 - v;
+    if (next[v] >= cases || beaten[v]) return false;
+    if (!decided(v)) return true;
+    if (decided(other) || beaten[other] || next[other] <= next[v]) return false;
+    const auto behind = static_cast<double>(next[other] - next[v]);
+    return behind + 2 * race.cases_left(v, other) < run[other].cases_left();
+  }
+  void take(int v, double score) {
+    run[v].add(next[v], score);
+    race.add(v, next[v]++, score);
+    if (!decided(v)) verdict[v] = run[v].verdict();
+    for (int i : {0, 1}) beaten[i] = beaten[i] || (!decided(i) && race.beaten_by(i));
+  }
+};
+
+TEST(Race, GoingOnForTheRaceKeepsTheStatedError) {
+  // The first misses the bar by one case; the second is worse, and better by one.
+  constexpr int kRuns = 400;
+  constexpr int kCases = 150;
+  Random random(6);
+  VerdictRun::Options options;
+  options.cases = kCases;
+  options.bar = 0.7;
+  options.confidence = 0.9;
+  options.claim = Claim::kCases;
+  for (const int second : {90, 105}) {
+    int wrong = 0, wrongly_beaten = 0;
+    for (int run = 0; run < kRuns; ++run) {
+      std::vector<double> scores[2] = {std::vector<double>(kCases, 0),
+                                       std::vector<double>(kCases, 0)};
+      std::fill_n(scores[0].begin(), 104, 1.0);
+      std::fill_n(scores[1].begin(), second, 1.0);
+      for (auto& own : scores) random.shuffle(own);
+      Duel duel(options);
+      for (bool any = true; any;) {
+        any = false;
+        for (int v : {0, 1}) {
+          if (!duel.wants(v)) continue;
+          any = true;
+          duel.take(v, scores[v][static_cast<std::size_t>(duel.next[v])]);
+        }
+      }
+      wrong += duel.verdict[0] == Verdict::kPass;
+      wrongly_beaten += duel.beaten[second > 104 ? 1 : 0];
+    }
+    const double most = kRuns * 0.1 + 4 * std::sqrt(kRuns * 0.09);
+    EXPECT_LE(wrong, most);
+    EXPECT_LE(wrongly_beaten, most);
+  }
 }
 
 }  // namespace
