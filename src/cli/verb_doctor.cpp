@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <boost/version.hpp>
 #include <thread>
 
@@ -140,6 +141,21 @@ void look_at_models(Session& session, std::vector<Finding>& findings) {
   }
 }
 
+// In a pipe a finding stays on one line, for grep; and a path is never cut.
+std::string indented(const Terminal& terminal, const std::string& text) {
+  constexpr std::size_t kIndent = 6;
+  const std::size_t width = terminal.table_width();
+  std::size_t longest = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find(' ', at), text.size());
+    longest = std::max(longest, end - at);
+    at = end + 1;
+  }
+  if (width == Terminal::kUnlimited || longest + kIndent > width)
+    return std::string(kIndent, ' ') + text;
+  return wrap(text, width, kIndent);
+}
+
 }  // namespace
 
 Result<int> run_doctor(const Arguments& arguments, Terminal& terminal) {
@@ -172,13 +188,13 @@ Result<int> run_doctor(const Arguments& arguments, Terminal& terminal) {
     const Style style = finding.ok         ? Style::kGreen
                         : finding.optional ? Style::kYellow
                                            : Style::kRed;
-    terminal.out(fmt::format("{}  {}: {}\n",
-                             terminal.styled(style, finding.ok         ? "ok  "
-                                                    : finding.optional ? "wait"
-                                                                       : "FAIL"),
-                             finding.what, visible_line(finding.detail)));
+    const std::string_view word = finding.ok ? "ok  " : finding.optional ? "wait" : "FAIL";
+    const std::string found =
+        indented(terminal, fmt::format("{}: {}", finding.what, visible_line(finding.detail)));
+    terminal.out(terminal.styled(style, word) + found.substr(4) + "\n");
     if (!finding.ok && !finding.mend.empty())
-      terminal.out(terminal.styled(Style::kDim, "      " + finding.mend) + "\n");
+      terminal.out(terminal.styled(Style::kDim, indented(terminal, visible_line(finding.mend))) +
+                   "\n");
   }
   if (arguments.flag("json"))
     terminal.out(json_write(Json::object({{"ok", all_well}, {"findings", std::move(rows)}})) +
