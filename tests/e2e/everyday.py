@@ -137,6 +137,7 @@ def others():
     code, report, err = program.json("doctor")
     what = {finding["what"]: finding["ok"] for finding in report.get("findings", [])}
     checks.that(what.get("store") and what.get("provider lab"), "doctor reaches the store and the server", what)
+    narrow("doctor")
     for verb in ("init", "fire", "ready", "log", "store", "doctor"):
         code, out, err = program.run(verb, "--help", environment=NARROW)
         prose = [line for line in out.splitlines() if not line.startswith("  sighter ")]

@@ -104,7 +104,4 @@ class ChatServer:
         if model == "garbage":
             connection.sendall(b"\x00\x01\x02 what\r\n\r\n")
             return False
-        if model == "stall":
-            connection.recv(1)
-            return False
         return self.whole(connection, reply_of("yes" if f"{model}:1" in text else "no"))
