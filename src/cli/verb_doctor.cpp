@@ -16,6 +16,7 @@
 #include "io/http_client.hpp"
 #include "io/subprocess.hpp"
 #include "local/model.hpp"
+#include "models/credentials.hpp"
 
 namespace sighter::cli {
 namespace {
@@ -68,10 +69,7 @@ io::Task<Finding> reach(io::Core* core, io::BlockingPool* dns, models::Provider 
   io::HttpRequest request;
   request.url = provider.base_url + "/models";
   const Result<std::string> key = models::resolve_key(provider.key);
-  if (key && provider.authentication == models::Authentication::kBearer)
-    request.headers.add("Authorization", "Bearer " + *key);
-  if (key && provider.authentication == models::Authentication::kApiKeyHeader)
-    request.headers.add("x-api-key", *key);
+  if (key) models::add_credentials(provider, *key, request);
   if (provider.dialect == wire::Dialect::kAnthropic)
     request.headers.add("anthropic-version", "2023-06-01");
   io::Deadlines deadlines;

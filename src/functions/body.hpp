@@ -115,6 +115,7 @@ struct Engine::Impl {
 
   Engine& engine;
   io::Core& core;
+  Shared& owner;
   Shared::Impl& shared;
   models::Router router;
   io::Gate embedding;  // of cases: one at a time
@@ -138,6 +139,13 @@ struct Record {
   std::optional<Digest> fingerprint;
 };
 io::Task<Status> record(Engine::Impl& engine, Record what, const Outcome& outcome);
+// Queues rows that nobody waits for; waits only while the queue is full, at most ten seconds.
+io::Task<Status> append_relaxed(Engine::Impl& engine, store::Batch batch, store::Completion done);
+// The call's row has the sums of all its requests; these are the second and later ones by
+// themselves.
+void add_attempts(store::Batch& batch, const Id& call,
+                  const std::vector<models::Attempt>& attempts);
+std::optional<store::Tokens> tokens_of(const std::optional<wire::Usage>& usage);
 // The answer that a stored row holds.
 Result<Applied> applied_from(const store::CallRow& row, const Variant& variant,
                              const Digest& fingerprint);

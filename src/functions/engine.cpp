@@ -86,6 +86,7 @@ std::optional<Applied> stored_output(Engine::Impl& engine, const Call& call,
 Engine::Impl::Impl(Engine& the_engine, io::Core& the_core, Shared& the_shared)
     : engine(the_engine),
       core(the_core),
+      owner(the_shared),
       shared(the_shared.impl()),
       router(the_core, shared.hub),
       embedding(the_core, 1) {}
@@ -112,6 +113,9 @@ models::Router& Engine::router() {
 }
 io::Core& Engine::core() {
   return impl_->core;
+}
+Shared& Engine::shared() {
+  return impl_->owner;
 }
 
 io::Task<ApplyResult> Engine::apply(const Function& function, const Variant& variant, Json input,

@@ -8,12 +8,6 @@
 namespace sighter::functions {
 namespace {
 
-std::optional<store::Tokens> tokens_of(const std::optional<wire::Usage>& usage) {
-  if (!usage) return std::nullopt;
-  return store::Tokens{usage->input, usage->output, usage->cache_read, usage->cache_write,
-                       usage->reasoning};
-}
-
 store::CallStatus status_of(const Error& error) {
   return error.kind == Kind::kCancelled ? store::CallStatus::kCancelled : store::CallStatus::kError;
 }
@@ -84,14 +78,6 @@ store::AttemptRow attempt_row(const Id& call, int number, const models::Attempt&
   return row;
 }
 
-// The call's row has the sums of all its requests; these are the second and later ones by
-// themselves.
-void add_attempts(store::Batch& batch, const Id& call, const Outcome& outcome) {
-  for (std::size_t i = 1; i < outcome.attempts.size(); ++i) {
-    batch.attempts.push_back(attempt_row(call, static_cast<int>(i) + 1, outcome.attempts[i]));
-  }
-}
-
 store::ConfigRow config_row(const Function& function, const Variant& variant) {
   Json content = Json::object(
       {{"function", function.name}, {"variant", variant.name}, {"kind", variant.kind()}});
@@ -128,19 +114,37 @@ io::Task<Status> append(Engine::Impl& engine, store::Batch batch, bool durable) 
     while (!committed->status) co_await committed->waiter.wait();
     co_return *committed->status;
   }
+  Status queued = co_await append_relaxed(engine, std::move(batch), {});
+  co_return queued;
+}
+
+}  // namespace
+
+std::optional<store::Tokens> tokens_of(const std::optional<wire::Usage>& usage) {
+  if (!usage) return std::nullopt;
+  return store::Tokens{usage->input, usage->output, usage->cache_read, usage->cache_write,
+                       usage->reasoning};
+}
+
+void add_attempts(store::Batch& batch, const Id& call,
+                  const std::vector<models::Attempt>& attempts) {
+  for (std::size_t i = 1; i < attempts.size(); ++i)
+    batch.attempts.push_back(attempt_row(call, static_cast<int>(i) + 1, attempts[i]));
+}
+
+io::Task<Status> append_relaxed(Engine::Impl& engine, store::Batch batch, store::Completion done) {
+  store::Store& store = *engine.shared.store;
   // A full queue means that the disk is slower than the calls: the calls wait for it.
   constexpr int kTriesMax = 2000;
   Status queued;
   for (int i = 0; i < kTriesMax; ++i) {
-    queued = store.append(batch, store::Durability::kRelaxed);
+    queued = store.append(batch, store::Durability::kRelaxed, done);
     if (queued || queued.error().kind != Kind::kUnavailable) co_return queued;
     Status slept = co_await engine.core.timers().sleep_for(std::chrono::milliseconds(5));
     if (!slept) co_return slept;
   }
   co_return queued;
 }
-
-}  // namespace
 
 void add_cost(std::optional<NanoUsd>& sum, const std::optional<NanoUsd>& more) {
   if (sum && more)
@@ -173,7 +177,7 @@ io::Task<Status> record(Engine::Impl& engine, Record what, const Outcome& outcom
   const Call& call = *what.call;
   store::Batch batch;
   store::CallRow row = call_row(what, outcome);
-  add_attempts(batch, call.id, outcome);
+  add_attempts(batch, call.id, outcome.attempts);
   if (call.variant != nullptr && engine.shared.first_of(call.variant->digest)) {
     batch.configs.push_back(config_row(*call.function, *call.variant));
   }

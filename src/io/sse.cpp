@@ -12,6 +12,7 @@ SseReader::SseReader(std::size_t event_bytes_max) : event_bytes_max_(event_bytes
 
 void SseReader::feed(std::string_view bytes) {
   if (too_large_) return;
+  fed_ += bytes.size();
   if (start_ > 0) {
     buffer_.erase(0, start_);
     scanned_ -= start_;

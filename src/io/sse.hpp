@@ -2,6 +2,7 @@
 // Server-sent events (WHATWG HTML, section 9.2), byte for byte, in both directions. No sockets.
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,6 +33,9 @@ class SseReader {
   // After the last byte: an event whose closing empty line is missing. (A browser would drop it;
   // several model servers end so after a complete `data:` line.)
   Result<std::optional<SseEvent>> finish();
+  // How many of the bytes that were fed lie before the end of what next() gave out last: for those
+  // who pass events on as they came. (The LF of a CRLF that comes later belongs to the next event.)
+  std::uint64_t consumed() const { return fed_ - (buffer_.size() - start_); }
 
  private:
   bool take_line(std::string_view& line);
@@ -44,6 +48,7 @@ class SseReader {
   std::size_t start_ = 0;
   std::size_t scanned_ = 0;  // of the buffer, where no line end was found
   std::size_t event_bytes_ = 0;
+  std::uint64_t fed_ = 0;
   std::string name_, data_, id_;
   bool has_data_ = false;
   bool begun_ = false;     // the byte order mark was looked for

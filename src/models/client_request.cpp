@@ -2,6 +2,13 @@
 
 namespace sighter::models {
 
+bool ReplySink::shows(const wire::Delta& delta) const {
+  return !std::holds_alternative<wire::StreamStart>(delta) &&
+         !std::holds_alternative<wire::UsageDelta>(delta) &&
+         !std::holds_alternative<wire::Ping>(delta) &&
+         !std::holds_alternative<wire::StreamError>(delta);
+}
+
 Status ClientRequest::decode_chat() {
   if (chat) return {};
   const wire::Codec* codec = wire::codec_of(dialect);

@@ -13,6 +13,7 @@
 #include "io/http.hpp"
 #include "io/task.hpp"
 #include "models/attempt.hpp"
+#include "models/body_edits.hpp"
 #include "models/purse.hpp"
 #include "wire/codec.hpp"
 #include "wire/delta.hpp"
@@ -45,6 +46,9 @@ struct ClientRequest {
   // Passed on beside what the provider needs: anthropic-version, anthropic-beta, openai-beta ...
   // Never authorization, cookie, host or hop-by-hop fields; the door has removed those.
   io::Headers headers{};
+  // Sent beside or instead of what the body and the provider's configuration say.
+  std::vector<std::pair<std::string, std::string>> extra_headers{};
+  std::vector<BodyEdit> extra_body{};
   // Parameters that may be left out where the upstream cannot express them; "*" allows all.
   std::vector<std::string> allow_drop{};
   // A hash of the conversation's prefix, for routes that keep prompts in a cache; empty: none.
@@ -79,6 +83,9 @@ class ReplySink {
   virtual io::Task<Status> bytes(std::string_view events) = 0;
   // May be moved from.
   virtual io::Task<Status> deltas(std::vector<wire::Delta>& deltas) = 0;
+  // Whether the client sees anything of this delta that could not be taken back. Until one such
+  // comes, deltas are held and the request may be tried again elsewhere.
+  virtual bool shows(const wire::Delta& delta) const;
 };
 
 struct ClientOptions {

@@ -43,8 +43,7 @@ std::vector<std::string> names_of(const auto& map) {
   return names;
 }
 
-void set_timeout(const TomlTable& table, std::string_view key,
-                 std::chrono::milliseconds& timeout) {
+void set_timeout(const TomlTable& table, std::string_view key, std::chrono::milliseconds& timeout) {
   timeout = read_timeout(table, key).value_or(timeout);
 }
 
@@ -61,6 +60,28 @@ std::optional<Price> read_price(const TomlTable& table) {
   price.cache_read = row.number("cache_read", 0, 1e6);
   price.cache_write = row.number("cache_write", 0, 1e6);
   return price;
+}
+
+void read_authentication(const TomlTable& table, Provider& provider) {
+  const auto how = table.word(
+      "authentication", {"bearer", "x-api-key", "x-goog-api-key", "api-key", "query", "none"});
+  if (!how) return;
+  provider.authentication = *how == "bearer"  ? Authentication::kBearer
+                            : *how == "none"  ? Authentication::kNone
+                            : *how == "query" ? Authentication::kQuery
+                                              : Authentication::kHeader;
+  provider.key_name = *how == "query" ? "key" : *how;
+}
+
+void read_extra_body(const TomlTable& table, Provider& provider) {
+  const auto extra = table.json("extra_body");
+  if (!extra) return;
+  Result<std::vector<BodyEdit>> edits = read_body_edits(*extra);
+  if (edits) {
+    provider.extra_body = std::move(*edits);
+  } else {
+    table.mistake("extra_body", edits.error().what, edits.error().hint);
+  }
 }
 
 std::optional<Route> split_route(std::string_view name) {
@@ -85,7 +106,7 @@ ModelsConfig::ModelsConfig() {
     provider.base_url = known.base_url;
     provider.authentication = known.variable.empty() ? Authentication::kNone
                               : known.dialect == wire::Dialect::kAnthropic
-                                  ? Authentication::kApiKeyHeader
+                                  ? Authentication::kHeader
                                   : Authentication::kBearer;
     if (!known.variable.empty()) provider.key = "env:" + std::string(known.variable);
     provider.timeouts = kTimeouts;
@@ -99,10 +120,15 @@ void ModelsConfig::read_provider(const TomlTable& table, const std::string& name
   if (known != providers_.end()) provider = known->second;
   provider.name = name;
   if (known == providers_.end()) provider.timeouts = kTimeouts;
-  if (const auto dialect = table.word("dialect", {"openai", "anthropic"})) {
+  if (const auto dialect =
+          table.word("dialect", {"openai", "anthropic", "openai-responses", "gemini"})) {
     provider.dialect = *wire::dialect_from(*dialect);
     if (known == providers_.end() && provider.dialect == wire::Dialect::kAnthropic)
-      provider.authentication = Authentication::kApiKeyHeader;
+      provider.authentication = Authentication::kHeader;
+    if (provider.dialect == wire::Dialect::kGemini) {
+      provider.authentication = Authentication::kHeader;
+      provider.key_name = "x-goog-api-key";
+    }
   }
   if (const auto url = table.string("base_url")) {
     provider.base_url = *url;
@@ -131,11 +157,7 @@ void ModelsConfig::read_provider(const TomlTable& table, const std::string& name
   } else if (known == providers_.end()) {
     provider.authentication = Authentication::kNone;
   }
-  if (const auto how = table.word("authentication", {"bearer", "x-api-key", "none"})) {
-    provider.authentication = *how == "bearer" ? Authentication::kBearer
-                              : *how == "none" ? Authentication::kNone
-                                               : Authentication::kApiKeyHeader;
-  }
+  read_authentication(table, provider);
   const TomlTable headers = table.table("headers");
   for (const std::string& header : headers.keys()) {
     const std::string value = headers.string(header, "");
@@ -143,6 +165,8 @@ void ModelsConfig::read_provider(const TomlTable& table, const std::string& name
       headers.mistake(header, "a header cannot hold line breaks");
     provider.headers.emplace_back(header, value);
   }
+  read_extra_body(table, provider);
+  provider.api_version = table.string("api_version").value_or(provider.api_version);
   set_timeout(table, "connect_timeout_s", provider.timeouts.connect);
   set_timeout(table, "first_byte_timeout_s", provider.timeouts.first_byte);
   set_timeout(table, "gap_timeout_s", provider.timeouts.gap);

@@ -11,6 +11,7 @@
 
 #include "base/error.hpp"
 #include "base/toml.hpp"
+#include "models/body_edits.hpp"
 #include "models/prices.hpp"
 #include "models/routing.hpp"
 #include "wire/message.hpp"
@@ -18,7 +19,12 @@
 namespace sighter::models {
 
 // How a request proves who asks.
-enum class Authentication { kBearer, kApiKeyHeader, kNone };
+enum class Authentication {
+  kBearer,  // Authorization: Bearer KEY
+  kHeader,  // a header of its own: x-api-key, x-goog-api-key, api-key
+  kQuery,   // a parameter of the address
+  kNone,
+};
 
 struct Timeouts {
   std::chrono::milliseconds connect;
@@ -30,14 +36,17 @@ struct Timeouts {
 struct Provider {
   std::string name;
   wire::Dialect dialect = wire::Dialect::kOpenAiChat;
-  std::string base_url;               // without a slash at the end: "https://api.openai.com/v1"
+  std::string base_url;  // without a slash at the end: "https://api.openai.com/v1"
   Authentication authentication = Authentication::kBearer;
-  std::string key;                    // a reference: "env:NAME" or "file:PATH"; empty: none needed
-  std::vector<std::string> more_keys; // further ones, used in turn
+  std::string key_name = "x-api-key";  // of the header or parameter that carries the key
+  std::string key;                     // a reference: "env:NAME" or "file:PATH"; empty: none needed
+  std::vector<std::string> more_keys;  // further ones, used in turn
   std::vector<std::pair<std::string, std::string>> headers;  // sent with every request
+  std::vector<BodyEdit> extra_body;                          // made in the body of every request
+  std::string api_version;  // Azure: the parameter api-version; empty: none
   Timeouts timeouts;
-  int retries = 3;                    // physical requests after the first
-  int parallel_max = 256;             // requests at a time
+  int retries = 3;         // physical requests after the first
+  int parallel_max = 256;  // requests at a time
   BreakerOptions breaker;
 };
 
@@ -52,10 +61,10 @@ struct LocalFile {
 
 struct ModelSpec {
   std::string name;
-  std::vector<Route> routes;          // as written
+  std::vector<Route> routes;  // as written
   Routing routing;
-  std::optional<LocalFile> local;     // instead of routes
-  std::optional<Price> price;         // overrides the table's
+  std::optional<LocalFile> local;  // instead of routes
+  std::optional<Price> price;      // overrides the table's
 };
 
 class ModelsConfig {
@@ -79,7 +88,8 @@ class ModelsConfig {
 
  private:
   void read_provider(const TomlTable& table, const std::string& name);
-  void read_model(const TomlTable& table, const std::string& name, const std::filesystem::path& folder);
+  void read_model(const TomlTable& table, const std::string& name,
+                  const std::filesystem::path& folder);
   void read_routes(const TomlTable& table, ModelSpec& model);
   void check_fallbacks(const TomlTable& models);
 

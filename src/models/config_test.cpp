@@ -36,7 +36,7 @@ TEST(Config, ProvidersThatEverybodyKnowsNeedNoFile) {
   ASSERT_TRUE(model);
   EXPECT_EQ(model->routes[0].provider, "openai");
   EXPECT_EQ(model->routes[0].upstream, "gpt-5-mini");
-  EXPECT_EQ(config.provider("anthropic")->authentication, Authentication::kApiKeyHeader);
+  EXPECT_EQ(config.provider("anthropic")->authentication, Authentication::kHeader);
   EXPECT_EQ(config.provider("ollama")->authentication, Authentication::kNone);
 }
 
@@ -60,7 +60,7 @@ headers = { X-Team = "a" }
   const Provider* lab = r.config.provider("lab");
   ASSERT_NE(lab, nullptr);
   EXPECT_EQ(lab->base_url, "http://lab:8000/v1");
-  EXPECT_EQ(lab->authentication, Authentication::kApiKeyHeader);
+  EXPECT_EQ(lab->authentication, Authentication::kHeader);
   EXPECT_EQ(lab->timeouts.total, std::chrono::milliseconds(1500));
   EXPECT_EQ(lab->retries, 1);
   EXPECT_EQ(lab->parallel_max, 4);
@@ -108,22 +108,22 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"[providers.openai]\nbase_url = \"http://me:pw@x.org/v1\"\n",
                 "sighter.toml:2:", "password"},
         Mistake{"[providers.openai]\nretrys = 2\n", "sighter.toml:2:", "retries"},
-        Mistake{"[providers.openai]\nkey = [\"env:A\", \"sk-1\"]\n", "sighter.toml:2:",
-                "by reference"},
+        Mistake{"[providers.openai]\nkey = [\"env:A\", \"sk-1\"]\n",
+                "sighter.toml:2:", "by reference"},
         Mistake{"[providers.openai]\nkey = []\n", "sighter.toml:2:", "empty"},
         Mistake{"[providers.openai]\nbreaker = { failures = 0 }\n", "sighter.toml:2:", "failures"},
         Mistake{"[providers.openai]\nbreaker = { open_s = 9, open_max_s = 5 }\n",
                 "sighter.toml:2:", "shorter than open_s"},
-        Mistake{"[models.a]\nroutes = [{ route = \"opnai/x\" }]\n", "sighter.toml:2:",
-                "did you mean 'openai'"},
+        Mistake{"[models.a]\nroutes = [{ route = \"opnai/x\" }]\n",
+                "sighter.toml:2:", "did you mean 'openai'"},
         Mistake{"[models.a]\nroutes = [{ route = \"openai/x\", wieght = 2 }]\n",
                 "sighter.toml:2:", "weight"},
         Mistake{"[models.a]\nroutes = [{ route = \"openai/x\", weight = 0 }]\n",
                 "sighter.toml:2:", "weight"},
         Mistake{"[models.a]\nroutes = [\"openai/x\"]\nbalance = \"least-loaded\"\n",
                 "sighter.toml:3:", "did you mean 'least_loaded'"},
-        Mistake{"[models.a]\nroutes = [\"openai/x\"]\nfallback = [\"a\"]\n", "sighter.toml:3:",
-                "falls back to itself"},
+        Mistake{"[models.a]\nroutes = [\"openai/x\"]\nfallback = [\"a\"]\n",
+                "sighter.toml:3:", "falls back to itself"},
         Mistake{"[models.big]\nroutes = [\"openai/x\"]\n[models.a]\nroutes = "
                 "[\"openai/x\"]\nfallback = [\"bigg\"]\n",
                 "sighter.toml:5:", "did you mean 'big'"},

@@ -1,14 +1,23 @@
 // Models that run in this process: everything that computes happens on the hub's pool.
 
+#include "io/scope.hpp"
+#include "io/waiter.hpp"
 #include "models/chat_prompt.hpp"
 #include "models/router_impl.hpp"
+#include "wire/reply_builder.hpp"
 
 namespace sighter::models {
 namespace {
 
+// Text on its way from the pool to the one coroutine that gives it to the sink. Core's thread.
 struct Shown {
-  std::function<void(std::string_view)> on_text;
-  std::optional<SteadyTime> first;  // core's thread
+  explicit Shown(io::Core& core) : waiter(core) {}
+  io::Waiter waiter;
+  std::string text;  // not given yet
+  bool ended = false;
+  bool begun = false;
+  std::optional<SteadyTime> first;
+  Status given;
 };
 
 // What the pool needs of a call; it owns all of it.
@@ -17,7 +26,7 @@ struct Job {
   io::Core* core = nullptr;
   ModelSpec spec;
   std::shared_ptr<std::stop_source> stop;
-  std::shared_ptr<Shown> shown;
+  std::shared_ptr<Shown> shown;  // null: the answer is wanted as a whole
 };
 
 Result<local::GenerateReply> generate_text(const Job& job, const wire::ChatRequest& request) {
@@ -34,11 +43,12 @@ Result<local::GenerateReply> generate_text(const Job& job, const wire::ChatReque
   ask->prompt = std::move(*prompt);
   ask->grammar = std::move(*grammar);
   ask->cancel = job.stop->get_token();
-  if (job.shown->on_text) {
+  if (job.shown) {
     ask->on_text = [core = job.core, shown = job.shown](std::string_view text) {
       core->post([core, shown, text = std::string(text)] {
         if (!shown->first) shown->first = core->clock().steady_now();
-        shown->on_text(text);
+        shown->text += text;
+        shown->waiter.wake();
       });
     };
   }
@@ -75,7 +85,118 @@ wire::EmbeddingReply embedding_reply(const local::EmbedReply& reply, const std::
   return out;
 }
 
+ReplyBegin begin_of(const std::string& model) {
+  ReplyBegin begin;
+  begin.route = model;
+  return begin;
+}
+
+// Gives the text to the sink as it comes, until it has ended.
+io::Task<void> give_text(std::shared_ptr<Shown> shown, ReplySink* sink, std::string model,
+                         std::int64_t now_s, std::shared_ptr<std::stop_source> stop) {
+  while (shown->given) {
+    while (shown->text.empty() && !shown->ended) co_await shown->waiter.wait();
+    if (shown->text.empty()) co_return;
+    std::vector<wire::Delta> deltas;
+    if (!shown->begun) {
+      const ReplyBegin begin = begin_of(model);
+      shown->begun = true;
+      shown->given = co_await sink->begin(begin);
+      if (!shown->given) break;
+      wire::StreamStart start;
+      start.model = model;
+      start.created_s = now_s;
+      deltas.emplace_back(std::move(start));
+      deltas.emplace_back(wire::BlockStart{0, 0, wire::Block(wire::Text{})});
+    }
+    deltas.emplace_back(wire::TextDelta{0, 0, std::exchange(shown->text, {})});
+    shown->given = co_await sink->deltas(deltas);
+  }
+  stop->request_stop();
+}
+
+// What is left to say once the whole answer is there.
+std::vector<wire::Delta> last_deltas(const wire::ChatReply& reply, bool begun) {
+  if (!begun) return wire::deltas_of(reply);
+  std::vector<wire::Delta> deltas;
+  deltas.emplace_back(wire::BlockStop{0, 0});
+  if (!reply.choices.empty()) deltas.emplace_back(wire::Finish{0, reply.choices[0].finish, {}});
+  if (reply.usage) deltas.emplace_back(wire::UsageDelta{*reply.usage});
+  deltas.emplace_back(wire::End{});
+  return deltas;
+}
+
+Status stopped(const io::CancelToken& token) {
+  return std::unexpected(token.cancelled() ? token.error()
+                                           : Error{Kind::kCancelled, "cancelled", {}});
+}
+
 }  // namespace
+
+io::Task<Status> Router::Impl::chat_locally(Call& call, Attempt& attempt,
+                                            std::shared_ptr<std::stop_source> stop) {
+  ClientRequest& ask = *call.request;
+  Status read = ask.decode_chat();
+  if (!read) co_return read;
+  ReplySink* sink = ask.stream ? call.options.sink : nullptr;
+  const std::string& model = call.spec.name;
+  const SteadyTime begin = core.clock().steady_now();
+  const SystemTime now = core.clock().system_now();
+  Job job{&hub.impl(), &core, call.spec, stop, nullptr};
+  if (sink != nullptr) job.shown = std::make_shared<Shown>(core);
+  const std::shared_ptr<Shown> shown = job.shown;
+  io::CancelToken token = call.options.cancel;
+  io::Scope scope(core);
+  if (shown) {
+    const std::int64_t now_s =
+        std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count();
+    io::spawn(scope, "local text", give_text(shown, sink, model, now_s, stop));
+  }
+  auto work = [job = std::move(job), request = *ask.chat] { return generate_text(job, request); };
+  Result<local::GenerateReply> reply = co_await hub.local_pool().run(core, std::move(work), token);
+  if (shown) {
+    shown->ended = true;
+    shown->waiter.wake();
+    co_await scope.join();
+    call.result.begun = shown->begun;
+    if (shown->first)
+      attempt.first_token =
+          std::chrono::duration_cast<std::chrono::microseconds>(*shown->first - begin);
+    if (!shown->given) co_return shown->given;
+  }
+  if (!reply) co_return std::unexpected(std::move(reply.error()));
+  if (reply->finish == local::FinishReason::kCancelled) co_return stopped(token);
+  call.result.reply = models::chat_reply(*reply, model, now);
+  attempt.usage = call.result.reply->usage;
+  if (!call.result.reply->choices.empty())
+    call.result.finish_reason = word_of(call.result.reply->choices.front().settled_finish());
+  if (sink == nullptr) co_return Status{};
+  Status given;
+  if (!shown->begun) {
+    const ReplyBegin known = begin_of(model);
+    call.result.begun = true;
+    given = co_await sink->begin(known);
+  }
+  std::vector<wire::Delta> last = last_deltas(*call.result.reply, shown->begun);
+  if (given) given = co_await sink->deltas(last);
+  co_return given;
+}
+
+io::Task<Status> Router::Impl::embed_locally(Call& call, Attempt& attempt,
+                                             std::shared_ptr<std::stop_source> stop) {
+  Status read = call.request->decode_embedding();
+  if (!read) co_return read;
+  Job job{&hub.impl(), &core, call.spec, stop, nullptr};
+  io::CancelToken token = call.options.cancel;
+  auto work = [job = std::move(job), request = *call.request->embedding] {
+    return embed_texts(job, request);
+  };
+  Result<local::EmbedReply> reply = co_await hub.local_pool().run(core, std::move(work), token);
+  if (!reply) co_return std::unexpected(std::move(reply.error()));
+  call.result.embedding = models::embedding_reply(*reply, call.spec.name);
+  attempt.usage = call.result.embedding->usage;
+  co_return Status{};
+}
 
 io::Task<Status> Router::Impl::run_local(Call& call) {
   Attempt attempt;
@@ -83,55 +204,26 @@ io::Task<Status> Router::Impl::run_local(Call& call) {
   attempt.start = core.clock().system_now();
   attempt.cost = NanoUsd{};
   const SteadyTime begin = core.clock().steady_now();
-  Job job;
-  job.hub = &hub.impl();
-  job.core = &core;
-  job.spec = call.spec;
-  job.stop = std::make_shared<std::stop_source>();
-  job.shown = std::make_shared<Shown>();
-  job.shown->on_text = call.options.on_text;
-  const auto stop = job.stop;
-  const auto shown = job.shown;
+  const auto stop = std::make_shared<std::stop_source>();
   const io::CancelRegistration bridge =
       call.options.cancel.on_cancel(core, [stop] { stop->request_stop(); });
-  io::CancelToken token = call.options.cancel;
-
   Status done;
-  if (call.chat) {
-    auto work = [job = std::move(job), request = *call.chat] {
-      return generate_text(job, request);
-    };
-    Result<local::GenerateReply> reply =
-        co_await hub.local_pool().run(core, std::move(work), token);
-    if (!reply) {
-      done = std::unexpected(std::move(reply.error()));
-    } else if (reply->finish == local::FinishReason::kCancelled) {
-      done = std::unexpected(token.cancelled() ? token.error()
-                                               : Error{Kind::kCancelled, "cancelled", {}});
-    } else {
-      call.chat_reply = models::chat_reply(*reply, call.spec.name, core.clock().system_now());
-      attempt.usage = call.chat_reply->usage;
-    }
+  if (call.request->endpoint == Endpoint::kChat) {
+    done = co_await chat_locally(call, attempt, stop);
+  } else if (call.request->endpoint == Endpoint::kEmbeddings) {
+    done = co_await embed_locally(call, attempt, stop);
   } else {
-    auto work = [job = std::move(job), request = *call.embedding] {
-      return embed_texts(job, request);
-    };
-    Result<local::EmbedReply> reply = co_await hub.local_pool().run(core, std::move(work), token);
-    if (!reply) {
-      done = std::unexpected(std::move(reply.error()));
-    } else {
-      call.embedding_reply = models::embedding_reply(*reply, call.spec.name);
-      attempt.usage = call.embedding_reply->usage;
-    }
+    done = fail(Kind::kUnsupported,
+                fmt::format("'{}' runs in this process, which cannot do that", call.spec.name),
+                "use a model of a provider");
   }
   const SteadyTime end = core.clock().steady_now();
   attempt.latency = std::chrono::duration_cast<std::chrono::microseconds>(end - begin);
-  if (shown->first)
-    attempt.first_token =
-        std::chrono::duration_cast<std::chrono::microseconds>(*shown->first - begin);
   if (!done) attempt.error = done.error();
-  call.route = call.spec.name;
-  call.attempts.push_back(std::move(attempt));
+  if (!done && call.result.begun && done.error().kind != Kind::kCancelled)
+    call.result.broken = true;
+  call.result.route = call.spec.name;
+  call.result.attempts.push_back(std::move(attempt));
   co_return done;
 }
 

@@ -59,16 +59,13 @@ io::Duration Router::Impl::pause(int failures, const Trouble& trouble) {
       std::chrono::duration<double>(most * random.uniform()));
 }
 
-io::Task<Status> Router::Impl::run(Call& call) {
+io::Task<Status> Router::Impl::run_routes(Call& call) {
   Status done = fail(Kind::kInvalid, fmt::format("the model '{}' has no routes", call.spec.name),
                      "routes = [\"provider/model\"]");
   for (const Route& route : call.spec.routes) {
     std::optional<Trouble> trouble = co_await run_route(call, route);
-    if (!trouble) {
-      call.route = route.name();
-      co_return Status{};
-    }
-    const bool go_on = trouble->next_route && !call.shown;
+    if (!trouble) co_return Status{};
+    const bool go_on = trouble->next_route && !call.result.begun;
     done = std::unexpected(std::move(trouble->error));
     if (!go_on) break;
   }
@@ -86,7 +83,7 @@ io::Task<std::optional<Trouble>> Router::Impl::run_route(Call& call, const Route
   }
   for (int failures = 1;; ++failures) {
     std::optional<Trouble> trouble = co_await attempt(call, *provider, route);
-    if (!trouble || !trouble->retry || call.shown || failures > provider->retries)
+    if (!trouble || !trouble->retry || call.result.begun || failures > provider->retries)
       co_return trouble;
     const io::Duration wait = pause(failures, *trouble);
     io::CancelToken token = call.options.cancel;

@@ -52,6 +52,53 @@ Status add_vectors(const wire::EmbeddingReply& reply, std::size_t wanted, Embedd
   return {};
 }
 
+void add(std::optional<wire::Usage>& sum, const std::optional<wire::Usage>& more) {
+  if (!more) return;
+  if (!sum) {
+    sum = more;
+    return;
+  }
+  sum->input += more->input;
+  sum->output += more->output;
+  sum->cache_read += more->cache_read;
+  sum->cache_write += more->cache_write;
+  sum->cache_write_1h += more->cache_write_1h;
+  sum->reasoning += more->reasoning;
+  sum->audio_input += more->audio_input;
+  sum->audio_output += more->audio_output;
+  sum->image_input += more->image_input;
+  sum->tool_requests += more->tool_requests;
+  sum->cost_usd.reset();
+  sum->raw = Json();
+}
+
+// The text of the first choice, piece by piece, for a function's caller.
+class TextSink final : public ReplySink {
+ public:
+  explicit TextSink(const std::function<void(std::string_view)>& on_text) : on_text_(on_text) {}
+  io::Task<Status> begin(const ReplyBegin&) override { co_return Status{}; }
+  io::Task<Status> bytes(std::string_view) override { co_return Status{}; }
+  io::Task<Status> deltas(std::vector<wire::Delta>& deltas) override {
+    for (const wire::Delta& delta : deltas) {
+      if (const std::string_view text = text_of(delta); !text.empty()) on_text_(text);
+    }
+    co_return Status{};
+  }
+  bool shows(const wire::Delta& delta) const override { return !text_of(delta).empty(); }
+
+ private:
+  static std::string_view text_of(const wire::Delta& delta) {
+    if (const auto* text = std::get_if<wire::TextDelta>(&delta))
+      return text->choice == 0 ? std::string_view(text->text) : "";
+    if (const auto* start = std::get_if<wire::BlockStart>(&delta);
+        start != nullptr && start->choice == 0) {
+      if (const auto* text = start->block.as<wire::Text>()) return text->text;
+    }
+    return {};
+  }
+  const std::function<void(std::string_view)>& on_text_;
+};
+
 }  // namespace
 
 std::optional<NanoUsd> sum_of(const std::vector<Attempt>& attempts) {
@@ -67,34 +114,53 @@ Router::Router(io::Core& core, Hub& hub) : hub_(hub), impl_(std::make_unique<Imp
 
 Router::~Router() = default;
 
-io::Task<CompletionResult> Router::complete(wire::ChatRequest request, std::string model,
-                                            CompletionOptions options) {
-  Result<ModelSpec> spec = hub_.config().find(model);
-  if (!spec) {
-    CompletionFailure failure{spec.error(), {}, NanoUsd{}};
-    co_return std::unexpected(std::move(failure));
-  }
-  Call call;
-  call.spec = std::move(*spec);
-  call.options = std::move(options);
-  call.chat = std::move(request);
+io::Task<void> Router::Impl::run(Call& call) {
   Status done;
   if (call.spec.local) {
-    done = co_await impl_->run_local(call);
+    done = co_await run_local(call);
   } else {
-    done = co_await impl_->run(call);
+    done = co_await run_routes(call);
   }
-  const std::optional<NanoUsd> cost = sum_of(call.attempts);
-  if (!done) {
-    CompletionFailure failure{std::move(done.error()), std::move(call.attempts), cost};
+  ClientResult& result = call.result;
+  if (!done) result.error = std::move(done.error());
+  result.cost = sum_of(result.attempts);
+  for (const Attempt& attempt : result.attempts) add(result.usage, attempt.usage);
+}
+
+io::Task<ClientResult> Router::answer(ClientRequest& request, std::string model,
+                                      ClientOptions options) {
+  Call call;
+  Result<ModelSpec> spec = hub_.config().find(model);
+  if (!spec) {
+    call.result.error = std::move(spec.error());
+    call.result.cost = NanoUsd{};
+    co_return std::move(call.result);
+  }
+  call.spec = std::move(*spec);
+  call.request = &request;
+  call.options = std::move(options);
+  co_await impl_->run(call);
+  co_return std::move(call.result);
+}
+
+io::Task<CompletionResult> Router::complete(wire::ChatRequest request, std::string model,
+                                            CompletionOptions options) {
+  ClientRequest ask;
+  ask.chat = std::move(request);
+  ask.stream = static_cast<bool>(options.on_text);
+  TextSink sink(options.on_text);
+  ClientOptions how{options.purse, options.cancel, ask.stream ? &sink : nullptr, true};
+  ClientResult result = co_await answer(ask, std::move(model), std::move(how));
+  if (result.error) {
+    CompletionFailure failure{std::move(*result.error), std::move(result.attempts), result.cost};
     co_return std::unexpected(std::move(failure));
   }
   Completion completion;
-  completion.extras = extras_of(*call.chat_reply);
-  completion.reply = std::move(*call.chat_reply);
-  completion.attempts = std::move(call.attempts);
-  completion.cost = cost;
-  completion.route = std::move(call.route);
+  completion.extras = extras_of(*result.reply);
+  completion.reply = std::move(*result.reply);
+  completion.attempts = std::move(result.attempts);
+  completion.cost = result.cost;
+  completion.route = std::move(result.route);
   co_return completion;
 }
 
@@ -102,37 +168,24 @@ io::Task<Result<Embeddings>> Router::embed(std::string model, std::vector<std::s
                                            CompletionOptions options) {
   Result<ModelSpec> spec = hub_.config().find(model);
   if (!spec) co_return std::unexpected(spec.error());
+  // A local model takes them all at once.
+  const std::size_t batch = spec->local ? std::max<std::size_t>(1, texts.size()) : kEmbeddingBatch;
   Embeddings out;
   out.cost = NanoUsd{};
-  if (spec->local) {
-    Call call;
-    call.spec = std::move(*spec);
-    call.options = std::move(options);
-    call.embedding.emplace();
-    for (std::string& text : texts) call.embedding->inputs.emplace_back(std::move(text));
-    Status done = co_await impl_->run_local(call);
-    if (!done) co_return std::unexpected(std::move(done.error()));
-    if (call.embedding_reply->usage) out.usage = *call.embedding_reply->usage;
-    Status added = add_vectors(*call.embedding_reply, call.embedding->inputs.size(), out);
-    if (!added) co_return std::unexpected(std::move(added.error()));
-    co_return out;
-  }
-  for (std::size_t from = 0; from < texts.size(); from += kEmbeddingBatch) {
-    const std::size_t to = std::min(texts.size(), from + kEmbeddingBatch);
-    Call call;
-    call.spec = *spec;
-    call.options = options;
-    call.options.on_text = nullptr;
-    call.embedding.emplace();
-    for (std::size_t i = from; i < to; ++i) call.embedding->inputs.emplace_back(texts[i]);
-    Status done = co_await impl_->run(call);
-    if (!done) co_return std::unexpected(std::move(done.error()));
-    Status added = add_vectors(*call.embedding_reply, to - from, out);
-    if (!added) co_return std::unexpected(added.error().in(call.route));
-    if (call.embedding_reply->usage) out.usage.input += call.embedding_reply->usage->input;
-    const std::optional<NanoUsd> cost = sum_of(call.attempts);
-    if (!cost) out.cost.reset();
-    if (out.cost) *out.cost += *cost;
+  for (std::size_t from = 0; from < texts.size(); from += batch) {
+    const std::size_t to = std::min(texts.size(), from + batch);
+    ClientRequest ask;
+    ask.endpoint = Endpoint::kEmbeddings;
+    ask.embedding.emplace();
+    for (std::size_t i = from; i < to; ++i) ask.embedding->inputs.emplace_back(texts[i]);
+    ClientOptions how{options.purse, options.cancel, nullptr, true};
+    ClientResult result = co_await answer(ask, model, std::move(how));
+    if (result.error) co_return std::unexpected(std::move(*result.error));
+    Status added = add_vectors(*result.embedding, to - from, out);
+    if (!added) co_return std::unexpected(added.error().in(result.route));
+    if (result.embedding->usage) out.usage.input += result.embedding->usage->input;
+    if (!result.cost) out.cost.reset();
+    if (out.cost) *out.cost += *result.cost;
   }
   co_return out;
 }

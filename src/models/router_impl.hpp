@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -11,24 +12,18 @@
 #include "io/http_client.hpp"
 #include "models/adaptive_limit.hpp"
 #include "models/hub_impl.hpp"
+#include "models/outgoing.hpp"
 #include "models/router.hpp"
 #include "wire/codec.hpp"
-#include "wire/embeddings.hpp"
 
 namespace sighter::models {
 
-// A request and what came of it so far: a chat, or embeddings. Lives in the coroutine that runs it.
+// A request and what came of it so far. Lives in the coroutine that runs it.
 struct Call {
   ModelSpec spec;
-  CompletionOptions options;
-  std::optional<wire::ChatRequest> chat;
-  std::optional<wire::EmbeddingRequest> embedding;
-
-  std::vector<Attempt> attempts;
-  bool shown = false;  // on_text was called: what follows cannot be taken back
-  std::optional<wire::ChatReply> chat_reply;
-  std::optional<wire::EmbeddingReply> embedding_reply;
-  std::string route;
+  ClientRequest* request = nullptr;
+  ClientOptions options;
+  ClientResult result{};
 };
 
 // Why an attempt failed and what may be done about it.
@@ -36,10 +31,10 @@ struct Trouble {
   Error error;
   bool retry = false;       // the same route may answer a little later
   bool next_route = false;  // another route may answer
-  std::optional<std::chrono::milliseconds> retry_after;
+  std::optional<std::chrono::milliseconds> retry_after{};
 };
 
-// One answer of a provider, before it is judged.
+// One physical request and its answer, before it is judged.
 struct Exchange {
   const Provider* provider = nullptr;
   const Route* route = nullptr;
@@ -47,19 +42,22 @@ struct Exchange {
   const wire::Quirks* quirks = nullptr;
   std::optional<Price> price;
   std::string key;
+  Outgoing out;  // its body and address are moved into the request
+  io::HttpTrace trace;
   std::size_t request_bytes = 0;
   SteadyTime sent{};
   int status = 0;
   bool output = false;           // some of the answer came
   std::size_t output_bytes = 0;  // of it, as far as it is text
   std::optional<wire::Usage> usage;
+  io::Headers limits;  // the provider's rate-limit headers
 };
 
 struct Router::Impl {
   Impl(io::Core& the_core, Hub& the_hub);
 
-  // Tries the routes in order; the last trouble when none answers.
-  io::Task<Status> run(Call& call);
+  // Asks wherever the model is served; what came of it is in call.result.
+  io::Task<void> run(Call& call);
   io::Task<Status> run_local(Call& call);
   AdaptiveLimit& limit(const Provider& provider, const Route& route);
   Result<std::string> key(const Provider& provider);
@@ -76,23 +74,44 @@ struct Router::Impl {
   std::map<std::string, Key> keys;  // by reference
 
  private:
+  // local_route.cpp
+  io::Task<Status> chat_locally(Call& call, Attempt& attempt,
+                                std::shared_ptr<std::stop_source> stop);
+  io::Task<Status> embed_locally(Call& call, Attempt& attempt,
+                                 std::shared_ptr<std::stop_source> stop);
+
+  // retry.cpp: which route, how often
+  io::Task<Status> run_routes(Call& call);
   io::Task<std::optional<Trouble>> run_route(Call& call, const Route& route);
-  io::Task<std::optional<Trouble>> attempt(Call& call, const Provider& provider, const Route& route);
-  io::Task<std::optional<Trouble>> send(Call& call, Exchange& exchange, Attempt& attempt,
-                                        std::string body);
+  io::Duration pause(int failures, const Trouble& trouble);
+
+  // attempt.cpp: one physical request
+  io::Task<std::optional<Trouble>> attempt(Call& call, const Provider& provider,
+                                           const Route& route);
+  Result<Hold> reserve(const Call& call, const Exchange& exchange);
+  void settle(const Exchange& exchange, Hold& hold, Attempt& attempt);
+
+  // answer_whole.cpp, answer_stream.cpp: what comes back
   io::Task<std::optional<Trouble>> send_whole(Call& call, Exchange& exchange,
                                               io::HttpRequest request);
   io::Task<std::optional<Trouble>> send_streamed(Call& call, Exchange& exchange, Attempt& attempt,
                                                  io::HttpRequest request);
-  io::Task<std::optional<Trouble>> read_events(Call& call, Exchange& exchange, Attempt& attempt,
-                                               io::HttpStream& stream);
-  std::optional<Trouble> take_body(Call& call, Exchange& exchange, std::string_view body);
-  std::optional<Trouble> refused(const Exchange& exchange, const io::Headers& headers,
+  io::Task<std::optional<Trouble>> whole_of_stream(Call& call, Exchange& exchange,
+                                                   io::HttpStream& stream);
+  std::optional<Trouble> take_body(Call& call, Exchange& exchange, std::string body,
+                                   const io::Headers& headers);
+  std::optional<Trouble> refused(Call& call, const Exchange& exchange, const io::Headers& headers,
                                  std::string_view body);
-  io::Duration pause(int failures, const Trouble& trouble);
-  void settle(const Exchange& exchange, Hold& hold, Attempt& attempt);
 };
 
+// A failure that nothing can be done about.
+Trouble stop(Error error);
+// Something between us and the provider: DNS, sockets, deadlines, a cut reply.
+Trouble of_transport(Error error, const Exchange& exchange);
+io::Deadlines deadlines_of(const Exchange& exchange);
+io::Headers limits_of(const io::Headers& headers);
+// "stop", "length", ...
+std::string word_of(const wire::FinishReason& finish);
 // The cost of all attempts; nullopt when one of them has no known price.
 std::optional<NanoUsd> sum_of(const std::vector<Attempt>& attempts);
 

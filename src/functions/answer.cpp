@@ -1,0 +1,170 @@
+// One request of a client: in the in-flight file before the upstream is asked, a row behind it.
+
+#include "base/log.hpp"
+#include "functions/body.hpp"
+#include "functions/requests.hpp"
+
+namespace sighter::functions {
+namespace {
+
+store::CallStatus status_of(const models::ClientResult& result) {
+  if (!result.error) return store::CallStatus::kOk;
+  if (result.error->kind == Kind::kCancelled) return store::CallStatus::kCancelled;
+  return result.broken ? store::CallStatus::kBroken : store::CallStatus::kError;
+}
+
+std::string error_text(const Error& error) {
+  return error.hint.empty() ? error.what : error.message();
+}
+
+// {"attempts": [{"route", "error"}]}; "" when nothing failed before the answer.
+std::string tried_text(const models::ClientResult& result) {
+  Json list = Json::array();
+  for (const models::Attempt& attempt : result.attempts) {
+    if (attempt.error)
+      list.as_array().push_back(
+          Json::object({{"route", attempt.route}, {"error", attempt.error->what}}));
+  }
+  if (list.as_array().empty()) return {};
+  return json_write(Json::object({{"attempts", std::move(list)}}));
+}
+
+// Media and the like are kept as they came: what a client sent can be asked again.
+std::string input_text(const models::ClientRequest& request) {
+  if (request.body.empty())
+    return request.chat ? json_write(request_as_input(*request.chat)) : std::string();
+  if (!request.envelope.members().empty()) return request.body;
+  return json_write(Json::object({{"path", request.path}, {"bytes", request.body.size()}}));
+}
+
+// The text of the reply; of several choices a list.
+std::string output_text(const models::ClientResult& result) {
+  if (result.reply) {
+    if (result.reply->choices.size() < 2) return json_write(reply_as_output(*result.reply));
+    Json list = Json::array();
+    for (const wire::Choice& choice : result.reply->choices) {
+      wire::ChatReply one;
+      one.choices.push_back(choice);
+      list.as_array().push_back(reply_as_output(one));
+    }
+    return json_write(list);
+  }
+  if (result.error || result.raw.empty()) return {};
+  const Result<Json> json = json_parse(result.raw);
+  return json ? result.raw : json_write(Json::object({{"bytes", result.raw.size()}}));
+}
+
+store::CallRow row_of(const models::ClientRequest& request, const std::string& model,
+                      const AnswerOptions& options, const Answered& answered, SystemTime start) {
+  const models::ClientResult& result = answered.result;
+  store::CallRow row;
+  row.id = answered.call;
+  row.parent = options.parent;
+  row.trace = options.trace.is_nil() ? answered.call : options.trace;
+  row.status = status_of(result);
+  if (result.error) {
+    row.error_kind = std::string(to_string(result.error->kind));
+    row.error = error_text(*result.error);
+  }
+  row.start = start;
+  row.latency = answered.latency;
+  if (!result.attempts.empty()) row.first_token = result.attempts.back().first_token;
+  row.tokens = tokens_of(result.usage);
+  row.cost = result.cost;
+  row.key = options.key;
+  row.model = model;
+  row.route = result.route;
+  row.finish_reason = result.finish_reason;
+  if (options.tags.is_object()) row.tags = json_write(options.tags);
+  row.tried = tried_text(result);
+  if (options.record == RecordLevel::kFull) {
+    row.input = input_text(request);
+    row.output = output_text(result);
+  }
+  return row;
+}
+
+store::InflightResult settled(const models::ClientResult& result, const Answered& answered) {
+  store::InflightResult out;
+  out.status = status_of(result);
+  out.latency = answered.latency;
+  out.tokens = tokens_of(result.usage).value_or(store::Tokens{});
+  out.cost = result.cost.value_or(NanoUsd{});
+  return out;
+}
+
+// A place in the in-flight file, given back once the row is on the disk.
+class Slot {
+ public:
+  Slot(store::Inflight* file, const store::InflightCall& call) : file_(file) {
+    if (file_ == nullptr) return;
+    Result<store::Inflight::Slot> slot = file_->begin(call);
+    if (slot) {
+      slot_ = *slot;
+    } else {
+      file_ = nullptr;
+    }
+  }
+  void settle(const store::InflightResult& result) {
+    if (file_ != nullptr) file_->settle(slot_, result);
+  }
+  void end() {
+    if (file_ != nullptr) file_->end(slot_);
+    file_ = nullptr;
+  }
+  // For the writer's thread; null when there is no slot.
+  store::Completion freed_by_commit() {
+    if (file_ == nullptr) return {};
+    store::Inflight* file = std::exchange(file_, nullptr);
+    return [file, slot = slot_](Result<store::Receipt> receipt) {
+      if (receipt) file->end(slot);
+    };
+  }
+
+ private:
+  store::Inflight* file_;
+  store::Inflight::Slot slot_ = 0;
+};
+
+}  // namespace
+
+io::Task<Answered> Engine::answer(models::ClientRequest& request, std::string model,
+                                  AnswerOptions options) {
+  Shared::Impl& shared = impl_->shared;
+  Answered answered;
+  answered.call = options.call.is_nil() ? shared.ids.next() : options.call;
+  const bool recorded = options.record != RecordLevel::kNone && shared.store != nullptr;
+  const SystemTime start = shared.clock.system_now();
+  const SteadyTime begin = shared.clock.steady_now();
+  store::InflightCall entry;
+  entry.id = answered.call;
+  entry.parent = options.parent;
+  entry.trace = options.trace.is_nil() ? answered.call : options.trace;
+  entry.start = start;
+  entry.key = options.key;
+  entry.model = model;
+  Slot slot(recorded ? shared.inflight : nullptr, entry);
+
+  models::ClientOptions asked;
+  asked.purse = options.purse;
+  asked.cancel = options.cancel;
+  asked.sink = options.sink;
+  asked.want_reply = options.want_reply || (recorded && options.record == RecordLevel::kFull);
+  answered.result = co_await impl_->router.answer(request, model, std::move(asked));
+  answered.latency =
+      std::chrono::duration_cast<std::chrono::microseconds>(shared.clock.steady_now() - begin);
+  if (!recorded) co_return answered;
+
+  const store::InflightResult result = settled(answered.result, answered);
+  slot.settle(result);
+  store::Batch batch;
+  batch.calls.push_back(row_of(request, model, options, answered, start));
+  add_attempts(batch, answered.call, answered.result.attempts);
+  // Where nothing is stored, the slot stays: the call is found again at the next start.
+  Status appended = co_await append_relaxed(*impl_, std::move(batch), slot.freed_by_commit());
+  if (!appended)
+    shared.log.error("functions", appended.error().in("a call could not be stored").message());
+  co_return answered;
+}
+
+}  // namespace sighter::functions

@@ -1,0 +1,284 @@
+// An answer that comes as a stream: events split, counted, and handed on as they come.
+
+#include <algorithm>
+
+#include "io/sse.hpp"
+#include "models/router_impl.hpp"
+#include "wire/relay.hpp"
+#include "wire/reply_builder.hpp"
+
+namespace sighter::models {
+namespace {
+
+// How long the upstream has to close its reply after its own end mark.
+constexpr auto kEndPatience = std::chrono::seconds(1);
+
+std::size_t output_of(const wire::Delta& delta) {
+  if (const auto* text = std::get_if<wire::TextDelta>(&delta)) return text->text.size();
+  if (const auto* thought = std::get_if<wire::ThinkingDelta>(&delta)) return thought->text.size();
+  if (const auto* piece = std::get_if<wire::ArgumentsDelta>(&delta)) return piece->text.size();
+  if (const auto* words = std::get_if<wire::RefusalDelta>(&delta)) return words->text.size();
+  if (const auto* start = std::get_if<wire::BlockStart>(&delta)) {
+    if (const auto* text = start->block.as<wire::Text>()) return text->text.size();
+  }
+  return 0;
+}
+
+// Reads one stream of one provider into one sink.
+class StreamReader {
+ public:
+  StreamReader(io::Core& core, Call& call, Exchange& exchange, Attempt& attempt)
+      : core_(core),
+        call_(call),
+        exchange_(exchange),
+        attempt_(attempt),
+        relay_(exchange.out.relay),
+        decoder_(exchange.codec->stream_decoder(exchange.quirks)) {
+    if (call.options.want_reply || !relay_) builder_.emplace();
+  }
+
+  io::Task<std::optional<Trouble>> run(io::HttpStream& stream, io::Alarm& patience) {
+    while (!ended_ && !broken_) {
+      Result<std::string_view> bytes = co_await stream.read();
+      if (!bytes) {
+        // What came behind a complete answer, or did not come, is nobody's loss.
+        if (complete_) break;
+        broken_ = std::move(bytes.error());
+        break;
+      }
+      ended_ = bytes->empty();
+      if (complete_) continue;
+      take(*bytes);
+      Status given = co_await give();
+      if (!given) {
+        given.error().kind = Kind::kCancelled;
+        finish_counting();
+        co_return stop(std::move(given.error()));
+      }
+      if (said_) break;
+      if (complete_) patience.set_after(kEndPatience);
+    }
+    co_return outcome();
+  }
+
+ private:
+  void take(std::string_view bytes) {
+    if (!ended_) {
+      events_.feed(bytes);
+      if (relay_) raw_ += bytes;
+    }
+    for (bool more = true; more && !broken_ && !complete_ && !said_;) {
+      Result<std::optional<io::SseEvent>> event = ended_ ? events_.finish() : events_.next();
+      if (!event) {
+        broken_ = std::move(event.error());
+        return;
+      }
+      more = event->has_value() && !ended_;
+      if (event->has_value()) on_event(**event);
+    }
+    if (!ended_ || broken_ || complete_ || said_) return;
+    Status end = decoder_->end(fresh_);
+    if (!end) {
+      broken_ = std::move(end.error());
+      return;
+    }
+    count_fresh();
+    if (complete_ && relay_) call_.result.end_mark = false;
+  }
+
+  void on_event(const io::SseEvent& event) {
+    const bool read =
+        builder_ || wire::holds_more_than_content(call_.request->dialect, event.name, event.data);
+    if (read) {
+      Status fed = decoder_->feed(event.name, event.data, fresh_);
+      if (!fed) broken_ = std::move(fed.error());
+      count_fresh();
+    } else {
+      output(3);  // about one token
+    }
+    if (relay_) pass_on(event);
+  }
+
+  void pass_on(const io::SseEvent& event) {
+    const std::size_t size = static_cast<std::size_t>(events_.consumed() - passed_);
+    passed_ += size;
+    const bool hidden = exchange_.out.hide_usage && wire::is_usage_chunk(event.data);
+    // An error before anything was shown is no answer: it may be asked for elsewhere.
+    const bool kept = broken_ || (said_ && !call_.result.begun && out_.empty());
+    if (!hidden && !kept) {
+      out_.append(raw_, 0, size);
+      if (ended_) out_ += "\n\n";
+      call_.result.error_relayed = said_.has_value();
+    }
+    raw_.erase(0, size);
+  }
+
+  void output(std::size_t bytes) {
+    if (bytes == 0) return;
+    if (!attempt_.first_token)
+      attempt_.first_token = std::chrono::duration_cast<std::chrono::microseconds>(
+          core_.clock().steady_now() - exchange_.sent);
+    exchange_.output = true;
+    exchange_.output_bytes += bytes;
+  }
+
+  // What the fresh deltas tell about the answer as a whole.
+  void count_fresh() {
+    for (std::size_t i = counted_; i < fresh_.size(); ++i) {
+      const wire::Delta& delta = fresh_[i];
+      output(output_of(delta));
+      if (const auto* usage = std::get_if<wire::UsageDelta>(&delta)) exchange_.usage = usage->usage;
+      if (const auto* start = std::get_if<wire::StreamStart>(&delta); start && start->usage)
+        exchange_.usage = start->usage;
+      if (const auto* finish = std::get_if<wire::Finish>(&delta); finish && finish->choice == 0)
+        call_.result.finish_reason = word_of(finish->reason);
+      if (const auto* error = std::get_if<wire::StreamError>(&delta)) said_ = error->error;
+      if (std::holds_alternative<wire::End>(delta)) complete_ = true;
+      if (builder_) builder_->add(delta);
+    }
+    if (relay_) fresh_.clear();
+    counted_ = fresh_.size();
+  }
+
+  io::Task<Status> give() {
+    if (relay_) {
+      if (out_.empty()) co_return Status{};
+      if (!call_.result.begun) {
+        Status begun = co_await begin();
+        if (!begun) co_return begun;
+      }
+      Status given = co_await call_.options.sink->bytes(out_);
+      out_.clear();
+      co_return given;
+    }
+    if (said_)
+      std::erase_if(fresh_, [](const wire::Delta& delta) {
+        return std::holds_alternative<wire::StreamError>(delta);
+      });
+    if (fresh_.empty()) co_return Status{};
+    if (!call_.result.begun) {
+      const models::ReplySink& sink = *call_.options.sink;
+      if (std::none_of(fresh_.begin(), fresh_.end(),
+                       [&](const wire::Delta& delta) { return sink.shows(delta); }))
+        co_return Status{};
+      Status begun = co_await begin();
+      if (!begun) co_return begun;
+    }
+    Status given = co_await call_.options.sink->deltas(fresh_);
+    fresh_.clear();
+    counted_ = 0;
+    co_return given;
+  }
+
+  io::Task<Status> begin() {
+    ReplyBegin known;
+    known.route = exchange_.route->name();
+    known.relayed = relay_;
+    known.attempts = static_cast<int>(call_.result.attempts.size()) + 1;
+    known.dropped = exchange_.out.dropped;
+    known.approximated = exchange_.out.approximated;
+    known.limits = exchange_.limits;
+    call_.result.begun = true;
+    call_.result.relayed = relay_;
+    Status begun = co_await call_.options.sink->begin(known);
+    co_return begun;
+  }
+
+  // An answer that did not come to its end: its provider has counted more than it could say.
+  void finish_counting() {
+    if (complete_ || !exchange_.usage) return;
+    exchange_.usage->output =
+        std::max(exchange_.usage->output, static_cast<std::int64_t>(exchange_.output_bytes / 3));
+  }
+
+  std::optional<Trouble> outcome() {
+    if (complete_ && !broken_) {
+      if (builder_) {
+        builder_->end();
+        call_.result.reply = builder_->take();
+      }
+      return std::nullopt;
+    }
+    finish_counting();
+    if (builder_ && call_.result.begun) call_.result.reply = builder_->take();
+    std::optional<Trouble> trouble;
+    if (said_) {
+      trouble = stop(said_->to_error(exchange_.provider->name));
+      trouble->retry = is_transient(trouble->error.kind) || trouble->error.kind == Kind::kUpstream;
+      trouble->next_route = true;
+      trouble->retry_after = said_->retry_after;
+      call_.result.said = std::move(said_);
+    } else {
+      if (!broken_) broken_ = Error{Kind::kUpstream, "it ended before its end mark", {}};
+      const bool ours = broken_->kind == Kind::kCancelled || broken_->kind == Kind::kTimeout ||
+                        broken_->kind == Kind::kTooLarge;
+      if (!ours) broken_->kind = Kind::kUpstream;
+      trouble = of_transport(broken_->in("the stream broke"), exchange_);
+    }
+    if (call_.result.begun && trouble->error.kind != Kind::kCancelled) call_.result.broken = true;
+    return trouble;
+  }
+
+  io::Core& core_;
+  Call& call_;
+  Exchange& exchange_;
+  Attempt& attempt_;
+  const bool relay_;
+  io::SseReader events_;
+  std::unique_ptr<wire::StreamDecoder> decoder_;
+  std::optional<wire::ReplyBuilder> builder_;
+  std::vector<wire::Delta> fresh_;  // not given to the sink yet
+  std::size_t counted_ = 0;         // of these
+  std::string raw_;                 // relayed: bytes whose event is not complete
+  std::uint64_t passed_ = 0;        // of the stream, before raw_
+  std::string out_;                 // relayed: whole events for the sink
+  std::optional<Error> broken_;
+  std::optional<wire::WireError> said_;  // the provider's own error event
+  bool complete_ = false;
+  bool ended_ = false;
+};
+
+}  // namespace
+
+io::Task<std::optional<Trouble>> Router::Impl::send_streamed(Call& call, Exchange& exchange,
+                                                             Attempt& attempt,
+                                                             io::HttpRequest request) {
+  const io::Deadlines deadlines = deadlines_of(exchange);
+  const io::CancelSource over(call.options.cancel);
+  io::Alarm patience(core.timers(),
+                     [source = over]() mutable { source.cancel("the answer was complete"); });
+  io::CancelToken token = over.token();
+  Result<std::unique_ptr<io::HttpStream>> opened =
+      co_await client.open(std::move(request), deadlines, token, &exchange.trace);
+  if (!opened) co_return of_transport(std::move(opened.error()), exchange);
+  io::HttpStream& stream = **opened;
+  exchange.status = stream.status();
+  exchange.limits = limits_of(stream.headers());
+  const bool good = exchange.status >= 200 && exchange.status < 300;
+  const std::string_view type = stream.headers().get("content-type").value_or("text/event-stream");
+  if (good && type.starts_with("text/event-stream")) {
+    StreamReader reader(core, call, exchange, attempt);
+    std::optional<Trouble> trouble = co_await reader.run(stream, patience);
+    co_return trouble;
+  }
+  // A server that does not stream answers with a whole reply.
+  std::optional<Trouble> trouble = co_await whole_of_stream(call, exchange, stream);
+  if (trouble || !call.result.reply) co_return trouble;
+  std::vector<wire::Delta> deltas = wire::deltas_of(*call.result.reply);
+  ReplyBegin known{exchange.route->name(),
+                   false,
+                   static_cast<int>(call.result.attempts.size()) + 1,
+                   exchange.out.dropped,
+                   exchange.out.approximated,
+                   exchange.limits};
+  call.result.begun = true;
+  Status given = co_await call.options.sink->begin(known);
+  if (given) given = co_await call.options.sink->deltas(deltas);
+  if (!given) {
+    given.error().kind = Kind::kCancelled;
+    co_return stop(std::move(given.error()));
+  }
+  co_return std::nullopt;
+}
+
+}  // namespace sighter::models

@@ -1,0 +1,371 @@
+// Requests of clients: relayed, translated, streamed, broken, cancelled.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "base/log.hpp"
+#include "base/toml.hpp"
+#include "io/channel.hpp"
+#include "models/router.hpp"
+#include "testing/loop.hpp"
+#include "testing/scripted_upstream.hpp"
+
+namespace sighter::models {
+namespace {
+
+using namespace std::chrono_literals;
+using sighter::testing::Loop;
+using sighter::testing::reply_json;
+using sighter::testing::reply_stream;
+using sighter::testing::ScriptedUpstream;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+namespace step = sighter::testing::step;
+
+constexpr const char* kSecret = "sk-very-secret-123456";
+const std::string kReply =
+    R"({"id":"r1","object":"chat.completion","created":1,"model":"m","odd":[1.50],"choices":[{"index":0,"message":{"role":"assistant","content":"hi\u2028"},"finish_reason":"stop"}],"usage":{"prompt_tokens":10,"completion_tokens":2,"total_tokens":12}})";
+
+std::string piece(std::string_view text) {
+  return fmt::format(
+      "data: {{\"id\":\"r1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\","
+      "\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{}\"}},\"finish_reason\":null}}]}}\n\n",
+      text);
+}
+const std::string kStop =
+    "data: {\"id\":\"r1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\","
+    "\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+const std::string kUsage =
+    "data: {\"id\":\"r1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\","
+    "\"choices\":[],\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":2,\"total_tokens\":12}}"
+    "\n\n";
+const std::string kDone = "data: [DONE]\n\n";
+
+// What a client would see.
+class Seen final : public ReplySink {
+ public:
+  io::Task<Status> begin(const ReplyBegin& what) override {
+    begun = what;
+    co_return Status{};
+  }
+  io::Task<Status> bytes(std::string_view events) override {
+    raw += events;
+    ++writes;
+    if (gate != nullptr) {
+      Result<io::Permit> permit = co_await gate->acquire();
+      if (!permit) co_return std::unexpected(permit.error());
+    }
+    if (fail) co_return sighter::fail(Kind::kIo, "gone");
+    co_return Status{};
+  }
+  io::Task<Status> deltas(std::vector<wire::Delta>& some) override {
+    for (const wire::Delta& delta : some) {
+      if (const auto* text = std::get_if<wire::TextDelta>(&delta)) words += text->text;
+      ended = ended || std::holds_alternative<wire::End>(delta);
+    }
+    co_return Status{};
+  }
+  std::optional<ReplyBegin> begun;
+  std::string raw, words;
+  int writes = 0;
+  bool ended = false;
+  bool fail = false;
+  io::Gate* gate = nullptr;
+};
+
+class AnswerTest : public ::testing::Test {
+ protected:
+  AnswerTest() : first(loop.core()), second(loop.core()), log(Level::kOff) {
+    ::setenv("SIGHTER_TEST_KEY", kSecret, 1);
+    config(fmt::format(R"(
+[providers.one]
+base_url = "{0}"
+key = "env:SIGHTER_TEST_KEY"
+retries = 0
+first_byte_timeout_s = 5
+[providers.two]
+base_url = "{1}"
+key = "env:SIGHTER_TEST_KEY"
+retries = 0
+[providers.claude]
+dialect = "anthropic"
+base_url = "{0}"
+key = "env:SIGHTER_TEST_KEY"
+retries = 0
+[providers.more]
+base_url = "{0}"
+authentication = "api-key"
+key = "env:SIGHTER_TEST_KEY"
+api_version = "2024-10-21"
+headers = {{ x-team = "red" }}
+extra_body = {{ "/options/deep" = 1 }}
+[models.both]
+routes = ["one/m", "two/m"]
+price = {{ input = 1, output = 10 }}
+)",
+                       first.url("/v1"), second.url("/v1")));
+  }
+
+  void config(const std::string& text) {
+    auto document = toml_parse(text, "sighter.toml");
+    ASSERT_TRUE(document) << document.error().message();
+    ModelsConfig models;
+    models.read((*document)->root(), "/");
+    const Status read = (*document)->finish();
+    ASSERT_TRUE(read) << read.error().message();
+    hub = std::make_unique<Hub>(std::move(models), loop.clock(), log, 1);
+    router = std::make_unique<Router>(loop.core(), *hub);
+  }
+
+  void ask(std::string body, wire::Dialect dialect = wire::Dialect::kOpenAiChat) {
+    request.dialect = dialect;
+    request.body = std::move(body);
+    auto envelope = wire::Envelope::scan(request.body);
+    ASSERT_TRUE(envelope) << envelope.error().message();
+    request.envelope = std::move(*envelope);
+    request.stream = request.body.find("\"stream\":true") != std::string::npos;
+  }
+  Loop::Running<ClientResult> start(std::string model) {
+    ClientOptions options;
+    options.sink = request.stream ? &seen : nullptr;
+    options.want_reply = want_reply;
+    options.cancel = gone.token();
+    return loop.start(router->answer(request, std::move(model), options));
+  }
+  ClientResult answer(std::string model) {
+    auto running = start(std::move(model));
+    loop.advance_until([&] { return running.done(); });
+    return std::move(running.value());
+  }
+
+  Loop loop;
+  ScriptedUpstream first;
+  ScriptedUpstream second;
+  Log log;
+  std::unique_ptr<Hub> hub;
+  std::unique_ptr<Router> router;
+  ClientRequest request;
+  Seen seen;
+  bool want_reply = false;
+  io::CancelSource gone;
+};
+
+const std::string kAsk =
+    R"({"model":"x", "messages":[{"role":"user","content":"\u00e9"}],"new_thing":{"b":1.0}})";
+const std::string kAskStream =
+    R"({"model":"x","messages":[{"role":"user","content":"a"}],"stream":true})";
+
+TEST_F(AnswerTest, RelaysBytesAndChangesTheModelAlone) {
+  ask(kAsk);
+  first.add(reply_json(kReply));
+  const ClientResult result = answer("one/m");
+  ASSERT_FALSE(result.error) << result.error->message();
+  EXPECT_TRUE(result.relayed);
+  EXPECT_EQ(result.raw, kReply);
+  EXPECT_FALSE(result.reply);
+  EXPECT_EQ(result.usage->input, 10);
+  EXPECT_EQ(result.finish_reason, "stop");
+  EXPECT_EQ(
+      first.requests()[0].body,
+      R"({"model":"m", "messages":[{"role":"user","content":"\u00e9"}],"new_thing":{"b":1.0}})");
+  EXPECT_EQ(first.requests()[0].headers.get("authorization"), std::string("Bearer ") + kSecret);
+}
+
+TEST_F(AnswerTest, TranslatesBetweenDialects) {
+  ask(R"({"model":"x","max_tokens":5,"messages":[{"role":"user","content":"a"}]})",
+      wire::Dialect::kAnthropic);
+  request.headers.add("anthropic-beta", "b1");
+  first.add(reply_json(kReply));
+  const ClientResult result = answer("one/m");
+  ASSERT_FALSE(result.error) << result.error->message();
+  EXPECT_FALSE(result.relayed);
+  ASSERT_TRUE(result.reply);
+  EXPECT_EQ(result.reply->text(), "hi\u2028");
+  EXPECT_THAT(result.dropped, ElementsAre("anthropic-beta"));
+  EXPECT_FALSE(first.requests()[0].headers.has("anthropic-beta"));
+}
+
+TEST_F(AnswerTest, NamesWhatARouteCannotExpressAndAsksNobody) {
+  ask(R"({"model":"x","messages":[{"role":"user","content":"a"}],"logit_bias":{"1":2}})");
+  const ClientResult result = answer("claude/m");
+  ASSERT_TRUE(result.error);
+  EXPECT_EQ(result.error->kind, Kind::kInvalid);
+  EXPECT_THAT(result.error->what, HasSubstr("logit_bias"));
+  EXPECT_TRUE(first.requests().empty());
+}
+
+TEST_F(AnswerTest, ConfiguredHeadersBodyAndAddressAreSent) {
+  ask(kAsk);
+  first.add(reply_json(kReply));
+  const ClientResult result = answer("more/gpt 1");
+  ASSERT_FALSE(result.error) << result.error->message();
+  const auto& sent = first.requests()[0];
+  EXPECT_THAT(sent.target, HasSubstr("api-version=2024-10-21"));
+  EXPECT_EQ(sent.headers.get("api-key"), kSecret);
+  EXPECT_FALSE(sent.headers.has("authorization"));
+  EXPECT_EQ(sent.headers.get("x-team"), "red");
+  EXPECT_THAT(sent.body, HasSubstr(R"("options":{"deep":1})"));
+}
+
+TEST_F(AnswerTest, StreamsAreRelayedAndTheUsageThatNobodyAskedForIsKept) {
+  ask(kAskStream);
+  first.add(reply_stream({piece("a"), piece("b") + kStop, kUsage + kDone}));
+  const ClientResult result = answer("one/m");
+  ASSERT_FALSE(result.error) << result.error->message();
+  EXPECT_EQ(seen.raw, piece("a") + piece("b") + kStop + kDone);
+  EXPECT_EQ(result.usage->output, 2);
+  EXPECT_EQ(result.finish_reason, "stop");
+  EXPECT_TRUE(seen.begun->relayed);
+  EXPECT_THAT(first.requests()[0].body, HasSubstr(R"("stream_options":{"include_usage":true})"));
+}
+
+TEST_F(AnswerTest, UsageThatWasAskedForIsShown) {
+  ask(R"({"model":"x","messages":[],"stream":true,"stream_options":{"include_usage":true}})");
+  first.add(reply_stream({piece("a") + kStop + kUsage + kDone}));
+  want_reply = true;
+  const ClientResult result = answer("one/m");
+  ASSERT_FALSE(result.error) << result.error->message();
+  EXPECT_EQ(seen.raw, piece("a") + kStop + kUsage + kDone);
+  EXPECT_EQ(result.reply->text(), "a");
+}
+
+TEST_F(AnswerTest, EveryCutOfARelayedStreamGivesTheSameBytes) {
+  const std::string whole = ": hello\r\n\r\n" + piece("a\\u2028\xe2\x80\xa8") + kStop + kDone;
+  for (std::size_t n = 1; n < whole.size(); n += 7) {
+    ask(kAskStream);
+    seen.raw.clear();
+    first.add(reply_stream({whole.substr(0, n), whole.substr(n)}));
+    const ClientResult result = answer("one/m");
+    ASSERT_FALSE(result.error) << n << result.error->message();
+    ASSERT_EQ(seen.raw, whole) << n;
+  }
+}
+
+TEST_F(AnswerTest, AStreamThatIsCutIsBrokenAndNeverComplete) {
+  ask(kAskStream);
+  first.add({step::Start{}, step::Chunk{piece("a")}, step::Close{}});
+  const ClientResult result = answer("both");
+  ASSERT_TRUE(result.error);
+  EXPECT_TRUE(result.broken);
+  EXPECT_EQ(result.error->kind, Kind::kUpstream);
+  EXPECT_EQ(seen.raw, piece("a"));
+  EXPECT_TRUE(second.requests().empty());
+  EXPECT_GT(result.cost->value, 0);
+}
+
+TEST_F(AnswerTest, AStreamWithoutItsEndMarkIsBroken) {
+  ask(R"({"model":"x","max_tokens":5,"messages":[{"role":"user","content":"a"}],"stream":true})",
+      wire::Dialect::kAnthropic);
+  first.add(reply_stream({piece("a"), piece("b")}));
+  const ClientResult result = answer("one/m");
+  EXPECT_TRUE(result.broken);
+  EXPECT_EQ(seen.words, "ab");
+  EXPECT_FALSE(seen.ended);
+}
+
+TEST_F(AnswerTest, AnErrorEventEndsAStreamAsItsProviderSaidIt) {
+  const std::string error =
+      "data: {\"error\":{\"message\":\"no power\",\"type\":\"server_error\"}}\n\n";
+  ask(kAskStream);
+  first.add(reply_stream({piece("a"), error + kDone}));
+  const ClientResult result = answer("one/m");
+  EXPECT_TRUE(result.broken);
+  EXPECT_TRUE(result.error_relayed);
+  EXPECT_THAT(result.error->what, HasSubstr("no power"));
+  EXPECT_EQ(seen.raw, piece("a") + error);
+}
+
+TEST_F(AnswerTest, AnErrorBeforeAnythingWasShownGoesToTheNextRoute) {
+  ask(kAskStream);
+  first.add(reply_stream({"data: {\"error\":{\"message\":\"no power\",\"code\":503}}\n\n"}));
+  second.add(reply_stream({piece("b") + kStop + kDone}));
+  const ClientResult result = answer("both");
+  ASSERT_FALSE(result.error) << result.error->message();
+  EXPECT_EQ(seen.raw, piece("b") + kStop + kDone);
+  EXPECT_EQ(seen.begun->attempts, 2);
+  EXPECT_EQ(seen.begun->route, "two/m");
+}
+
+TEST_F(AnswerTest, AClientThatGoesAwayClosesTheUpstreamAtOnce) {
+  const std::vector<sighter::testing::Script> scripts = {
+      {step::Stall{}},                                           // before the header
+      {step::Start{}, step::Stall{}},                            // before the first event
+      {step::Start{}, step::Chunk{piece("a")}, step::Stall{}}};  // in the middle
+  for (std::size_t i = 0; i < 2 * scripts.size(); ++i) {
+    ask(i < scripts.size() ? kAskStream : kAsk);
+    first.add(scripts[i % scripts.size()]);
+    gone = io::CancelSource();
+    auto running = start("one/m");
+    ASSERT_TRUE(loop.wait_until([&] { return first.requests().size() == i + 1; }));
+    loop.settle();
+    EXPECT_FALSE(running.done());
+    gone.cancel("the client went away");
+    loop.settle();
+    EXPECT_TRUE(loop.wait_until([&] { return first.requests()[i].peer_closed; })) << i;
+    ASSERT_TRUE(running.done()) << i;
+    EXPECT_EQ(running.value().error->kind, Kind::kCancelled);
+    EXPECT_FALSE(running.value().broken);
+  }
+}
+
+TEST_F(AnswerTest, AClientThatCannotBeWrittenToStopsTheUpstream) {
+  ask(kAskStream);
+  seen.fail = true;
+  first.add({step::Start{}, step::Chunk{piece("a")}, step::EndlessBody{piece("b")}});
+  const ClientResult result = answer("one/m");
+  EXPECT_EQ(result.error->kind, Kind::kCancelled);
+  EXPECT_TRUE(loop.wait_until([&] { return first.requests()[0].peer_closed; }));
+}
+
+TEST_F(AnswerTest, ASlowReaderSlowsTheUpstream) {
+  io::Gate gate(loop.core(), 0);
+  seen.gate = &gate;
+  ask(kAskStream);
+  first.add({step::Start{}, step::EndlessBody{piece(std::string(1000, 'x'))}});
+  auto running = start("one/m");
+  ASSERT_TRUE(loop.wait_until([&] { return seen.writes == 1; }));
+  for (int i = 0; i < 100; ++i) loop.settle();
+  EXPECT_EQ(seen.writes, 1);
+  EXPECT_LT(seen.raw.size(), 1u << 20);
+  gone.cancel("enough");
+  gate.set_size(1);
+  loop.settle();
+  EXPECT_TRUE(loop.wait_until([&] { return running.done(); }));
+}
+
+TEST_F(AnswerTest, TheKeyIsNeverRepeated) {
+  ask(kAsk);
+  first.add({step::Reply{401, fmt::format(R"({{"error":{{"message":"bad key {}"}}}})", kSecret)}});
+  const ClientResult result = answer("one/m");
+  EXPECT_THAT(result.error->message(), Not(HasSubstr(kSecret)));
+  EXPECT_THAT(result.said->message, Not(HasSubstr(kSecret)));
+  EXPECT_THAT(json_write(result.said->raw), Not(HasSubstr(kSecret)));
+}
+
+TEST_F(AnswerTest, WhatIsNoModelReplyIsAnErrorOfTheUpstream) {
+  for (const char* body : {"<html></html>", "[]", "{\"a\":", "", "{}"}) {
+    ask(kAsk);
+    first.add(reply_json(body));
+    const ClientResult result = answer("one/m");
+    ASSERT_TRUE(result.error) << body;
+    EXPECT_EQ(result.error->kind, Kind::kUpstream) << body;
+  }
+}
+
+TEST_F(AnswerTest, OtherPathsGoThroughUnchanged) {
+  ask(R"({"model":"x","input":"a"})");
+  request.endpoint = Endpoint::kOther;
+  request.path = "/moderations";
+  first.add(reply_json(R"({"id":"m1","results":[]})"));
+  const ClientResult result = answer("one/omni");
+  ASSERT_FALSE(result.error) << result.error->message();
+  EXPECT_EQ(result.raw, R"({"id":"m1","results":[]})");
+  EXPECT_EQ(first.requests()[0].target, "/v1/moderations");
+  EXPECT_EQ(first.requests()[0].body, R"({"model":"omni","input":"a"})");
+}
+
+}  // namespace
+}  // namespace sighter::models

@@ -1,0 +1,186 @@
+// An answer that comes as a whole: read, judged, counted.
+
+#include "models/credentials.hpp"
+#include "models/router_impl.hpp"
+#include "wire/openai_chat.hpp"
+
+namespace sighter::models {
+namespace {
+
+constexpr std::size_t kErrorBytesMax = 1u << 20;
+
+std::string first_words(std::string_view body) {
+  std::string words;
+  for (const char c : body.substr(0, 80))
+    words += static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7e ? ' ' : c;
+  return words;
+}
+
+// A reply that holds nothing but an error, though its status is good.
+bool is_error(const Json& json) {
+  const Json* error = json.find("error");
+  return error != nullptr && !error->is_null() && json.find("choices") == nullptr &&
+         json.find("content") == nullptr && json.find("output") == nullptr;
+}
+
+void keep_relayed(ClientResult& result, const Exchange& exchange, std::string body,
+                  const io::Headers& headers) {
+  result.relayed = true;
+  result.raw = std::move(body);
+  result.raw_status = exchange.status;
+  result.raw_type = std::string(headers.get("content-type").value_or("application/json"));
+}
+
+// Embeddings, legacy completions, counts of tokens: only the usage is read.
+void read_usage(const Json& json, Exchange& exchange) {
+  exchange.output = true;
+  if (const Json* usage = json.find("usage"); usage != nullptr && usage->is_object())
+    exchange.usage = wire::openai_chat::decode_usage(*usage);
+}
+
+Status read_chat(Json json, std::size_t bytes, ClientResult& result, Exchange& exchange) {
+  exchange.output = true;
+  exchange.output_bytes = bytes;
+  Result<wire::ChatReply> reply = exchange.codec->decode_reply(std::move(json), exchange.quirks);
+  if (!reply) return std::unexpected(std::move(reply.error()));
+  exchange.output_bytes = reply->text().size();
+  exchange.usage = reply->usage;
+  if (!reply->choices.empty())
+    result.finish_reason = word_of(reply->choices.front().settled_finish());
+  result.reply = std::move(*reply);
+  return {};
+}
+
+Status read_embedding(Json json, std::size_t bytes, ClientResult& result, Exchange& exchange) {
+  exchange.output = true;
+  exchange.output_bytes = bytes;
+  Result<wire::EmbeddingReply> reply = wire::openai_embeddings::decode_reply(std::move(json));
+  if (!reply) return std::unexpected(std::move(reply.error()));
+  exchange.output_bytes = 0;
+  exchange.usage = reply->usage;
+  result.embedding = std::move(*reply);
+  return {};
+}
+
+}  // namespace
+
+std::string word_of(const wire::FinishReason& finish) {
+  return finish.kind == wire::FinishReason::Kind::kNone ? finish.word
+                                                        : std::string(to_string(finish.kind));
+}
+
+// The answer is an error of the provider's.
+std::optional<Trouble> Router::Impl::refused(Call& call, const Exchange& exchange,
+                                             const io::Headers& headers, std::string_view body) {
+  wire::WireError said = exchange.codec->decode_error(
+      exchange.status, without_secret(std::string(body), exchange.key));
+  Trouble trouble = stop(said.to_error(exchange.provider->name));
+  if (exchange.status >= 300 && exchange.status < 400) {
+    trouble.error.kind = Kind::kUpstream;
+    trouble.error.hint = fmt::format(
+        "base_url of the provider '{}' leads elsewhere; give the address that it leads to",
+        exchange.provider->name);
+  }
+  const Kind kind = trouble.error.kind;
+  trouble.retry = is_transient(kind) || (kind == Kind::kUpstream && exchange.status >= 500);
+  trouble.next_route = trouble.retry || kind == Kind::kUnauthorized || kind == Kind::kForbidden ||
+                       kind == Kind::kNotFound || kind == Kind::kBudget || kind == Kind::kUpstream;
+  std::vector<wire::HeaderView> views;
+  for (const auto& [name, value] : headers.fields()) views.push_back({name, value});
+  trouble.retry_after = wire::retry_after(views, core.clock().system_now());
+  if (!trouble.retry_after) trouble.retry_after = said.retry_after;
+  if (kind == Kind::kNotFound && exchange.provider->name == "ollama") {
+    trouble.error.hint = fmt::format("'ollama pull {}' fetches it", exchange.route->upstream);
+  }
+  if (kind == Kind::kUnauthorized && exchange.provider->key.starts_with("env:")) {
+    trouble.error.hint = fmt::format("check {}", exchange.provider->key.substr(4));
+  }
+  call.result.retry_after = trouble.retry_after;
+  call.result.limits = limits_of(headers);
+  call.result.said = std::move(said);
+  return trouble;
+}
+
+// A whole answer of status 2xx.
+std::optional<Trouble> Router::Impl::take_body(Call& call, Exchange& exchange, std::string body,
+                                               const io::Headers& headers) {
+  ClientResult& result = call.result;
+  const std::string& name = exchange.provider->name;
+  const ClientRequest& request = *call.request;
+  exchange.limits = limits_of(headers);
+  Result<Json> json = json_parse(body, name);
+  if (!json && request.endpoint == Endpoint::kOther) {
+    exchange.output = true;
+    keep_relayed(result, exchange, std::move(body), headers);
+    return std::nullopt;
+  }
+  if (!json || !json->is_object()) {
+    Trouble trouble =
+        stop({Kind::kUpstream,
+              fmt::format("{} answered {} with what is no JSON{}: {}", name, exchange.status,
+                          json ? " object" : "", body.empty() ? "nothing" : first_words(body)),
+              "check base_url: is this the address of the API?"});
+    trouble.next_route = true;
+    return trouble;
+  }
+  if (request.endpoint != Endpoint::kOther && is_error(*json))
+    return refused(call, exchange, headers, body);
+  const bool chat = request.endpoint == Endpoint::kChat;
+  Status read;
+  if (chat) {
+    read = read_chat(std::move(*json), body.size(), result, exchange);
+  } else if (!exchange.out.relay && request.endpoint == Endpoint::kEmbeddings) {
+    read = read_embedding(std::move(*json), body.size(), result, exchange);
+  } else {
+    read_usage(*json, exchange);
+  }
+  if (!read) {
+    Trouble trouble = stop(read.error().in(fmt::format("{} answered {}", name, exchange.status)));
+    trouble.next_route = true;
+    return trouble;
+  }
+  if (exchange.out.relay || request.endpoint == Endpoint::kCountTokens) {
+    keep_relayed(result, exchange, std::move(body), headers);
+    if (!call.options.want_reply) result.reply.reset();
+  }
+  return std::nullopt;
+}
+
+io::Task<std::optional<Trouble>> Router::Impl::send_whole(Call& call, Exchange& exchange,
+                                                          io::HttpRequest request) {
+  const io::Deadlines deadlines = deadlines_of(exchange);
+  io::CancelToken token = call.options.cancel;
+  Result<io::HttpReply> reply =
+      co_await client.fetch(std::move(request), deadlines, token, &exchange.trace);
+  if (!reply) co_return of_transport(std::move(reply.error()), exchange);
+  exchange.status = reply->status;
+  if (reply->status < 200 || reply->status >= 300)
+    co_return refused(call, exchange, reply->headers, reply->body);
+  co_return take_body(call, exchange, std::move(reply->body), reply->headers);
+}
+
+// The whole body of an answer that was asked for as a stream and is none.
+io::Task<std::optional<Trouble>> Router::Impl::whole_of_stream(Call& call, Exchange& exchange,
+                                                               io::HttpStream& stream) {
+  const bool good = exchange.status >= 200 && exchange.status < 300;
+  std::string body;
+  for (;;) {
+    Result<std::string_view> bytes = co_await stream.read();
+    if (!bytes) co_return of_transport(std::move(bytes.error()), exchange);
+    if (bytes->empty()) break;
+    body += *bytes;
+    if (!good && body.size() > kErrorBytesMax) break;
+    if (body.size() > limits::kResponseBytesMax) {
+      Trouble large = stop({Kind::kTooLarge,
+                            fmt::format("{}: the answer is larger than {} bytes",
+                                        exchange.provider->name, limits::kResponseBytesMax),
+                            {}});
+      co_return large;
+    }
+  }
+  if (!good) co_return refused(call, exchange, stream.headers(), body);
+  exchange.out.relay = false;  // it cannot be given to the client as it is
+  co_return take_body(call, exchange, std::move(body), stream.headers());
+}
+
+}  // namespace sighter::models

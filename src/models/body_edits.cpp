@@ -1,0 +1,92 @@
+#include "models/body_edits.hpp"
+
+#include <charconv>
+
+namespace sighter::models {
+namespace {
+
+// "a/b~c" for "a~1b~0c".
+std::string unescaped(std::string_view token) {
+  std::string out;
+  for (std::size_t i = 0; i < token.size(); ++i) {
+    if (token[i] == '~' && i + 1 < token.size()) {
+      out += token[++i] == '1' ? '/' : '~';
+    } else {
+      out += token[i];
+    }
+  }
+  return out;
+}
+
+std::unexpected<Error> leads_nowhere(const BodyEdit& edit, std::string_view token) {
+  return fail(Kind::kInvalid,
+              fmt::format("'{}' cannot be set: there is no place for '{}'", edit.pointer, token),
+              "a JSON Pointer goes through objects and lists, for example /reasoning/effort");
+}
+
+// The element that a token names, or the place behind the last one for "-".
+Json* element(JsonArray& list, std::string_view token) {
+  if (token == "-") return &list.emplace_back();
+  std::size_t index = 0;
+  const auto [end, code] = std::from_chars(token.data(), token.data() + token.size(), index);
+  const bool good = code == std::errc() && end == token.data() + token.size();
+  return good && index < list.size() ? &list[index] : nullptr;
+}
+
+}  // namespace
+
+Status set_at(Json& root, const BodyEdit& edit) {
+  std::string_view rest = edit.pointer;
+  if (!rest.starts_with('/')) return leads_nowhere(edit, rest);
+  Json* at = &root;
+  while (!rest.empty()) {
+    rest.remove_prefix(1);
+    const std::size_t cut = std::min(rest.find('/'), rest.size());
+    const std::string token = unescaped(rest.substr(0, cut));
+    rest.remove_prefix(cut);
+    if (at->is_null()) *at = Json::object();
+    if (at->is_array()) {
+      at = element(at->as_array(), token);
+      if (at == nullptr) return leads_nowhere(edit, token);
+    } else if (at->is_object()) {
+      JsonObject& object = at->as_object();
+      if (rest.empty() && edit.value.is_null()) {
+        object.erase(token);
+        return {};
+      }
+      Json* member = object.find(token);
+      at = member != nullptr ? member : &object.set(token, Json());
+    } else {
+      return leads_nowhere(edit, token);
+    }
+  }
+  *at = edit.value;
+  return {};
+}
+
+Status edit_body(std::string& body, const std::vector<BodyEdit>& edits) {
+  Result<Json> json = json_parse(body, "request");
+  if (!json) return std::unexpected(std::move(json.error()));
+  for (const BodyEdit& edit : edits) {
+    if (Status set = set_at(*json, edit); !set) return set;
+  }
+  body = json_write(*json);
+  return {};
+}
+
+Result<std::vector<BodyEdit>> read_body_edits(const Json& object) {
+  std::vector<BodyEdit> out;
+  if (!object.is_object())
+    return fail(Kind::kInvalid, "extra_body must be a table of JSON Pointers and values",
+                "extra_body = { \"/reasoning/effort\" = \"low\" }");
+  for (const auto& [pointer, value] : object.as_object()) {
+    BodyEdit edit{pointer, value};
+    Json probe = Json::object();
+    if (Status set = set_at(probe, edit); !set && !pointer.starts_with('/'))
+      return std::unexpected(std::move(set.error()));
+    out.push_back(std::move(edit));
+  }
+  return out;
+}
+
+}  // namespace sighter::models

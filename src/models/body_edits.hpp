@@ -1,0 +1,28 @@
+#pragma once
+// Changes of a request's body by JSON Pointer (RFC 6901): what a dialect or this program does not
+// know can be sent all the same.
+
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/json.hpp"
+
+namespace sighter::models {
+
+struct BodyEdit {
+  std::string pointer;  // "/reasoning/effort"; "/stop/-" appends to a list
+  Json value;           // null removes the member
+};
+
+// kInvalid for a pointer that is no JSON Pointer, or leads through something that is no object or
+// list. Objects on the way are made.
+Status set_at(Json& root, const BodyEdit& edit);
+
+// The same for a text; the text is written anew.
+Status edit_body(std::string& body, const std::vector<BodyEdit>& edits);
+
+// An object of pointers and values, as a configuration has it. kInvalid names what is wrong.
+Result<std::vector<BodyEdit>> read_body_edits(const Json& object);
+
+}  // namespace sighter::models

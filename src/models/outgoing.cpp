@@ -1,0 +1,181 @@
+#include "models/outgoing.hpp"
+
+#include "models/body_edits.hpp"
+#include "models/percent.hpp"
+#include "wire/anthropic.hpp"
+#include "wire/relay.hpp"
+
+namespace sighter::models {
+namespace {
+
+constexpr std::string_view kAnthropicVersion = "2023-06-01";
+
+std::string_view chat_path(wire::Dialect dialect) {
+  switch (dialect) {
+    case wire::Dialect::kAnthropic:
+      return "/messages";
+    case wire::Dialect::kOpenAiResponses:
+      return "/responses";
+    default:
+      return "/chat/completions";
+  }
+}
+
+std::string path_of(const ClientRequest& request, const Provider& provider,
+                    std::string_view upstream) {
+  switch (request.endpoint) {
+    case Endpoint::kEmbeddings:
+      return "/embeddings";
+    case Endpoint::kCompletions:
+      return "/completions";
+    case Endpoint::kCountTokens:
+      return "/messages/count_tokens";
+    case Endpoint::kOther:
+      return request.path;
+    case Endpoint::kChat:
+      break;
+  }
+  if (provider.dialect == wire::Dialect::kGemini) {
+    return fmt::format("/models/{}:{}", percent_encoded(upstream),
+                       request.stream ? "streamGenerateContent?alt=sse" : "generateContent");
+  }
+  return std::string(chat_path(provider.dialect));
+}
+
+// Azure's addresses name the deployment and the version of the interface.
+std::string url_of(const ClientRequest& request, const Provider& provider,
+                   std::string_view upstream) {
+  const std::string path = path_of(request, provider, upstream);
+  if (provider.api_version.empty()) return provider.base_url + path;
+  const bool deployment = request.endpoint != Endpoint::kOther &&
+                          provider.dialect == wire::Dialect::kOpenAiChat &&
+                          provider.base_url.find("/deployments/") == std::string::npos &&
+                          !provider.base_url.ends_with("/v1");
+  return fmt::format("{}{}{}{}api-version={}", provider.base_url,
+                     deployment ? "/deployments/" + percent_encoded(upstream) : "", path,
+                     path.find('?') == path.npos ? '?' : '&',
+                     percent_encoded(provider.api_version));
+}
+
+void add_headers(const ClientRequest& request, const Provider& provider, Outgoing& out) {
+  io::Headers& headers = out.http.headers;
+  if (request.method != "GET" && request.method != "DELETE")
+    headers.set("Content-Type", request.content_type);
+  headers.set("Accept", request.stream ? "text/event-stream" : "application/json");
+  const bool anthropic = provider.dialect == wire::Dialect::kAnthropic;
+  if (anthropic) headers.set("anthropic-version", std::string(kAnthropicVersion));
+  for (const auto& [name, value] : request.headers.fields()) {
+    if (io::equals_ignoring_case(name, "anthropic-version")) {
+      if (anthropic) headers.set(name, value);
+    } else if (request.dialect == provider.dialect || request.endpoint == Endpoint::kOther) {
+      headers.set(name, value);
+    } else {
+      out.dropped.push_back(name);
+    }
+  }
+  for (const auto& [name, value] : provider.headers) headers.set(name, value);
+  for (const auto& [name, value] : request.extra_headers) headers.set(name, value);
+}
+
+Status check_endpoint(const ClientRequest& request, const Provider& provider) {
+  const auto lacks = [&](std::string_view what) {
+    return fail(Kind::kUnsupported, fmt::format("{} has no {}", provider.name, what),
+                "use a model of another provider");
+  };
+  const bool openai = provider.dialect == wire::Dialect::kOpenAiChat ||
+                      provider.dialect == wire::Dialect::kOpenAiResponses;
+  if (request.endpoint == Endpoint::kEmbeddings && !openai) return lacks("embeddings");
+  if (request.endpoint == Endpoint::kCompletions && !openai) return lacks("legacy completions");
+  if (request.endpoint == Endpoint::kCountTokens && provider.dialect != wire::Dialect::kAnthropic)
+    return lacks("counting of tokens");
+  return {};
+}
+
+Status encode_chat(ClientRequest& request, const Provider& provider,
+                   const wire::EncodeOptions& options, Outgoing& out) {
+  if (Status read = request.decode_chat(); !read) return read;
+  const wire::Codec* codec = wire::codec_of(provider.dialect);
+  if (codec == nullptr)
+    return fail(Kind::kUnsupported,
+                fmt::format("{}: its dialect is not spoken here", provider.name));
+  Result<wire::Encoded> encoded = request.endpoint == Endpoint::kCountTokens
+                                      ? wire::anthropic::encode_count_tokens(*request.chat, options)
+                                      : codec->encode_request(*request.chat, options);
+  if (!encoded)
+    return std::unexpected(encoded.error().in(fmt::format("{}/{}", provider.name, options.model)));
+  out.http.body = std::move(encoded->body);
+  out.dropped = std::move(encoded->dropped);
+  out.approximated = std::move(encoded->approximated);
+  return {};
+}
+
+// Legacy completions, and what is passed through: only the model's name changes, where there is
+// one.
+void rename_model(const ClientRequest& request, std::string_view upstream, Outgoing& out) {
+  out.relay = true;
+  if (!request.envelope.has("model")) {
+    out.http.body = request.body;
+    return;
+  }
+  std::vector<wire::Envelope::Edit> edits;
+  edits.push_back({"model", json_quote(upstream)});
+  out.http.body = request.envelope.edited(request.body, edits);
+}
+
+Status make_body(ClientRequest& request, const Provider& provider, std::string_view upstream,
+                 const wire::Quirks& quirks, Outgoing& out) {
+  wire::EncodeOptions options;
+  options.model = upstream;
+  options.quirks = &quirks;
+  options.allow_drop = request.allow_drop;
+  options.max_tokens_default = kAnthropicOutputTokens;
+  if (request.endpoint == Endpoint::kChat) options.stream = request.stream;
+  if (request.endpoint == Endpoint::kOther || request.endpoint == Endpoint::kCompletions) {
+    rename_model(request, upstream, out);
+    return {};
+  }
+  if (request.endpoint == Endpoint::kEmbeddings) {
+    if (request.dialect != wire::Dialect::kNone) {
+      rename_model(request, upstream, out);
+    } else {
+      out.http.body = wire::openai_embeddings::encode_request(*request.embedding, options).body;
+    }
+    return {};
+  }
+  if (!relays(request, provider, quirks)) return encode_chat(request, provider, options, out);
+  Result<wire::RelayedRequest> relayed = wire::relayed_request(
+      request.dialect, request.body, request.envelope, upstream, request.stream, quirks);
+  if (!relayed) return std::unexpected(std::move(relayed.error()));
+  out.relay = true;
+  out.hide_usage = relayed->hide_usage;
+  out.http.body = std::move(relayed->body);
+  return {};
+}
+
+}  // namespace
+
+bool relays(const ClientRequest& request, const Provider& provider, const wire::Quirks& quirks) {
+  return request.may_relay && !request.body.empty() && request.dialect == provider.dialect &&
+         wire::relayable(request.dialect, request.body, request.envelope, quirks);
+}
+
+Result<Outgoing> outgoing(ClientRequest& request, const Provider& provider,
+                          std::string_view upstream, const wire::Quirks& quirks) {
+  if (Status there = check_endpoint(request, provider); !there)
+    return std::unexpected(std::move(there.error()));
+  Outgoing out;
+  out.http.method = request.method;
+  out.http.url = url_of(request, provider, upstream);
+  if (Status made = make_body(request, provider, upstream, quirks, out); !made)
+    return std::unexpected(std::move(made.error()));
+  std::vector<BodyEdit> edits = provider.extra_body;
+  edits.insert(edits.end(), request.extra_body.begin(), request.extra_body.end());
+  if (!edits.empty()) {
+    if (Status edited = edit_body(out.http.body, edits); !edited)
+      return std::unexpected(edited.error().in(provider.name));
+  }
+  add_headers(request, provider, out);
+  return out;
+}
+
+}  // namespace sighter::models

@@ -1,0 +1,121 @@
+#include "wire/relay.hpp"
+
+#include "base/json.hpp"
+
+namespace sighter::wire {
+namespace {
+
+bool contains(std::string_view text, std::string_view word) {
+  return text.find(word) != text.npos;
+}
+
+bool chat_relayable(std::string_view body, const Envelope& envelope, const Quirks& quirks) {
+  const auto has = [&](std::string_view name) { return envelope.has(name); };
+  const std::string_view messages = envelope.raw(body, "messages").value_or("");
+  if (has("max_completion_tokens") && !quirks.max_completion_tokens) return false;
+  if (has("stream_options") && !quirks.stream_options) return false;
+  if (has("response_format") && !(quirks.strict_schema && quirks.json_object)) return false;
+  if (has("parallel_tool_calls") && !quirks.parallel_tool_calls) return false;
+  if (has("tool_choice") && !quirks.tool_choice_required) return false;
+  if (has("seed") && !quirks.seed) return false;
+  if (has("logit_bias") && !quirks.logit_bias) return false;
+  if (has("top_k") && !quirks.top_k) return false;
+  if (has("min_p") && !quirks.min_p) return false;
+  if (has("reasoning_effort") && quirks.reasoning_ask != ReasoningAsk::kEffort) return false;
+  if (!quirks.developer_role && contains(messages, "\"developer\"")) return false;
+  if (quirks.tool_id_length != 0 && contains(messages, "\"tool_call")) return false;
+  if (!quirks.cache_control && contains(body, "\"cache_control\"")) return false;
+  return !contains(messages, "\"reasoning");
+}
+
+// {"type":"content_block_delta", ...} and the like, by the name of the event or its type.
+bool anthropic_more(std::string_view event, std::string_view data) {
+  if (event.starts_with("content_block_") || event == "ping") return false;
+  if (!event.empty()) return true;
+  const std::string_view head = data.substr(0, 48);
+  return !contains(head, "\"content_block_") && !contains(head, "\"ping\"");
+}
+
+bool responses_more(std::string_view event, std::string_view data) {
+  if (event.ends_with(".delta") || event.ends_with(".done") || event.ends_with(".added"))
+    return false;
+  return !event.empty() || !contains(data.substr(0, 64), ".delta\"");
+}
+
+// Without white space, as servers write it; what is written otherwise is parsed.
+bool chat_more(std::string_view data) {
+  if (data.starts_with("[DONE]")) return true;
+  std::string_view rest = data;
+  if (contains(rest, "\"error\"")) return true;
+  const std::size_t usage = rest.rfind("\"usage\":");
+  if (usage != rest.npos && !rest.substr(usage + 8).starts_with("null")) return true;
+  const std::size_t finish = rest.rfind("\"finish_reason\":");
+  return finish == rest.npos || !rest.substr(finish + 16).starts_with("null");
+}
+
+}  // namespace
+
+bool relayable(Dialect dialect, std::string_view body, const Envelope& envelope,
+               const Quirks& quirks) {
+  switch (dialect) {
+    case Dialect::kOpenAiChat:
+      return chat_relayable(body, envelope, quirks);
+    case Dialect::kAnthropic:
+    case Dialect::kOpenAiResponses:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Result<RelayedRequest> relayed_request(Dialect dialect, std::string_view body,
+                                       const Envelope& envelope, std::string_view upstream,
+                                       bool stream, const Quirks& quirks) {
+  std::vector<Envelope::Edit> edits;
+  edits.push_back({"model", json_quote(upstream)});
+  RelayedRequest out;
+  if (dialect == Dialect::kOpenAiChat && stream && quirks.stream_options) {
+    Json options = Json::object();
+    if (const auto raw = envelope.raw(body, "stream_options"); raw && *raw != "null") {
+      Result<Json> read = json_parse(*raw, "stream_options");
+      if (!read) return std::unexpected(std::move(read.error()));
+      if (!read->is_object())
+        return fail(Kind::kInvalid,
+                    fmt::format("'stream_options' must be an object, not {}", read->type_name()));
+      options = std::move(*read);
+    }
+    const Json* asked = options.find("include_usage");
+    if (asked == nullptr || !asked->is_bool() || !asked->as_bool()) {
+      options.as_object().set("include_usage", true);
+      edits.push_back({"stream_options", json_write(options)});
+      out.hide_usage = true;
+    }
+  }
+  out.body = envelope.edited(body, edits);
+  return out;
+}
+
+bool holds_more_than_content(Dialect dialect, std::string_view event, std::string_view data) {
+  switch (dialect) {
+    case Dialect::kOpenAiChat:
+      return chat_more(data);
+    case Dialect::kAnthropic:
+      return anthropic_more(event, data);
+    case Dialect::kOpenAiResponses:
+      return responses_more(event, data);
+    default:
+      return true;
+  }
+}
+
+bool is_usage_chunk(std::string_view data) {
+  if (!contains(data, "\"usage\"")) return false;
+  const Result<Json> chunk = json_parse(data, "chunk");
+  if (!chunk) return false;
+  const Json* usage = chunk->find("usage");
+  const Json* choices = chunk->find("choices");
+  return usage != nullptr && usage->is_object() && choices != nullptr && choices->is_array() &&
+         choices->as_array().empty();
+}
+
+}  // namespace sighter::wire

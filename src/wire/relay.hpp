@@ -1,0 +1,37 @@
+#pragma once
+// What has to be known of a dialect to pass its bytes on unread.
+
+#include <string>
+#include <string_view>
+
+#include "base/error.hpp"
+#include "wire/envelope.hpp"
+#include "wire/message.hpp"
+#include "wire/quirks.hpp"
+
+namespace sighter::wire {
+
+// True when a request of `dialect` says nothing that a server with these quirks needs to be told
+// otherwise: only the model's name has to change.
+bool relayable(Dialect dialect, std::string_view body, const Envelope& envelope,
+               const Quirks& quirks);
+
+struct RelayedRequest {
+  std::string body;
+  // The stream's chunk with the usage was asked for by us: the client does not expect it.
+  bool hide_usage = false;
+};
+// The same bytes for the model `upstream`; a stream of Chat Completions is asked to report usage.
+// kInvalid when stream_options is no object.
+Result<RelayedRequest> relayed_request(Dialect dialect, std::string_view body,
+                                       const Envelope& envelope, std::string_view upstream,
+                                       bool stream, const Quirks& quirks);
+
+// Whether an event can hold anything but a piece of content: usage, a finish reason, an error, the
+// beginning or the end. What is false here needs no parsing.
+bool holds_more_than_content(Dialect dialect, std::string_view event, std::string_view data);
+
+// Chat Completions: the chunk of a stream that has usage and no choices.
+bool is_usage_chunk(std::string_view data);
+
+}  // namespace sighter::wire
