@@ -148,7 +148,8 @@ io::Task<void> worker(Work* work) {
     if (index < work->skip) continue;
     functions::ApplyOptions options;
     options.purse = &work->purse;
-    options.cancel = cancel;
+    // What is under way is paid for: only the second signal gives it up.
+    options.cancel = work->session.signals().at_once();
     options.reuse = true;
     options.durable = true;
     options.tags = work->request.tags;

@@ -2,6 +2,7 @@
 """`sighter ready` that is stopped: by Ctrl-C once and twice, by SIGKILL at random moments, by a full or read-only disk. What
 was answered stays, and the server's own count says that nothing is asked twice. Loopback, bounded."""
 
+import json
 import os
 import pathlib
 import random
@@ -104,6 +105,25 @@ def ctrl_c_twice():
     program.close()
 
 
+def rows_of_fire():
+    """Many rows through `fire`: Ctrl-C, then the same command again."""
+    server = ChatServer(seconds=0.02)
+    program = make(server)
+    words = ("fire", "f", "--in", "functions/f/cases.jsonl", "--out", "answers.jsonl", "--parallel", PARALLEL)
+    process = program.start(*words)
+    checks.that(wait_for(server, 60, process), "rows are under way when Ctrl-C comes")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    checks.equal(process.returncode, 130, "Ctrl-C in rows is exit code 130")
+    checks.that("goes on from here" in err, "it says how to go on", err)
+    code, out, err = program.run(*words)
+    checks.equal(code, 0, f"the rows are finished afterwards: {err}")
+    lines = (program.project / "answers.jsonl").read_text().splitlines()
+    checks.equal([json.loads(line)["id"] for line in lines], [f"c{i}" for i in range(CASES)], "each row once, in order")
+    each_once(server, 0, "rows after Ctrl-C")
+    program.close()
+
+
 def killed():
     server = ChatServer(seconds=0.01)
     program = make(server)
@@ -190,6 +210,6 @@ def read_only_store():
 if not os.access(SIGHTER, os.X_OK):
     print(f"no {SIGHTER}: build it first, or set SIGHTER")
     sys.exit(1)
-for test in (ctrl_c_once, ctrl_c_twice, killed, full_disk, read_only_store):
+for test in (ctrl_c_once, ctrl_c_twice, rows_of_fire, killed, full_disk, read_only_store):
     checks.run(test)
 checks.finish()
