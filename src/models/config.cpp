@@ -154,8 +154,9 @@ void ModelsConfig::read_provider(const TomlTable& table, const std::string& name
     }
     if (!keys.empty()) provider.key = keys.front();
     if (keys.size() > 1) provider.more_keys.assign(keys.begin() + 1, keys.end());
-  } else if (known == providers_.end()) {
-    provider.authentication = Authentication::kNone;
+  } else {
+    static_cast<void>(table.string("key"));  // so that it is known where a wrong name is told
+    if (known == providers_.end()) provider.authentication = Authentication::kNone;
   }
   read_authentication(table, provider);
   const TomlTable headers = table.table("headers");
@@ -282,6 +283,13 @@ Result<ModelSpec> ModelsConfig::find(std::string_view name) const {
     hint = fmt::format("did you mean '{}'?", route ? near + "/" + route->upstream : near);
   if (near.empty() && !route && !models_.empty())
     hint = did_you_mean(name, names_of(models_)) + "; or write provider/model";
+  // A model by the name that its provider gives it.
+  if (!route) {
+    for (const Known& known : kKnown) {
+      if (listed_price(known.name, name))
+        hint = fmt::format("did you mean '{}/{}'?", known.name, name);
+    }
+  }
   return fail(Kind::kNotFound, fmt::format("there is no model '{}'", name), hint);
 }
 

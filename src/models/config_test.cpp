@@ -40,6 +40,13 @@ TEST(Config, ProvidersThatEverybodyKnowsNeedNoFile) {
   EXPECT_EQ(config.provider("ollama")->authentication, Authentication::kNone);
 }
 
+TEST(Config, AModelWithoutItsProviderIsToldWithIt) {
+  const ModelsConfig config;
+  EXPECT_EQ(config.find("gpt-5-mini").error().hint, "did you mean 'openai/gpt-5-mini'?");
+  EXPECT_EQ(config.find("claude-haiku-4-5").error().hint,
+            "did you mean 'anthropic/claude-haiku-4-5'?");
+}
+
 TEST(Config, AnUpstreamNameMayHoldSlashesAndColons) {
   const ModelsConfig config;
   EXPECT_EQ(config.find("openrouter/meta/llama:free")->routes[0].upstream, "meta/llama:free");

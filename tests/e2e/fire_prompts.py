@@ -79,6 +79,8 @@ def text_and_usage():
         checks.that(ran.code == 1 and "LAB_KEY" in ran.err, "a missing key names its variable", ran)
         ran = made.run("fire", "hello", "-m", "lba/small")
         checks.that(ran.code == 1 and "lab/small" in ran.err, "a wrong provider: did you mean", ran)
+        ran = made.run("fire", "hello", "-m", "gpt-5-mini")
+        checks.that(ran.code == 1 and "did you mean 'openai/gpt-5-mini'" in ran.err, "a model without its provider", ran)
         ran = made.run("fire", "hello", "-m", "lab/none")
         checks.that(ran.code == 1 and "does not exist" in ran.err, "the provider's own words are kept", ran)
     finish(upstream)
