@@ -17,9 +17,9 @@ namespace {
 
 // A message costs the local model one to three seconds of a core: it gets fewer of them, and with
 // examples, which make its prompts long, one column.
-constexpr std::size_t kLocalTests = 40;
-constexpr std::size_t kLocalTestsWithExamples = 20;
-constexpr std::size_t kLocalCases = 20;  // of the verdict, among those above
+constexpr std::size_t kLocalTests = 32;
+constexpr std::size_t kLocalTestsWithExamples = 16;
+constexpr std::size_t kLocalCases = 16;  // of the verdict, among those above
 
 bool runs_local_model(Session& session, const functions::Function& function,
                       const functions::Variant& variant) {
