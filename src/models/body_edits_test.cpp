@@ -1,0 +1,29 @@
+#include "models/body_edits.hpp"
+
+#include <gtest/gtest.h>
+
+namespace sighter::models {
+namespace {
+
+TEST(BodyEdits, SetsRemovesAndAppends) {
+  std::string body = R"({"a":{"b":1},"list":[1,2],"c/d":0.10})";
+  const auto edits = read_body_edits(*json_parse(
+      R"({"/a/b":2,"/new/deep":{"x":1},"/list/0":9,"/list/-":3,"/c~1d":null,"/n":1e400})"));
+  ASSERT_TRUE(edits) << edits.error().message();
+  ASSERT_TRUE(edit_body(body, *edits));
+  EXPECT_EQ(body, R"({"a":{"b":2},"list":[9,2,3],"new":{"deep":{"x":1}},"n":1e400})");
+}
+
+TEST(BodyEdits, RefusesWhatLeadsNowhere) {
+  EXPECT_FALSE(read_body_edits(*json_parse(R"({"a":1})")));
+  EXPECT_FALSE(read_body_edits(*json_parse("[]")));
+  for (const char* pointer : {"/a/b", "/list/7", "/list/x", "/list/1/y"}) {
+    std::string body = R"({"a":1,"list":[1,2]})";
+    const Status edited = edit_body(body, {{pointer, Json(1)}});
+    EXPECT_FALSE(edited) << pointer;
+    EXPECT_EQ(body, R"({"a":1,"list":[1,2]})");
+  }
+}
+
+}  // namespace
+}  // namespace sighter::models

@@ -1,0 +1,79 @@
+#include "wire/relay.hpp"
+
+#include <gtest/gtest.h>
+
+namespace sighter::wire {
+namespace {
+
+bool chat_relayable(const std::string& body, std::string_view provider) {
+  return relayable(Dialect::kOpenAiChat, body, *Envelope::scan(body), quirks_of(provider));
+}
+
+TEST(Relay, ChangesNothingWhereTheServerUnderstandsAll) {
+  EXPECT_TRUE(chat_relayable(R"({"messages":[],"new":1,"seed":1,"logit_bias":{}})", "openai"));
+  EXPECT_TRUE(chat_relayable(R"({"messages":[],"temperature":1})", "mistral"));
+}
+
+TEST(Relay, TranslatesWhatTheServerHasOtherWordsFor) {
+  EXPECT_FALSE(chat_relayable(R"({"messages":[],"seed":1})", "mistral"));
+  EXPECT_FALSE(chat_relayable(R"({"messages":[],"stream_options":{}})", "mistral"));
+  EXPECT_FALSE(chat_relayable(R"({"messages":[],"max_completion_tokens":1})", "together"));
+  EXPECT_FALSE(chat_relayable(R"({"messages":[],"response_format":{}})", "deepseek"));
+  EXPECT_FALSE(chat_relayable(R"({"messages":[{"role":"developer"}]})", "xai"));
+  EXPECT_FALSE(chat_relayable(R"({"messages":[],"reasoning_effort":"low"})", "openrouter"));
+  EXPECT_FALSE(chat_relayable(R"({"messages":[],"logit_bias":{}})", "groq"));
+}
+
+TEST(Relay, AsksStreamsForUsageOnce) {
+  const auto asked = [](const std::string& body, bool stream) {
+    return *relayed_request(Dialect::kOpenAiChat, body, *Envelope::scan(body), "m", stream,
+                            quirks_of("openai"));
+  };
+  EXPECT_EQ(asked(R"({"model":"x"})", false).body, R"({"model":"m"})");
+  const RelayedRequest more = asked(R"({"model":"x","stream_options":{"a":1}})", true);
+  EXPECT_EQ(more.body, R"({"model":"m","stream_options":{"a":1,"include_usage":true}})");
+  EXPECT_TRUE(more.hide_usage);
+  const std::string own = R"({"model":"m","stream_options":{"include_usage":true}})";
+  EXPECT_EQ(asked(own, true).body, own);
+  EXPECT_FALSE(asked(own, true).hide_usage);
+  const std::string wrong = R"({"model":"m","stream_options":1})";
+  EXPECT_FALSE(relayed_request(Dialect::kOpenAiChat, wrong, *Envelope::scan(wrong), "m", true,
+                               quirks_of("openai")));
+}
+
+TEST(Relay, KnowsWhichEventsAreContentAlone) {
+  const auto chat = [](std::string_view data) {
+    return holds_more_than_content(Dialect::kOpenAiChat, "", data);
+  };
+  EXPECT_FALSE(chat(R"({"choices":[{"delta":{"content":"a"},"finish_reason":null}]})"));
+  EXPECT_FALSE(
+      chat(R"({"choices":[{"delta":{"content":"\"error\""},"finish_reason":null}],"usage":null})"));
+  EXPECT_TRUE(chat(R"({"choices":[{"delta":{},"finish_reason":"stop"}]})"));
+  EXPECT_TRUE(chat(R"({"choices":[{"delta":{"content":"a"},"finish_reason":null}],"usage":{}})"));
+  EXPECT_TRUE(chat(R"({"choices":[{"delta":{"content":"a"}}]})"));
+  EXPECT_TRUE(chat(R"({"error":{"message":"x"}})"));
+  EXPECT_TRUE(chat("[DONE]"));
+  const auto messages = [](std::string_view name) {
+    return holds_more_than_content(Dialect::kAnthropic, name, "{}");
+  };
+  EXPECT_FALSE(messages("content_block_delta"));
+  EXPECT_FALSE(messages("ping"));
+  for (const char* name : {"message_start", "message_delta", "message_stop", "error"})
+    EXPECT_TRUE(messages(name)) << name;
+  const auto responses = [](std::string_view name) {
+    return holds_more_than_content(Dialect::kOpenAiResponses, name, "{}");
+  };
+  EXPECT_FALSE(responses("response.output_text.delta"));
+  for (const char* name : {"response.created", "response.completed", "response.failed", "error"})
+    EXPECT_TRUE(responses(name)) << name;
+}
+
+TEST(Relay, KnowsTheChunkThatHasNothingButUsage) {
+  EXPECT_TRUE(is_usage_chunk(R"({"choices":[],"usage":{"total_tokens":1}})"));
+  EXPECT_FALSE(is_usage_chunk(R"({"choices":[{"delta":{}}],"usage":{"total_tokens":1}})"));
+  EXPECT_FALSE(is_usage_chunk(R"({"choices":[],"usage":null})"));
+  EXPECT_FALSE(is_usage_chunk(R"({"choices":[{"delta":{"content":"usage"}}]})"));
+}
+
+}  // namespace
+}  // namespace sighter::wire
