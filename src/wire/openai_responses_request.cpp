@@ -289,7 +289,7 @@ Result<ChatRequest> decode_request(Json body) {
   reader.number("temperature", request.temperature);
   reader.number("top_p", request.top_p);
   reader.integer("top_logprobs", request.top_logprobs);
-  if (asks_for_logprobs(reader)) request.logprobs = true;
+  if (asks_for_logprobs(reader) || request.top_logprobs.value_or(0) > 0) request.logprobs = true;
   Extra text_rest;
   decode_text(reader, request, text_rest);
   decode_reasoning(reader, request);
