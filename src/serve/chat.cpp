@@ -1,0 +1,40 @@
+// The doors of OpenAI Chat Completions and Anthropic Messages.
+
+#include "serve/conversation.hpp"
+#include "serve/handlers.hpp"
+
+namespace sighter::serve {
+namespace {
+
+io::Task<void> answer(Exchange& exchange) {
+  Result<JsonBody> body = co_await read_json_body(exchange);
+  if (!body) {
+    co_await send_error(exchange, std::move(body.error()));
+    co_return;
+  }
+  Result<models::ClientRequest> request =
+      client_request(exchange, std::move(*body), exchange.dialect);
+  if (!request) {
+    co_await send_error(exchange, std::move(request.error()));
+    co_return;
+  }
+  Result<std::optional<std::string>> model = request->envelope.string(request->body, "model");
+  if (!model || !*model || (*model)->empty()) {
+    Error missing{Kind::kInvalid, "model: must be the name of a model", {}};
+    co_await send_error(exchange, std::move(missing));
+    co_return;
+  }
+  std::string name = std::move(**model);
+  co_await converse(exchange, std::move(*request), std::move(name));
+}
+
+}  // namespace
+
+io::Task<void> answer_chat(Exchange& exchange) {
+  co_await answer(exchange);
+}
+io::Task<void> answer_messages(Exchange& exchange) {
+  co_await answer(exchange);
+}
+
+}  // namespace sighter::serve

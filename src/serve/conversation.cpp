@@ -1,0 +1,206 @@
+#include "serve/conversation.hpp"
+
+#include <algorithm>
+
+#include "serve/stream.hpp"
+#include "wire/codec.hpp"
+
+namespace sighter::serve {
+namespace {
+
+// What the first byte of a member's value must be, so that a wrong type is refused here, by name,
+// also where the bytes would be relayed. 'n' stands for a number, 'b' for true or false, 'x' for a
+// text or a list.
+struct MemberType {
+  std::string_view name;
+  char type;
+  bool required = false;
+};
+
+constexpr MemberType kChatTypes[] = {{"model", '"', true},
+                                     {"messages", '[', true},
+                                     {"stream", 'b'},
+                                     {"temperature", 'n'},
+                                     {"top_p", 'n'},
+                                     {"max_tokens", 'n'},
+                                     {"n", 'n'},
+                                     {"seed", 'n'},
+                                     {"tools", '['},
+                                     {"logit_bias", '{'},
+                                     {"logprobs", 'b'},
+                                     {"max_completion_tokens", 'n'},
+                                     {"stop", 'x'},
+                                     {"response_format", '{'},
+                                     {"stream_options", '{'}};
+constexpr MemberType kMessagesTypes[] = {
+    {"model", '"', true},    {"messages", '[', true}, {"max_tokens", 'n', true},
+    {"stream", 'b'},         {"temperature", 'n'},    {"top_p", 'n'},
+    {"top_k", 'n'},          {"tools", '['},          {"system", 'x'},
+    {"stop_sequences", '['}, {"metadata", '{'},       {"thinking", '{'}};
+constexpr MemberType kResponsesTypes[] = {{"model", '"', true},
+                                          {"input", 'x'},
+                                          {"stream", 'b'},
+                                          {"temperature", 'n'},
+                                          {"top_p", 'n'},
+                                          {"tools", '['},
+                                          {"text", '{'},
+                                          {"store", 'b'},
+                                          {"instructions", 'x'},
+                                          {"previous_response_id", '"'},
+                                          {"max_output_tokens", 'n'},
+                                          {"background", 'b'}};
+
+std::span<const MemberType> types_of(wire::Dialect dialect) {
+  if (dialect == wire::Dialect::kAnthropic) return kMessagesTypes;
+  if (dialect == wire::Dialect::kOpenAiResponses) return kResponsesTypes;
+  return kChatTypes;
+}
+
+bool fits(std::string_view value, char type) {
+  const char c = value.front();
+  switch (type) {
+    case 'n':
+      return c == '-' || (c >= '0' && c <= '9');
+    case 'b':
+      return c == 't' || c == 'f';
+    case 'x':
+      return c == '"' || c == '[';
+    default:
+      return c == type;
+  }
+}
+
+std::string_view words_of(char type) {
+  switch (type) {
+    case 'n':
+      return "a number";
+    case 'b':
+      return "true or false";
+    case 'x':
+      return "a string or an array";
+    case '[':
+      return "an array";
+    case '{':
+      return "an object";
+    default:
+      return "a string";
+  }
+}
+
+Status check_types(const JsonBody& body, wire::Dialect dialect) {
+  for (const MemberType& member : types_of(dialect)) {
+    const std::optional<std::string_view> value = body.envelope.raw(body.text, member.name);
+    if (!value || (*value == "null" && !member.required)) {
+      if (!member.required) continue;
+      return fail(Kind::kInvalid, fmt::format("{}: is required", member.name));
+    }
+    if (!fits(*value, member.type))
+      return fail(Kind::kInvalid,
+                  fmt::format("{}: must be {}", member.name, words_of(member.type)));
+  }
+  return {};
+}
+
+// Headers that change what a provider does. Nothing else of a client's headers goes on.
+constexpr std::string_view kPassedOn[] = {"anthropic-version", "anthropic-beta",
+                                          "openai-beta",       "openai-organization",
+                                          "openai-project",    "idempotency-key"};
+
+std::vector<std::string> words(std::string_view list) {
+  std::vector<std::string> out;
+  while (!list.empty()) {
+    const std::size_t comma = std::min(list.find(','), list.size());
+    std::string_view word = list.substr(0, comma);
+    list.remove_prefix(std::min(comma + 1, list.size()));
+    while (word.starts_with(' ')) word.remove_prefix(1);
+    while (word.ends_with(' ')) word.remove_suffix(1);
+    if (!word.empty()) out.emplace_back(word);
+  }
+  return out;
+}
+
+void count(Exchange& exchange, const models::ClientResult& result) {
+  Metrics& metrics = exchange.door.metrics;
+  if (result.usage) metrics.add_usage(*result.usage);
+  if (result.cost) metrics.add_cost(*result.cost);
+  if (!result.attempts.empty() && result.attempts.back().first_token)
+    metrics.add_first_token(*result.attempts.back().first_token);
+}
+
+io::Task<void> send_whole(Exchange& exchange, const models::ClientRequest& request,
+                          functions::Answered answered) {
+  models::ClientResult& result = answered.result;
+  std::string body;
+  std::string type = "application/json";
+  int status = 200;
+  if (result.relayed) {
+    body = std::move(result.raw);
+    status = result.raw_status;
+    if (!result.raw_type.empty()) type = std::move(result.raw_type);
+  } else if (result.reply) {
+    wire::EncodeOptions options;
+    options.now_s = std::chrono::floor<std::chrono::seconds>(exchange.door.clock.system_now())
+                        .time_since_epoch()
+                        .count();
+    wire::Encoded encoded = wire::codec_of(request.dialect)->encode_reply(*result.reply, options);
+    for (std::string& name : encoded.dropped) {
+      if (std::find(result.dropped.begin(), result.dropped.end(), name) == result.dropped.end())
+        result.dropped.push_back(std::move(name));
+    }
+    body = std::move(encoded.body);
+  }
+  add_call_headers(exchange.headers, answered.call, result.route, result.attempts.size(),
+                   result.dropped, result.approximated, result.limits);
+  if (result.cost)
+    exchange.headers.add("x-sighter-cost-usd", fmt::format("{}", result.cost->usd()));
+  co_await send_text(exchange, status, std::move(type), std::move(body));
+}
+
+}  // namespace
+
+Result<models::ClientRequest> client_request(const Exchange& exchange, JsonBody body,
+                                             wire::Dialect dialect) {
+  if (Status good = check_types(body, dialect); !good) return std::unexpected(good.error());
+  models::ClientRequest request;
+  request.dialect = dialect;
+  Result<std::optional<bool>> stream = body.envelope.boolean(body.text, "stream");
+  if (!stream) return std::unexpected(stream.error());
+  request.stream = stream->value_or(false);
+  request.body = std::move(body.text);
+  request.envelope = std::move(body.envelope);
+  const io::Headers& headers = exchange.request.headers();
+  for (const std::string_view name : kPassedOn) {
+    for (const std::string_view value : headers.all(name))
+      request.headers.add(std::string(name), std::string(value));
+  }
+  request.allow_drop = exchange.door.settings.allow_drop;
+  if (const auto list = headers.get("x-sighter-allow-drop")) {
+    for (std::string& word : words(*list)) request.allow_drop.push_back(std::move(word));
+  }
+  return request;
+}
+
+io::Task<void> converse(Exchange& exchange, models::ClientRequest request, std::string model) {
+  functions::AnswerOptions options;
+  options.call = exchange.door.shared.next_id();
+  options.cancel = exchange.request.gone();
+  options.record = exchange.door.settings.record;
+  if (!exchange.door.key.empty()) options.key = "serve";
+  std::optional<ClientStream> stream;
+  if (request.stream) options.sink = &stream.emplace(exchange, request, options.call);
+  functions::Answered answered =
+      co_await exchange.engine.answer(request, std::move(model), std::move(options));
+  const models::ClientResult& result = answered.result;
+  count(exchange, result);
+  if (stream) co_await stream->close(result);
+  if (exchange.responder.started()) co_return;
+  if (result.error) {
+    add_call_headers(exchange.headers, answered.call, result.route, result.attempts.size(),
+                     result.dropped, result.approximated, result.limits);
+    co_await send_failure(exchange, result);
+    co_return;
+  }
+  co_await send_whole(exchange, request, std::move(answered));
+}
+
+}  // namespace sighter::serve

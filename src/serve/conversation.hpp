@@ -1,0 +1,18 @@
+#pragma once
+// What the doors for conversations share: a request read, answered by the engine, and its answer
+// written in the client's dialect, whole or as a stream.
+
+#include "models/client_request.hpp"
+#include "serve/reply.hpp"
+
+namespace sighter::serve {
+
+// Reads `model` and `stream` from the outside, checks the types of the members that every request
+// of the dialect has, and takes the headers that are passed on.
+Result<models::ClientRequest> client_request(const Exchange& exchange, JsonBody body,
+                                             wire::Dialect dialect);
+
+// Asks `model` and writes whatever comes of it.
+io::Task<void> converse(Exchange& exchange, models::ClientRequest request, std::string model);
+
+}  // namespace sighter::serve

@@ -1,0 +1,105 @@
+#include "serve/gate.hpp"
+
+#include <algorithm>
+
+#include "base/hash.hpp"
+
+namespace sighter::serve {
+namespace {
+
+bool allowed(std::string_view origin, const Settings& settings) {
+  const auto& origins = settings.origins;
+  return std::find(origins.begin(), origins.end(), "*") != origins.end() ||
+         std::find(origins.begin(), origins.end(), origin) != origins.end();
+}
+
+// "localhost:7777" -> "localhost", "[::1]:7777" -> "::1".
+std::string_view host_of(std::string_view authority) {
+  if (authority.starts_with('[')) {
+    const std::size_t close = authority.find(']');
+    return close == authority.npos ? authority : authority.substr(1, close - 1);
+  }
+  return authority.substr(0, authority.find(':'));
+}
+
+bool is_own_host(std::string_view authority, const Settings& settings) {
+  const std::string_view host = host_of(authority);
+  // Names that end in .localhost are the machine's own too (RFC 6761, section 6.3).
+  return io::equals_ignoring_case(host, "localhost") || host == "127.0.0.1" || host == "::1" ||
+         host.ends_with(".localhost") || host == settings.listen.host ||
+         (host.starts_with("127.") && host.find_first_not_of("0123456789.") == host.npos);
+}
+
+// A page that the door itself served.
+bool is_own_origin(std::string_view origin, const io::Headers& headers, const Settings& settings) {
+  const std::size_t scheme = origin.find("://");
+  if (scheme == origin.npos) return false;
+  const auto host = headers.get("Host");
+  return host && origin.substr(scheme + 3) == *host && is_own_host(*host, settings);
+}
+
+}  // namespace
+
+std::string_view key_of(const io::Headers& headers) {
+  if (const auto value = headers.get("Authorization")) {
+    constexpr std::string_view kBearer = "Bearer ";
+    if (value->size() > kBearer.size() &&
+        io::equals_ignoring_case(value->substr(0, kBearer.size()), kBearer))
+      return value->substr(kBearer.size());
+  }
+  for (const char* name : {"x-api-key", "api-key", "x-goog-api-key"}) {
+    if (const auto value = headers.get(name)) return *value;
+  }
+  return {};
+}
+
+bool same_secret(std::string_view given, std::string_view wanted) {
+  // Digests have one length and tell nothing about how much of the key was right.
+  const Digest a = sha256(given);
+  const Digest b = sha256(wanted);
+  unsigned different = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) different |= static_cast<unsigned>(a[i] ^ b[i]);
+  return different == 0;
+}
+
+std::optional<Error> refusal(const io::Headers& headers, const Settings& settings,
+                             std::string_view key) {
+  if (const auto origin = headers.get("Origin");
+      origin && !allowed(*origin, settings) && !is_own_origin(*origin, headers, settings)) {
+    return Error{Kind::kForbidden, "a web page of another origin may not use this port",
+                 "name it in sighter.toml: [serve] origins = [\"https://...\"]"};
+  }
+  if (key.empty()) {
+    const auto host = headers.get("Host");
+    if (settings.listen.is_loopback() && host && !is_own_host(*host, settings)) {
+      return Error{Kind::kForbidden, "this Host is not this machine's own",
+                   "use 127.0.0.1 or localhost, or protect the port: [serve] key = \"env:NAME\""};
+    }
+    return std::nullopt;
+  }
+  const std::string_view given = key_of(headers);
+  if (given.empty()) {
+    return Error{Kind::kUnauthorized, "no key was given",
+                 "send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'"};
+  }
+  if (!same_secret(given, key)) return Error{Kind::kUnauthorized, "the key is wrong", {}};
+  return std::nullopt;
+}
+
+void add_cors(const io::Headers& request, const Settings& settings, io::Headers& answer) {
+  const auto origin = request.get("Origin");
+  if (!origin || !allowed(*origin, settings)) return;
+  answer.add("Access-Control-Allow-Origin", std::string(*origin));
+  answer.add("Access-Control-Expose-Headers", "*");
+  answer.add("Vary", "Origin");
+}
+
+void add_preflight(const io::Headers& request, io::Headers& answer) {
+  answer.add("Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS");
+  // A wildcard would not cover Authorization, so what was asked for is repeated.
+  if (const auto names = request.get("Access-Control-Request-Headers"))
+    answer.add("Access-Control-Allow-Headers", std::string(*names));
+  answer.add("Access-Control-Max-Age", "600");
+}
+
+}  // namespace sighter::serve

@@ -1,0 +1,34 @@
+#pragma once
+// Who may come in: the steps that every request passes once, before anything is read of its body.
+// Any thread; no state.
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/error.hpp"
+#include "io/http_server.hpp"
+#include "serve/settings.hpp"
+
+namespace sighter::serve {
+
+// The key as a client gives it: "Authorization: Bearer KEY", "x-api-key", "api-key",
+// "x-goog-api-key"; empty: none.
+std::string_view key_of(const io::Headers& headers);
+
+// True where both are the same; takes as long for a key that is wrong in its first byte as in its
+// last.
+bool same_secret(std::string_view given, std::string_view wanted);
+
+// Why the request is refused; nullopt: it may come in. kForbidden: a web page of an origin that
+// [serve] origins does not name, or, while the door is open (`key` is empty), a Host that is not
+// this machine's own (DNS rebinding). kUnauthorized: no key, or a wrong one.
+std::optional<Error> refusal(const io::Headers& headers, const Settings& settings,
+                             std::string_view key);
+
+// The headers that let a page of an allowed origin read the answer; none for other requests.
+void add_cors(const io::Headers& request, const Settings& settings, io::Headers& answer);
+// A preflight request's own headers on top.
+void add_preflight(const io::Headers& request, io::Headers& answer);
+
+}  // namespace sighter::serve

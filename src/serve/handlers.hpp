@@ -1,0 +1,18 @@
+#pragma once
+// The handlers that routes.cpp names, one file each. They answer the exchange and return.
+
+#include "io/task.hpp"
+
+namespace sighter::serve {
+
+struct Exchange;
+
+io::Task<void> answer_chat(Exchange& exchange);      // chat.cpp
+io::Task<void> answer_messages(Exchange& exchange);  // chat.cpp
+io::Task<void> list_models(Exchange& exchange);      // model_list.cpp
+io::Task<void> show_model(Exchange& exchange);       // model_list.cpp
+io::Task<void> show_health(Exchange& exchange);      // ops.cpp
+io::Task<void> show_readiness(Exchange& exchange);   // ops.cpp
+io::Task<void> show_metrics(Exchange& exchange);     // ops.cpp
+
+}  // namespace sighter::serve

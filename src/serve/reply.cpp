@@ -1,0 +1,151 @@
+#include "serve/reply.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/utf8.hpp"
+#include "io/sse.hpp"
+#include "wire/codec.hpp"
+
+namespace sighter::serve {
+namespace {
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string out;
+  for (const std::string& name : names) {
+    if (!out.empty()) out += ", ";
+    // A header holds no line break and no byte beyond ASCII.
+    for (const char c : name)
+      out += static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7e ? '?' : c;
+  }
+  return out;
+}
+
+const wire::Codec& codec_for_errors(wire::Dialect dialect) {
+  const wire::Codec* codec = wire::codec_of(dialect);
+  return codec != nullptr ? *codec : *wire::codec_of(wire::Dialect::kOpenAiChat);
+}
+
+int status_of(const wire::WireError& error) {
+  return error.status >= 400 && error.status <= 599 ? error.status : http_status(error.kind);
+}
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+io::Task<void> send_wire_error(Exchange& exchange, wire::WireError error) {
+  const int status = status_of(error);
+  if (status == 429 || status == 503 || status == 529) {
+    const auto wait = error.retry_after.value_or(std::chrono::seconds(1));
+    const double seconds = std::chrono::duration<double>(wait).count();
+    exchange.headers.set("Retry-After", fmt::format("{}", std::max(1.0, std::ceil(seconds))));
+  }
+  if (status == 401) exchange.headers.add("WWW-Authenticate", "Bearer");
+  std::string body = error_body(exchange.dialect, error);
+  co_await send_json(exchange, status, std::move(body));
+}
+
+}  // namespace
+
+io::Task<void> send_text(Exchange& exchange, int status, std::string type, std::string body) {
+  exchange.status = status;
+  io::Headers headers = std::move(exchange.headers);
+  if (!type.empty()) headers.add("Content-Type", std::move(type));
+  // A client that has gone is no fault of ours, and nobody is left to be told.
+  const Status sent = co_await exchange.responder.send(status, std::move(headers), std::move(body));
+  (void)sent;
+}
+
+io::Task<void> send_json(Exchange& exchange, int status, std::string body) {
+  std::string type = "application/json";
+  co_await send_text(exchange, status, std::move(type), std::move(body));
+}
+
+io::Task<void> send_error(Exchange& exchange, Error error) {
+  wire::WireError said = wire::to_wire_error(error);
+  co_await send_wire_error(exchange, std::move(said));
+}
+
+wire::WireError wire_error_of(const models::ClientResult& result) {
+  wire::WireError said;
+  if (result.said) {
+    said = *result.said;
+  } else {
+    said = wire::to_wire_error(
+        result.error.value_or(Error{Kind::kInternal, "no answer and no reason", {}}));
+  }
+  if (!said.retry_after) said.retry_after = result.retry_after;
+  return said;
+}
+
+io::Task<void> send_failure(Exchange& exchange, const models::ClientResult& result) {
+  wire::WireError said = wire_error_of(result);
+  co_await send_wire_error(exchange, std::move(said));
+}
+
+std::string error_body(wire::Dialect dialect, const wire::WireError& error) {
+  return codec_for_errors(dialect).encode_error(error);
+}
+
+std::string error_event(wire::Dialect dialect, const wire::WireError& error) {
+  const std::string body = error_body(dialect, error);
+  return io::sse_event(dialect == wire::Dialect::kAnthropic ? "error" : "", body);
+}
+
+void add_call_headers(io::Headers& headers, const Id& call, const std::string& route,
+                      std::size_t attempts, const std::vector<std::string>& dropped,
+                      const std::vector<std::string>& approximated, const io::Headers& limits) {
+  if (!call.is_nil()) headers.add("x-sighter-call", call.to_string());
+  if (!route.empty()) headers.add("x-sighter-route", joined({route}));
+  if (attempts > 0) headers.add("x-sighter-attempts", std::to_string(attempts));
+  if (!dropped.empty()) headers.add("x-sighter-dropped", joined(dropped));
+  if (!approximated.empty()) headers.add("x-sighter-approximated", joined(approximated));
+  for (const auto& [name, value] : limits.fields()) headers.add(name, value);
+}
+
+io::Task<Result<JsonBody>> read_json_body(Exchange& exchange) {
+  Result<std::string> text = co_await exchange.request.read_body();
+  if (!text) co_return std::unexpected(std::move(text.error()));
+  Result<wire::Envelope> envelope = wire::Envelope::scan(*text);
+  if (!envelope) co_return std::unexpected(std::move(envelope.error()));
+  co_return JsonBody{std::move(*text), std::move(*envelope)};
+}
+
+std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_space) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    char c = text[i];
+    if (c == '%') {
+      const int high = text.size() - i > 2 ? hex_digit(text[i + 1]) : -1;
+      const int low = text.size() - i > 2 ? hex_digit(text[i + 2]) : -1;
+      if (high < 0 || low < 0) return std::nullopt;
+      c = static_cast<char>(high * 16 + low);
+      i += 2;
+    } else if (c == '+' && plus_is_space) {
+      c = ' ';
+    }
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return std::nullopt;
+    out += c;
+  }
+  if (find_invalid_utf8(out)) return std::nullopt;
+  return out;
+}
+
+std::optional<std::string> query_value(std::string_view query, std::string_view name) {
+  while (!query.empty()) {
+    const std::size_t end = std::min(query.find('&'), query.size());
+    const std::string_view pair = query.substr(0, end);
+    query.remove_prefix(std::min(end + 1, query.size()));
+    const std::size_t equals = std::min(pair.find('='), pair.size());
+    if (pair.substr(0, equals) != name) continue;
+    return percent_decoded(pair.substr(std::min(equals + 1, pair.size())), true);
+  }
+  return std::nullopt;
+}
+
+}  // namespace sighter::serve

@@ -1,0 +1,44 @@
+#pragma once
+// How the doors say what they say: JSON answers, errors in the client's dialect, and the headers
+// that tell what became of a call. Private to the room.
+
+#include <string>
+
+#include "base/json.hpp"
+#include "models/client_request.hpp"
+#include "serve/door.hpp"
+
+namespace sighter::serve {
+
+io::Task<void> send_json(Exchange& exchange, int status, std::string body);
+io::Task<void> send_text(Exchange& exchange, int status, std::string type, std::string body);
+// An error of the house, with its status (retry-after on 429 and 503).
+io::Task<void> send_error(Exchange& exchange, Error error);
+// What a provider said, with its own status, or what kept us from asking one.
+io::Task<void> send_failure(Exchange& exchange, const models::ClientResult& result);
+
+// The body of an error of the exchange's dialect; with `event`, the server-sent event that ends a
+// stream which broke.
+std::string error_body(wire::Dialect dialect, const wire::WireError& error);
+std::string error_event(wire::Dialect dialect, const wire::WireError& error);
+// What is said of a failure: the provider's own words where there are some.
+wire::WireError wire_error_of(const models::ClientResult& result);
+
+// x-sighter-call, -route, -attempts, -dropped, -approximated, and the provider's rate limits.
+void add_call_headers(io::Headers& headers, const Id& call, const std::string& route,
+                      std::size_t attempts, const std::vector<std::string>& dropped,
+                      const std::vector<std::string>& approximated, const io::Headers& limits);
+
+// The whole body as JSON text with its outside; kInvalid, kTooLarge, kTimeout, kCancelled.
+struct JsonBody {
+  std::string text;
+  wire::Envelope envelope;
+};
+io::Task<Result<JsonBody>> read_json_body(Exchange& exchange);
+
+// The value of a parameter of the query ("limit=10&before=..."), decoded; nullopt: absent.
+std::optional<std::string> query_value(std::string_view query, std::string_view name);
+// %XX decoded; nullopt for a broken escape, a control character or ill-formed UTF-8.
+std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_space);
+
+}  // namespace sighter::serve

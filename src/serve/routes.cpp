@@ -1,0 +1,80 @@
+#include "serve/routes.hpp"
+
+#include "serve/handlers.hpp"
+#include "serve/reply.hpp"
+
+namespace sighter::serve {
+namespace {
+
+using wire::Dialect;
+
+constexpr Route kRoutes[] = {
+    {"POST", "/v1/chat/completions", Dialect::kOpenAiChat, answer_chat, false,
+     "OpenAI Chat Completions, whole and streamed"},
+    {"POST", "/v1/messages", Dialect::kAnthropic, answer_messages, false,
+     "Anthropic Messages, whole and streamed"},
+    {"GET", "/v1/models", Dialect::kOpenAiChat, list_models, false,
+     "The models and functions that can be asked"},
+    {"GET", "/v1/models/{id...}", Dialect::kOpenAiChat, show_model, false, "One of them"},
+    {"GET", "/healthz", Dialect::kNone, show_health, true, "Answers while the program runs"},
+    {"GET", "/readyz", Dialect::kNone, show_readiness, true,
+     "Fails when calls cannot be stored, or when stopping"},
+    {"GET", "/metrics", Dialect::kNone, show_metrics, false, "Counters as text for Prometheus"},
+};
+
+bool clean(std::string_view path) {
+  if (!path.starts_with('/')) return false;
+  while (!path.empty()) {
+    path.remove_prefix(1);
+    const std::size_t end = std::min(path.find('/'), path.size());
+    const std::string_view segment = path.substr(0, end);
+    if (segment.empty() || segment == "." || segment == "..") return false;
+    path.remove_prefix(end);
+  }
+  return true;
+}
+
+// Whether `path` has the form of `pattern`; `value` is what stands in its place, still encoded.
+bool fits(std::string_view pattern, std::string_view path, std::string_view& value) {
+  const std::size_t open = pattern.find('{');
+  if (open == pattern.npos) return pattern == path;
+  const std::size_t close = pattern.find('}', open);
+  if (!path.starts_with(pattern.substr(0, open))) return false;
+  const bool rest = pattern.substr(open, close - open).ends_with("...");
+  const std::string_view tail = pattern.substr(close + 1);
+  value = path.substr(open);
+  if (value.size() <= tail.size() || !value.ends_with(tail)) return false;
+  value.remove_suffix(tail.size());
+  return rest || value.find('/') == value.npos;
+}
+
+Match find_exactly(std::string_view method, std::string_view path) {
+  Match match;
+  for (const Route& route : kRoutes) {
+    std::string_view value;
+    if (!fits(route.path, path, value)) continue;
+    match.path_known = true;
+    if (route.method != method && !(method == "HEAD" && route.method == "GET")) continue;
+    std::optional<std::string> decoded = percent_decoded(value, false);
+    if (!decoded || (!decoded->empty() && !clean("/" + *decoded))) continue;
+    match.route = &route;
+    match.value = std::move(*decoded);
+    break;
+  }
+  return match;
+}
+
+}  // namespace
+
+std::span<const Route> routes() {
+  return kRoutes;
+}
+
+Match find_route(std::string_view method, std::string_view path) {
+  if (!clean(path)) return {};
+  Match match = find_exactly(method, path);
+  if (match.path_known || path.starts_with("/v1/")) return match;
+  return find_exactly(method, "/v1" + std::string(path));
+}
+
+}  // namespace sighter::serve

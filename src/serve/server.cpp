@@ -1,0 +1,261 @@
+#include "serve/server.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include "base/check.hpp"
+#include "base/file.hpp"
+#include "base/log.hpp"
+#include "io/scope.hpp"
+#include "serve/gate.hpp"
+#include "serve/reply.hpp"
+#include "serve/routes.hpp"
+#include "wire/codec.hpp"
+
+namespace sighter::serve {
+namespace {
+
+constexpr std::size_t kPemBytesMax = 1u << 20;
+
+struct Pem {
+  std::string certificate, key;
+  std::filesystem::file_time_type changed;
+};
+
+Result<Pem> read_pem(const Settings& settings) {
+  Pem pem;
+  if (settings.certificate.empty()) return pem;
+  Result<std::string> certificate = read_file(settings.certificate, kPemBytesMax);
+  if (!certificate) return std::unexpected(certificate.error());
+  Result<std::string> key = read_file(settings.certificate_key, kPemBytesMax);
+  if (!key) return std::unexpected(key.error());
+  std::error_code ignored;
+  pem.changed = std::max(std::filesystem::last_write_time(settings.certificate, ignored),
+                         std::filesystem::last_write_time(settings.certificate_key, ignored));
+  pem.certificate = std::move(*certificate);
+  pem.key = std::move(*key);
+  return pem;
+}
+
+io::Task<void> not_found(Exchange& exchange, bool path_known) {
+  Error error{Kind::kNotFound, fmt::format("there is no {}", exchange.request.path()),
+              "GET /openapi.json lists what there is"};
+  if (!path_known) {
+    co_await send_error(exchange, std::move(error));
+    co_return;
+  }
+  wire::WireError wrong = wire::to_wire_error(
+      Error{Kind::kInvalid,
+            fmt::format("{} does not take {}", exchange.request.path(), exchange.request.method()),
+            {}});
+  std::string body = error_body(exchange.dialect, wrong);
+  co_await send_json(exchange, 405, std::move(body));
+}
+
+}  // namespace
+
+// One core of the door.
+struct Lane {
+  Lane(std::string name, const Clock& clock) : core(std::move(name), clock) {}
+  io::Core core;
+  std::unique_ptr<functions::Engine> engine;
+  std::unique_ptr<io::HttpServer> server;
+};
+
+struct Server::Impl {
+  Impl(Settings settings, std::string key, functions::Shared& shared, models::Hub& hub,
+       const Clock& clock, Log& log)
+      : door(std::move(settings), std::move(key), shared, hub, clock, log) {}
+
+  Status listen();
+  Status open_lane(Lane& lane, const io::Listener& listener, bool ops, const Pem& pem);
+  io::Task<void> handle(Lane& lane, io::ServerRequest& request, io::Responder& responder);
+  io::Task<void> answer(Exchange& exchange);
+
+  Door door;
+  std::optional<io::Listener> listener, ops_listener;
+  std::vector<std::unique_ptr<Lane>> lanes;  // the last one is the operators'
+  std::filesystem::file_time_type certificate_changed{};
+  bool stopped = false;
+};
+
+// The steps that every request passes once: may it come in, where does it go, what became of it.
+io::Task<void> Server::Impl::handle(Lane& lane, io::ServerRequest& request,
+                                    io::Responder& responder) {
+  const SteadyTime begin = lane.core.clock().steady_now();
+  Exchange exchange{door, *lane.engine, request, responder};
+  if (!door.metrics.enter(door.settings.in_flight_max)) {
+    door.metrics.turned_away();
+    Error full{Kind::kUnavailable, "too many requests are under way", "try again a little later"};
+    co_await send_error(exchange, std::move(full));
+    co_return;
+  }
+  co_await answer(exchange);
+  const auto took =
+      std::chrono::duration_cast<std::chrono::microseconds>(lane.core.clock().steady_now() - begin);
+  door.metrics.leave(exchange.status, took);
+}
+
+io::Task<void> Server::Impl::answer(Exchange& exchange) {
+  io::ServerRequest& request = exchange.request;
+  Match match = find_route(request.method(), request.path());
+  if (match.route != nullptr) {
+    exchange.dialect = match.route->dialect;
+    exchange.path_value = std::move(match.value);
+  }
+  add_cors(request.headers(), door.settings, exchange.headers);
+  const bool open = match.route != nullptr && match.route->open;
+  const bool preflight = request.method() == "OPTIONS" && request.headers().has("Origin");
+  std::optional<Error> refused =
+      refusal(request.headers(), door.settings, open || preflight ? "" : door.key);
+  if (refused) {
+    door.metrics.turned_away();
+    co_await send_error(exchange, std::move(*refused));
+    co_return;
+  }
+  if (preflight) {
+    add_preflight(request.headers(), exchange.headers);
+    co_await send_text(exchange, 204, {}, {});
+    co_return;
+  }
+  if (match.route == nullptr) {
+    co_await not_found(exchange, match.path_known);
+    co_return;
+  }
+  co_await match.route->handler(exchange);
+}
+
+Status Server::Impl::open_lane(Lane& lane, const io::Listener& listener, bool ops, const Pem& pem) {
+  Status started;
+  lane.core.call([&] {
+    lane.engine = std::make_unique<functions::Engine>(lane.core, door.shared);
+    io::HttpServerOptions options;
+    options.log = &door.log;
+    if (!ops) {
+      options.tls_certificate_pem = pem.certificate;
+      options.tls_key_pem = pem.key;
+    }
+    Lane* own = &lane;
+    auto handler = [this, own](io::ServerRequest& request, io::Responder& responder) {
+      return handle(*own, request, responder);
+    };
+    lane.server = std::make_unique<io::HttpServer>(lane.core, listener, std::move(handler),
+                                                   std::move(options));
+    started = lane.server->start();
+  });
+  return started;
+}
+
+Status Server::Impl::listen() {
+  const Settings& settings = door.settings;
+  Result<Pem> pem = read_pem(settings);
+  if (!pem) return std::unexpected(pem.error());
+  certificate_changed = pem->changed;
+  Result<io::Listener> main = io::Listener::open(settings.listen.host, settings.listen.port);
+  if (!main) return std::unexpected(main.error());
+  listener = std::move(*main);
+  if (settings.ops_listen) {
+    Result<io::Listener> ops =
+        io::Listener::open(settings.ops_listen->host, settings.ops_listen->port);
+    if (!ops) return std::unexpected(ops.error().in("[serve] ops_listen"));
+    ops_listener = std::move(*ops);
+  }
+  const std::size_t count = settings.cores != 0
+                                ? settings.cores
+                                : std::max<std::size_t>(1, std::thread::hardware_concurrency());
+  for (std::size_t i = 0; i < count; ++i) {
+    lanes.push_back(std::make_unique<Lane>(fmt::format("serve {}", i), door.clock));
+    Status opened = open_lane(*lanes.back(), *listener, false, *pem);
+    if (!opened) return opened;
+  }
+  if (ops_listener) {
+    lanes.push_back(std::make_unique<Lane>("ops", door.clock));
+    return open_lane(*lanes.back(), *ops_listener, true, *pem);
+  }
+  return {};
+}
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Server::~Server() {
+  CHECK(impl_->stopped);
+}
+
+Result<std::unique_ptr<Server>> Server::start(Settings settings, bool open,
+                                              functions::Shared& shared, models::Hub& hub,
+                                              const Clock& clock, Log& log) {
+  if (settings.key.empty() && !settings.listen.is_loopback() && !open) {
+    return fail(Kind::kForbidden,
+                fmt::format("{} can be reached from other machines, and there is no key",
+                            settings.listen.text()),
+                "set one: [serve] key = \"env:SIGHTER_KEY\"; or say --open");
+  }
+  Result<std::string> key = models::resolve_key(settings.key);
+  if (!key) return std::unexpected(key.error().in("[serve] key"));
+  if (!settings.key.empty() && key->empty())
+    return fail(Kind::kUnauthorized, "[serve] key: it is empty");
+  std::unique_ptr<Server> server(new Server(
+      std::make_unique<Impl>(std::move(settings), std::move(*key), shared, hub, clock, log)));
+  Status listening = server->impl_->listen();
+  if (!listening) {
+    server->stop();
+    return std::unexpected(listening.error());
+  }
+  return server;
+}
+
+std::uint16_t Server::port() const {
+  return impl_->listener->port();
+}
+
+std::optional<std::uint16_t> Server::ops_port() const {
+  if (!impl_->ops_listener) return std::nullopt;
+  return impl_->ops_listener->port();
+}
+
+void Server::refresh_certificate() {
+  Impl& impl = *impl_;
+  const Settings& settings = impl.door.settings;
+  if (settings.certificate.empty()) return;
+  std::error_code gone;
+  const auto changed = std::max(std::filesystem::last_write_time(settings.certificate, gone),
+                                std::filesystem::last_write_time(settings.certificate_key, gone));
+  if (gone || changed == impl.certificate_changed) return;
+  impl.certificate_changed = changed;
+  const Result<Pem> pem = read_pem(settings);
+  Status taken = pem ? Status{} : Status(std::unexpected(pem.error()));
+  for (std::unique_ptr<Lane>& lane : impl.lanes) {
+    const bool ops = impl.ops_listener && lane == impl.lanes.back();
+    if (!taken || ops) break;
+    lane->core.call([&] { taken = lane->server->set_certificate(pem->certificate, pem->key); });
+  }
+  if (taken) {
+    impl.door.log.info("serve", "the certificate was read again");
+  } else {
+    impl.door.log.error("serve", taken.error().in("the new certificate is not used").message());
+  }
+}
+
+void Server::stop() {
+  Impl& impl = *impl_;
+  impl.stopped = true;
+  impl.door.stopping = true;
+  // Side by side: each waits for its own requests.
+  std::vector<std::jthread> waiting;
+  for (std::unique_ptr<Lane>& lane : impl.lanes) {
+    if (!lane->server) continue;
+    const bool ops = impl.ops_listener && lane == impl.lanes.back();
+    const std::chrono::seconds grace = ops ? std::chrono::seconds(0) : impl.door.settings.grace;
+    waiting.emplace_back(
+        [lane = lane.get(), grace] { io::run_blocking(lane->core, lane->server->stop(grace)); });
+  }
+  waiting.clear();
+  for (std::unique_ptr<Lane>& lane : impl.lanes) {
+    lane->core.call([&] {
+      lane->server.reset();
+      lane->engine.reset();
+    });
+  }
+}
+
+}  // namespace sighter::serve

@@ -1,0 +1,45 @@
+#pragma once
+// The door open: a core and an HTTP server on each of several threads, one more for health and
+// metrics, so that these answer under overload. Made, stopped and destroyed by one thread that is
+// none of its cores'.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "functions/engine.hpp"
+#include "serve/settings.hpp"
+
+namespace sighter {
+class Log;
+}
+
+namespace sighter::serve {
+
+class Server {
+ public:
+  // Resolves the key and binds the ports. kForbidden: an address beyond loopback without a key,
+  // and not `open`. kConflict: the port is taken. kUnauthorized: the key's variable is not set. All
+  // references outlive it.
+  static Result<std::unique_ptr<Server>> start(Settings settings, bool open,
+                                               functions::Shared& shared, models::Hub& hub,
+                                               const Clock& clock, Log& log);
+  // CHECKs that stop() was called.
+  ~Server();
+  std::uint16_t port() const;
+  std::optional<std::uint16_t> ops_port() const;
+  // Reads the certificate again where its files have changed; what cannot be used is logged and the
+  // old one stays.
+  void refresh_certificate();
+  // Accepts nothing more, lets running requests finish for the settings' grace, cuts the rest.
+  void stop();
+
+  struct Impl;
+
+ private:
+  explicit Server(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sighter::serve
