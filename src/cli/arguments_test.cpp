@@ -168,7 +168,7 @@ TEST(ArgumentMistakes, VerbWithATypo) {
 }
 
 TEST(ArgumentMistakes, VerbOfALaterVersion) {
-  EXPECT_THAT(mistake({"serve"}), HasSubstr("has no 'serve' yet"));
+  EXPECT_THAT(mistake({"aim"}), HasSubstr("has no 'aim' yet"));
 }
 
 TEST(ArgumentMistakes, VerbThatIsNotLinked) {

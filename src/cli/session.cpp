@@ -52,6 +52,12 @@ Result<std::unique_ptr<Session>> Session::open(const Arguments& arguments, Termi
     if (!store) return std::unexpected(store.error());
     session->store_ = std::move(*store);
   }
+  if (options.with_inflight) {
+    Result<std::unique_ptr<store::Inflight>> inflight =
+        store::Inflight::open(session->inflight_folder());
+    if (!inflight) return std::unexpected(inflight.error());
+    session->inflight_ = std::move(*inflight);
+  }
   const std::size_t processors = std::max(1u, std::thread::hardware_concurrency());
   session->core_ = std::make_unique<io::Core>("main", session->clock_);
   Session* s = session.get();
@@ -59,7 +65,7 @@ Result<std::unique_ptr<Session>> Session::open(const Arguments& arguments, Termi
   s->core_->call([s] { s->signals_ = std::make_unique<io::StopSignals>(*s->core_); });
   s->hub_ = std::make_unique<models::Hub>(std::move(models), s->clock_, s->log_, processors);
   s->shared_ = std::make_unique<functions::Shared>(std::move(*project), *s->hub_, s->store_.get(),
-                                                   s->clock_, s->log_);
+                                                   s->clock_, s->log_, s->inflight_.get());
   s->core_->call([s] { s->engine_ = std::make_unique<functions::Engine>(*s->core_, *s->shared_); });
   return session;
 }
@@ -74,6 +80,7 @@ Session::~Session() {
   shared_.reset();
   hub_.reset();
   core_.reset();
+  // The in-flight file after the store: a slot is free once its row is committed.
   if (store_) {
     const Status closed = store_->close();
     if (!closed) log_.error("store", closed.error().what);

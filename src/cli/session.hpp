@@ -15,6 +15,7 @@
 #include "io/scope.hpp"
 #include "io/signals.hpp"
 #include "models/router.hpp"
+#include "store/inflight.hpp"
 #include "store/store.hpp"
 
 namespace sighter::cli {
@@ -25,6 +26,7 @@ class Terminal;
 struct SessionOptions {
   bool read_only = false;  // of the store
   bool with_store = true;
+  bool with_inflight = false;  // calls that nobody waits for survive a kill
 };
 
 class Session {
@@ -41,6 +43,10 @@ class Session {
   const std::filesystem::path& store_file() const { return store_file_; }
   functions::Engine& engine() { return *engine_; }
   io::Core& core() { return *core_; }
+  functions::Shared& shared() { return *shared_; }
+  models::Hub& hub() { return *hub_; }
+  // Where this process and those before it keep what they have asked and not yet stored.
+  std::filesystem::path inflight_folder() const { return store_file_.parent_path() / "in_flight"; }
   const Clock& clock() const { return clock_; }
   Log& log() { return log_; }
   IdMaker& ids() { return ids_; }
@@ -58,6 +64,7 @@ class Session {
   IdMaker ids_{clock_};
   std::filesystem::path project_folder_, store_file_;
   std::unique_ptr<store::Store> store_;
+  std::unique_ptr<store::Inflight> inflight_;
   std::unique_ptr<io::Core> core_;
   std::unique_ptr<io::StopSignals> signals_;
   std::unique_ptr<models::Hub> hub_;

@@ -68,7 +68,7 @@ struct Server::Impl {
       : door(std::move(settings), std::move(key), shared, hub, clock, log) {}
 
   Status listen();
-  Status open_lane(Lane& lane, const io::Listener& listener, bool ops, const Pem& pem);
+  Status open_lane(Lane& lane, const io::Listener& where, bool ops, const Pem& pem);
   io::Task<void> handle(Lane& lane, io::ServerRequest& request, io::Responder& responder);
   io::Task<void> answer(Exchange& exchange);
 
@@ -125,7 +125,7 @@ io::Task<void> Server::Impl::answer(Exchange& exchange) {
   co_await match.route->handler(exchange);
 }
 
-Status Server::Impl::open_lane(Lane& lane, const io::Listener& listener, bool ops, const Pem& pem) {
+Status Server::Impl::open_lane(Lane& lane, const io::Listener& where, bool ops, const Pem& pem) {
   Status started;
   lane.core.call([&] {
     lane.engine = std::make_unique<functions::Engine>(lane.core, door.shared);
@@ -139,8 +139,8 @@ Status Server::Impl::open_lane(Lane& lane, const io::Listener& listener, bool op
     auto handler = [this, own](io::ServerRequest& request, io::Responder& responder) {
       return handle(*own, request, responder);
     };
-    lane.server = std::make_unique<io::HttpServer>(lane.core, listener, std::move(handler),
-                                                   std::move(options));
+    lane.server =
+        std::make_unique<io::HttpServer>(lane.core, where, std::move(handler), std::move(options));
     started = lane.server->start();
   });
   return started;

@@ -381,6 +381,21 @@ constexpr Verb kStoreChildren[] = {
 // ---- the rest
 // --------------------------------------------------------------------------------------
 
+constexpr Option kServeOptions[] = {
+    {.name = "listen",
+     .type = kText,
+     .value = "HOST:PORT",
+     .help = "where to listen; port 0 takes a free one",
+     .otherwise = "[serve] listen, else 127.0.0.1:7777"},
+    {.name = "open",
+     .help = "listen beyond this machine without a key: everybody who reaches the port can spend"},
+};
+constexpr Example kServeExamples[] = {
+    {"sighter serve", "on http://127.0.0.1:7777"},
+    {"OPENAI_BASE_URL=http://127.0.0.1:7777/v1 python my_program.py",
+     "an OpenAI program that goes through it"},
+    {"sighter serve --listen 127.0.0.1:0", "on a free port, which it prints"},
+};
 constexpr Example kDoctorExamples[] = {
     {"sighter doctor", "what works and what does not, with what to do about it"},
 };
@@ -456,6 +471,15 @@ constexpr Verb kVerbs[] = {
      .positionals = kReadyPositionals,
      .options = kReadyOptions,
      .examples = kReadyExamples},
+    {.name = "serve",
+     .summary = "open the door: a gateway that existing SDKs can talk to",
+     .about = "Answers the OpenAI and Anthropic SDKs, whose base URL is all that has to change, with "
+              "the project's models and functions, and keeps every call. [serve] of sighter.toml "
+              "has the settings.\n\n"
+              "The first Ctrl-C (or SIGTERM) lets running requests finish; the second stops at once, "
+              "and what was under way is found at the next start.",
+     .options = kServeOptions,
+     .examples = kServeExamples},
     {.name = "log",
      .summary = "look at the calls that were made",
      .about =
@@ -504,7 +528,6 @@ constexpr LaterVerb kLater[] = {
     {"label", "", "judge outputs blindly, until a verdict is certain"},
     {"compare", "", "two runs or two bodies against each other"},
     {"aim", "optimize", "make a function better and cheaper"},
-    {"serve", "", "the gateway that existing SDKs can talk to"},
     {"ui", "", "the web page"},
     {"spend", "", "what was spent, on what"},
     {"key", "", "hand out keys"},

@@ -33,7 +33,7 @@ run 0;                      says 'Verbs' out
 run 0 --help;               says 'ready' out
 run 0 help fire;            says 'Examples' out
 run 2 raedy;                says "did you mean 'sighter ready'?" err
-run 2 serve;                says "has no 'serve' yet" err
+run 2 aim;                   says "has no 'aim' yet" err
 run 2 log --frm x;          says "no option '--frm'" err
 run 2 ready;                says 'FUNCTION|FILE is missing' err
 run 2 completions tcsh;     says 'known: bash, zsh, fish' err

@@ -1,0 +1,53 @@
+#include "serve/routes.hpp"
+
+#include <gtest/gtest.h>
+
+#include "serve/reply.hpp"
+
+namespace sighter::serve {
+namespace {
+
+std::string_view found(std::string_view method, std::string_view path) {
+  const Match match = find_route(method, path);
+  return match.route == nullptr ? "" : match.route->path;
+}
+
+TEST(Routes, AreFoundWithAndWithoutTheVersion) {
+  EXPECT_EQ(found("POST", "/v1/chat/completions"), "/v1/chat/completions");
+  EXPECT_EQ(found("POST", "/chat/completions"), "/v1/chat/completions");
+  EXPECT_EQ(found("POST", "/messages"), "/v1/messages");
+  EXPECT_EQ(found("GET", "/healthz"), "/healthz");
+  EXPECT_EQ(found("GET", "/v1/healthz"), "");
+}
+
+TEST(Routes, KnowAPathWhoseMethodIsWrong) {
+  const Match match = find_route("GET", "/v1/chat/completions");
+  EXPECT_EQ(match.route, nullptr);
+  EXPECT_TRUE(match.path_known);
+  EXPECT_FALSE(find_route("GET", "/v1/nothing").path_known);
+}
+
+TEST(Routes, TakeNamesWithSlashesAndEscapes) {
+  EXPECT_EQ(find_route("GET", "/v1/models/openai/gpt-5-mini").value, "openai/gpt-5-mini");
+  EXPECT_EQ(find_route("GET", "/v1/models/openai%2Fgpt-5-mini").value, "openai/gpt-5-mini");
+  EXPECT_EQ(find_route("GET", "/v1/models/a%20b").value, "a b");
+}
+
+TEST(Routes, HaveNoTricksWithPaths) {
+  for (const char* path :
+       {"/v1/../v1/models", "//v1/models", "/v1/models/", "/v1/./models", "/v1/models/%00",
+        "/v1/models/%2e%2e", "/v1/models/..%2fx", "/v1/models/%zz", "/v1/models/%f",
+        "/v1/models/%ff", "", "v1/models", "*"})
+    EXPECT_EQ(found("GET", path), "") << path;
+}
+
+TEST(Query, ValuesAreDecoded) {
+  EXPECT_EQ(query_value("a=1&limit=10", "limit"), "10");
+  EXPECT_EQ(query_value("name=a+b%26c", "name"), "a b&c");
+  EXPECT_EQ(query_value("name", "name"), "");
+  EXPECT_EQ(query_value("names=1", "name"), std::nullopt);
+  EXPECT_EQ(query_value("name=%0a", "name"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace sighter::serve
