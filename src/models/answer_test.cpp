@@ -355,6 +355,20 @@ TEST_F(AnswerTest, WhatIsNoModelReplyIsAnErrorOfTheUpstream) {
   }
 }
 
+TEST_F(AnswerTest, LegacyCompletionsStreamAsTheyCome) {
+  const std::string text =
+      "data: {\"id\":\"c\",\"object\":\"text_completion\",\"created\":1,\"model\":\"m\","
+      "\"choices\":[{\"index\":0,\"text\":\"a\",\"finish_reason\":null}]}\n\n";
+  ask(R"({"model":"x","prompt":"p","stream":true})");
+  request.endpoint = Endpoint::kCompletions;
+  want_reply = true;
+  first.add(reply_stream({text, text + kDone}));
+  const ClientResult result = answer("one/m");
+  ASSERT_FALSE(result.error) << result.error->message();
+  EXPECT_EQ(seen.raw, text + text + kDone);
+  EXPECT_EQ(first.requests()[0].target, "/v1/completions");
+}
+
 TEST_F(AnswerTest, OtherPathsGoThroughUnchanged) {
   ask(R"({"model":"x","input":"a"})");
   request.endpoint = Endpoint::kOther;

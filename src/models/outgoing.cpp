@@ -82,6 +82,9 @@ Status check_endpoint(const ClientRequest& request, const Provider& provider) {
     return fail(Kind::kUnsupported, fmt::format("{} has no {}", provider.name, what),
                 "use a model of another provider");
   };
+  if (wire::codec_of(provider.dialect) == nullptr)
+    return fail(Kind::kUnsupported,
+                fmt::format("{}: its dialect is not spoken here", provider.name));
   const bool openai = provider.dialect == wire::Dialect::kOpenAiChat ||
                       provider.dialect == wire::Dialect::kOpenAiResponses;
   if (request.endpoint == Endpoint::kEmbeddings && !openai) return lacks("embeddings");
@@ -95,9 +98,6 @@ Status encode_chat(ClientRequest& request, const Provider& provider,
                    const wire::EncodeOptions& options, Outgoing& out) {
   if (Status read = request.decode_chat(); !read) return read;
   const wire::Codec* codec = wire::codec_of(provider.dialect);
-  if (codec == nullptr)
-    return fail(Kind::kUnsupported,
-                fmt::format("{}: its dialect is not spoken here", provider.name));
   Result<wire::Encoded> encoded = request.endpoint == Endpoint::kCountTokens
                                       ? wire::anthropic::encode_count_tokens(*request.chat, options)
                                       : codec->encode_request(*request.chat, options);
