@@ -80,7 +80,7 @@ prepare() {
   fi
   local wanted=(g++ cmake ninja-build pkg-config python3 python3-pip ca-certificates libssl-dev libsqlite3-dev
     libfmt-dev libre2-dev libpcre2-dev libtomlplusplus-dev)
-  [ "${1:-}" != tests ] || wanted+=(git libgtest-dev libgmock-dev)
+  [ "${1:-}" != tests ] || wanted+=(git libgtest-dev libgmock-dev python3-jinja2)
   local missing boost log
   find_missing "${wanted[@]}"
   boost=$(installed_boost)
