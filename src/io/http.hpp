@@ -60,6 +60,8 @@ struct HttpRequest {
   std::string url = {};  // absolute
   Headers headers = {};  // Host, Content-Length and Connection are the client's business
   std::string body = {};
+  // False: it leaves at most once, so never on a kept connection that may turn out dead.
+  bool may_resend = true;
 };
 
 struct HttpReply {

@@ -82,7 +82,7 @@ Task<Result<std::unique_ptr<HttpStream>>> HttpClient::open(HttpRequest request, 
   auto shared = std::make_shared<const HttpRequest>(std::move(request));
 
   const SteadyTime total_at = impl->core.timers().now() + deadlines.total;
-  for (bool may_reuse = true;; may_reuse = false) {
+  for (bool may_reuse = shared->may_resend;; may_reuse = false) {
     auto exchange = std::make_unique<Exchange>(impl, *route, shared, deadlines, total_at, token);
     ++seen.attempts;
     seen.reused = may_reuse && exchange->take_kept();

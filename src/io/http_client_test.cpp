@@ -196,6 +196,16 @@ TEST_F(HttpClientTest, NoMoreConnectionsAreKeptThanAllowed) {
   EXPECT_EQ(client->idle_connections(), 1u);
 }
 
+TEST_F(HttpClientTest, WhatMayLeaveOnlyOnceTakesAConnectionOfItsOwn) {
+  upstream.otherwise([](const SeenRequest&) { return testing::reply_json("{}"); });
+  HttpRequest once;
+  once.url = upstream.url("/");
+  once.may_resend = false;
+  ASSERT_TRUE(fetch(once));
+  ASSERT_TRUE(fetch(once));
+  EXPECT_EQ(upstream.connections(), 2);
+}
+
 TEST_F(HttpClientTest, ADeadKeptConnectionIsReplacedOnce) {
   upstream.add(testing::reply_json("{}"));
   upstream.add({step::Close{}});  // the second request, on the kept connection

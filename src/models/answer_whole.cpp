@@ -92,8 +92,8 @@ std::optional<Trouble> Router::Impl::refused(Call& call, const Exchange& exchang
   if (kind == Kind::kNotFound && exchange.provider->name == "ollama") {
     trouble.error.hint = fmt::format("'ollama pull {}' fetches it", exchange.route->upstream);
   }
-  if (kind == Kind::kUnauthorized && exchange.provider->key.starts_with("env:")) {
-    trouble.error.hint = fmt::format("check {}", exchange.provider->key.substr(4));
+  if (kind == Kind::kUnauthorized && exchange.key_reference.starts_with("env:")) {
+    trouble.error.hint = fmt::format("check {}", exchange.key_reference.substr(4));
   }
   call.result.retry_after = trouble.retry_after;
   call.result.limits = limits_of(headers);

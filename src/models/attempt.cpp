@@ -41,14 +41,13 @@ bool is_overload(const Exchange& exchange, const Error& error) {
 }  // namespace
 
 Trouble stop(Error error) {
-  return Trouble{std::move(error), false, false, {}};
+  return Trouble{.error = std::move(error)};
 }
 
 Trouble of_transport(Error error, const Exchange& exchange) {
   const Kind kind = error.kind;
-  bool again = is_transient(kind) || kind == Kind::kUpstream;
-  if (exchange.trace.request_sent && !exchange.route->may_repeat) again = false;
-  Trouble trouble{error.in(exchange.provider->name), again, again, {}};
+  const bool again = is_transient(kind) || kind == Kind::kUpstream;
+  Trouble trouble{.error = error.in(exchange.provider->name), .retry = again, .next_route = again};
   const bool here = exchange.provider->name == "ollama";
   if (here && kind == Kind::kUnavailable) {
     trouble.retry = false;  // it does not start by itself
@@ -111,33 +110,60 @@ void Router::Impl::settle(const Exchange& exchange, Hold& hold, Attempt& attempt
   hold.settle(attempt.cost.value_or(NanoUsd{}));
 }
 
-io::Task<std::optional<Trouble>> Router::Impl::attempt(Call& call, const Provider& provider,
-                                                       const Route& route) {
-  Exchange exchange;
+// What later requests decide by: how long it took, and how much longer a request may take at least.
+void Router::Impl::measure(const Call& call, const Choice& choice, const Attempt& attempt,
+                           bool good) {
+  RouteState& state = *choice.state;
+  const SteadyTime now = core.clock().steady_now();
+  const bool streamed = call.options.sink != nullptr && call.request->stream;
+  const std::chrono::microseconds first = attempt.first_token.value_or(attempt.latency);
+  const bool beaten = attempt.error && attempt.error->kind == Kind::kCancelled;
+  if (good) {
+    state.load.observe(streamed ? first : attempt.latency, now);
+  } else if (!beaten) {
+    state.load.failed(attempt.latency, now);
+  }
+  if (!good && !beaten) return;
+  // Left out, the slow ones that were not waited for would make the route look faster than it is.
+  if (streamed) state.first_token.add(first);
+  if (!streamed) state.whole_answer.add(attempt.latency);
+}
+
+// What is sent, complete; the trouble when it cannot be.
+std::optional<Trouble> Router::Impl::prepare(Call& call, const Choice& choice, std::size_t key,
+                                             Exchange& exchange) {
+  const Provider& provider = *choice.provider;
+  const Route& route = *choice.route;
   exchange.provider = &provider;
   exchange.route = &route;
   exchange.codec = wire::codec_of(provider.dialect);
   exchange.quirks = &wire::quirks_of(provider.name, provider.base_url);
   exchange.price = hub.config().price(call.spec, route);
-  Result<std::string> secret = key(provider);
-  if (!secret) {
-    Trouble trouble = stop(std::move(secret.error()));
-    trouble.next_route = true;
-    co_return trouble;
-  }
-  exchange.key = std::move(*secret);
-  Result<Outgoing> out = outgoing(*call.request, provider, route.upstream, *exchange.quirks);
+  exchange.key_reference = key == 0 ? provider.key : provider.more_keys[key - 1];
+  Result<std::string> proof = secret(provider, exchange.key_reference);
+  Result<Outgoing> out = proof ? outgoing(*call.request, provider, route.upstream, *exchange.quirks)
+                               : std::unexpected(std::move(proof.error()));
   if (!out) {
-    // Another route may be able to express it.
+    // Another route may have a key, or be able to express it.
     Trouble trouble = stop(std::move(out.error()));
     trouble.next_route = true;
-    co_return trouble;
+    return trouble;
   }
+  exchange.key = std::move(*proof);
   exchange.out = std::move(*out);
   exchange.request_bytes = exchange.out.http.body.size();
+  exchange.out.http.may_resend = route.may_repeat;
   add_credentials(provider, exchange.key, exchange.out.http);
+  return std::nullopt;
+}
 
-  AdaptiveLimit& gate = limit(provider, route);
+io::Task<std::optional<Trouble>> Router::Impl::attempt(Call& call, const Choice& choice,
+                                                       std::size_t key) {
+  const std::string name = choice.route->name();
+  Exchange exchange;
+  std::optional<Trouble> trouble = prepare(call, choice, key, exchange);
+  if (trouble) co_return trouble;
+  AdaptiveLimit& gate = limit(*choice.provider, name, key);
   io::CancelToken token = call.options.cancel;
   Result<io::Permit> permit = co_await gate.gate().acquire(token);
   if (!permit) co_return stop(std::move(permit.error()));
@@ -145,16 +171,17 @@ io::Task<std::optional<Trouble>> Router::Impl::attempt(Call& call, const Provide
   if (!hold) co_return stop(std::move(hold.error()));
 
   Attempt made;
-  made.route = route.name();
+  made.route = name;
   made.start = core.clock().system_now();
   exchange.sent = core.clock().steady_now();
   io::HttpRequest request = std::move(exchange.out.http);
-  std::optional<Trouble> trouble;
+  choice.state->load.started();
   if (call.options.sink != nullptr && call.request->stream) {
     trouble = co_await send_streamed(call, exchange, made, std::move(request));
   } else {
     trouble = co_await send_whole(call, exchange, std::move(request));
   }
+  choice.state->load.ended();
   const SteadyTime now = core.clock().steady_now();
   made.latency = std::chrono::duration_cast<std::chrono::microseconds>(now - exchange.sent);
   settle(exchange, *hold, made);
@@ -163,6 +190,9 @@ io::Task<std::optional<Trouble>> Router::Impl::attempt(Call& call, const Provide
     trouble->error.what = without_secret(std::move(trouble->error.what), exchange.key);
     trouble->error.hint = without_secret(std::move(trouble->error.hint), exchange.key);
     made.error = trouble->error;
+    trouble->sent = true;
+    const bool turned_down = exchange.status >= 300 && exchange.status < 500;
+    trouble->may_have_worked = exchange.trace.request_sent && !turned_down;
     if (is_overload(exchange, trouble->error)) gate.refused(exchange.sent, now);
   } else {
     gate.succeeded();
@@ -172,6 +202,7 @@ io::Task<std::optional<Trouble>> Router::Impl::attempt(Call& call, const Provide
     call.result.limits = std::move(exchange.limits);
     call.result.said.reset();
   }
+  measure(call, choice, made, !trouble);
   call.result.attempts.push_back(std::move(made));
   co_return trouble;
 }

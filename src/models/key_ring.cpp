@@ -71,6 +71,11 @@ void KeyRing::rest(std::size_t key, SteadyTime now, std::optional<milliseconds> 
 }
 
 void KeyRing::wrong(std::size_t key, SteadyTime now) {
+  const std::int64_t now_ns = nanoseconds(now);
+  bool others = false;
+  for (std::size_t other = 0; other < size_; ++other)
+    others = others || (other != key && free(other, now_ns));
+  if (!others) return;
   Key& one = keys_[key];
   const int times = one.refused.fetch_add(1, std::memory_order_relaxed);
   pause(one, now, doubled(kRestWrongFirst, times));

@@ -35,7 +35,8 @@ class KeyRing {
   void succeeded(std::size_t key);
   // 429, or an answer whose headers say that nothing remains: `wait` as the provider says.
   void rest(std::size_t key, SteadyTime now, std::optional<std::chrono::milliseconds> wait);
-  // 401 or 403. Somebody may mend it, so it is looked at again, and at last every minute.
+  // 401 or 403, or it is missing. The others are used for a while; somebody may mend it, so it is
+  // tried again, at last every minute. The only key that does not rest goes on being used.
   void wrong(std::size_t key, SteadyTime now);
 
  private:

@@ -71,9 +71,16 @@ TEST_F(KeyRingTest, AWrongKeyIsLookedAtAgainLater) {
   EXPECT_EQ(ring.pick(now()), 1u);
   clock.advance(10s);
   EXPECT_EQ(ring.pick(now()), 0u);
-  for (int i = 0; i < 20; ++i) ring.wrong(0, now());
+}
+
+TEST_F(KeyRingTest, TheLastKeyIsUsedThoughItIsWrong) {
+  KeyRing ring(2);
+  ring.wrong(0, now());
   ring.wrong(1, now());
-  EXPECT_EQ(ring.resting_until(now()), now() + 10s);
+  EXPECT_EQ(ring.pick(now()), 1u);
+  KeyRing alone(1);
+  alone.wrong(0, now());
+  EXPECT_EQ(alone.pick(now()), 0u);
 }
 
 TEST_F(KeyRingTest, AConversationKeepsItsKey) {

@@ -1,8 +1,10 @@
-// Which route is asked, how often, and how long between.
+// Which route is asked, how often, and how long between: the one loop that every request goes
+// through. What is asked next is decided in selection.cpp.
 
 #include <algorithm>
-#include <cmath>
 
+#include "base/hash.hpp"
+#include "models/prefix.hpp"
 #include "models/router_impl.hpp"
 
 namespace sighter::models {
@@ -10,10 +12,22 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kPauseFirst = 500ms;
-constexpr auto kPauseMax = 30s;
-constexpr auto kRetryAfterMax = 60s;
 constexpr auto kKeyKept = 5s;
+constexpr double kHedgesSaved = 10;
+
+std::uint64_t conversation_in(const ClientRequest& request) {
+  if (!request.stickiness.empty()) return std::max<std::uint64_t>(1, hash64(request.stickiness));
+  if (!request.body.empty()) return conversation_of(request.body, request.envelope);
+  return request.chat ? conversation_of(*request.chat) : 0;
+}
+
+std::size_t keys_of(const Provider& provider) {
+  return 1 + provider.more_keys.size();
+}
+
+bool is_streamed(const Call& call) {
+  return call.options.sink != nullptr && call.request->stream;
+}
 
 }  // namespace
 
@@ -28,71 +42,146 @@ Router::Impl::Impl(io::Core& the_core, Hub& the_hub)
              }()),
       random(secure_seed()) {}
 
-AdaptiveLimit& Router::Impl::limit(const Provider& provider, const Route& route) {
-  std::unique_ptr<AdaptiveLimit>& slot = limits[route.name()];
+AdaptiveLimit& Router::Impl::limit(const Provider& provider, const std::string& route,
+                                   std::size_t key) {
+  std::unique_ptr<AdaptiveLimit>& slot =
+      limits[key == 0 ? route : fmt::format("{} key {}", route, key)];
   if (!slot)
     slot = std::make_unique<AdaptiveLimit>(
         core, static_cast<std::size_t>(std::max(1, provider.parallel_max)));
   return *slot;
 }
 
-Result<std::string> Router::Impl::key(const Provider& provider) {
+Result<std::string> Router::Impl::secret(const Provider& provider, const std::string& reference) {
   if (provider.authentication == Authentication::kNone) return std::string();
   const SteadyTime now = core.clock().steady_now();
-  const auto found = keys.find(provider.key);
+  const auto found = keys.find(reference);
   if (found != keys.end() && now < found->second.until) return found->second.secret;
-  Result<std::string> secret = resolve_key(provider.key);
+  Result<std::string> secret = resolve_key(reference);
   if (!secret) secret = std::unexpected(secret.error().in(provider.name));
   // A key that is missing is looked for again each time: somebody is about to set it.
-  if (secret) keys.insert_or_assign(provider.key, Key{secret, now + kKeyKept});
+  if (secret) keys.insert_or_assign(reference, Key{secret, now + kKeyKept});
   return secret;
 }
 
-// Exponential with full jitter ("Exponential Backoff And Jitter", AWS Architecture Blog, 2015),
-// unless the provider says how long.
-io::Duration Router::Impl::pause(int failures, const Trouble& trouble) {
-  if (trouble.retry_after) return std::min<io::Duration>(*trouble.retry_after, kRetryAfterMax);
-  const double most =
-      std::min(std::chrono::duration<double>(kPauseMax).count(),
-               std::chrono::duration<double>(kPauseFirst).count() * std::pow(2.0, failures - 1));
-  return std::chrono::duration_cast<io::Duration>(
-      std::chrono::duration<double>(most * random.uniform()));
+const std::shared_ptr<RouteState>& Router::Impl::state(const Provider& provider,
+                                                       const std::string& route) {
+  std::shared_ptr<RouteState>& slot = states[route];
+  const std::size_t count = keys_of(provider);
+  if (!slot || slot->keys.size() != count) slot = hub.impl().routes.of(route, count);
+  return slot;
 }
 
+std::vector<Choice> Router::Impl::choices_of(const ModelSpec& spec) {
+  std::vector<Choice> choices;
+  choices.reserve(spec.routes.size());
+  for (const Route& route : spec.routes) {
+    const Provider* provider = hub.config().provider(route.provider);
+    if (provider != nullptr) choices.push_back({&route, provider, state(*provider, route.name())});
+  }
+  return choices;
+}
+
+// The model's routes, then those of the models that it falls back to.
 io::Task<Status> Router::Impl::run_routes(Call& call) {
-  Status done = fail(Kind::kInvalid, fmt::format("the model '{}' has no routes", call.spec.name),
-                     "routes = [\"provider/model\"]");
-  for (const Route& route : call.spec.routes) {
-    std::optional<Trouble> trouble = co_await run_route(call, route);
-    if (!trouble) co_return Status{};
-    const bool go_on = trouble->next_route && !call.result.begun;
-    done = std::unexpected(std::move(trouble->error));
-    if (!go_on) break;
-  }
-  co_return done;
-}
-
-io::Task<std::optional<Trouble>> Router::Impl::run_route(Call& call, const Route& route) {
-  const Provider* provider = hub.config().provider(route.provider);
-  if (provider == nullptr) {
-    Trouble unknown{{Kind::kNotFound, fmt::format("there is no provider '{}'", route.provider), {}},
-                    false,
-                    true,
-                    {}};
-    co_return unknown;
-  }
-  for (int failures = 1;; ++failures) {
-    std::optional<Trouble> trouble = co_await attempt(call, *provider, route);
-    if (!trouble || !trouble->retry || call.result.begun || failures > provider->retries)
-      co_return trouble;
-    const io::Duration wait = pause(failures, *trouble);
-    io::CancelToken token = call.options.cancel;
-    Status slept = co_await core.timers().sleep_for(wait, token);
-    if (!slept) {
-      Trouble stopped{std::move(slept.error()), false, false, {}};
-      co_return stopped;
+  const Routing routing = call.spec.routing;
+  std::optional<Trouble> trouble = co_await run_model(call);
+  for (const std::string& name : routing.fallback) {
+    if (!trouble || !leads_on(routing, *trouble)) break;
+    Result<ModelSpec> other = hub.config().find(name);
+    if (!other) continue;
+    call.spec = std::move(*other);
+    if (call.spec.local) {
+      Status done = co_await run_local(call);
+      if (done) co_return done;
+      trouble = stop(std::move(done.error()));
+      trouble->next_route = true;
+      trouble->last = call.result.begun;
+    } else {
+      trouble = co_await run_model(call);
     }
   }
+  if (!trouble) co_return Status{};
+  call.result.retry_after = trouble->retry_after;
+  co_return std::unexpected(std::move(trouble->error));
+}
+
+io::Task<std::optional<Trouble>> Router::Impl::run_model(Call& call) {
+  std::vector<Choice> choices = choices_of(call.spec);
+  if (choices.empty()) {
+    Trouble none =
+        stop({Kind::kInvalid, fmt::format("the model '{}' has no routes", call.spec.name),
+              "routes = [\"provider/model\"]"});
+    none.next_route = true;
+    co_return none;
+  }
+  const Routing& routing = call.spec.routing;
+  const std::uint64_t conversation = routing.sticky ? conversation_in(*call.request) : 0;
+  // Nobody waits at a door of the program's own requests.
+  const bool patient = call.request->dialect == wire::Dialect::kNone;
+  Selection selection(std::move(choices), routing, conversation, patient, random,
+                      core.clock().steady_now());
+  std::optional<Trouble> last;
+  for (;;) {
+    const Selection::Next next = selection.next(core.clock().steady_now());
+    if (next.wait) {
+      io::CancelToken token = call.options.cancel;
+      Status slept = co_await core.timers().sleep_until(*next.wait, token);
+      if (slept) continue;
+      Trouble stopped = stop(std::move(slept.error()));
+      stopped.last = true;
+      co_return stopped;
+    }
+    if (!next.send) break;
+    std::optional<Trouble> trouble = co_await ask(call, selection, *next.send);
+    if (!trouble) co_return std::nullopt;
+    const bool over = trouble->last;
+    // The client is told what a provider said, where one said something.
+    if (!last || trouble->sent || !last->sent) last = std::move(trouble);
+    if (over) break;
+  }
+  if (!last) last = selection.blocked(core.clock().steady_now());
+  co_return last;
+}
+
+// One request, or two when the first is late; reports how each of them ended.
+io::Task<std::optional<Trouble>> Router::Impl::ask(Call& call, Selection& selection,
+                                                   Target target) {
+  const Choice& choice = selection.choice(target);
+  const Hedge& hedge = call.spec.routing.hedge;
+  if (hedge.enabled && choice.route->may_repeat) {
+    choice.state->hedges.earn(hedge.share, kHedgesSaved);
+    const DurationQuantile& times =
+        is_streamed(call) ? choice.state->first_token : choice.state->whole_answer;
+    if (const auto late = times.at(hedge.quantile)) {
+      std::optional<Trouble> trouble = co_await hedged(call, selection, target, *late);
+      co_return trouble;
+    }
+  }
+  std::optional<Trouble> trouble = co_await attempt(call, choice, target.key);
+  if (trouble) {
+    trouble->last = call.result.begun || trouble->error.kind == Kind::kCancelled ||
+                    (trouble->may_have_worked && !choice.route->may_repeat);
+  }
+  report(selection, target, trouble, call.result);
+  if (trouble && !leads_on(call.spec.routing, *trouble)) selection.only(target);
+  co_return trouble;
+}
+
+void Router::Impl::report(Selection& selection, const Target& target,
+                          const std::optional<Trouble>& trouble, const ClientResult& result) {
+  const SteadyTime now = core.clock().steady_now();
+  if (trouble) {
+    if (trouble->error.kind == Kind::kCancelled) return selection.abandoned(target, now);
+    return selection.failed(target, *trouble, now);
+  }
+  selection.succeeded(target, now);
+  if (result.limits.fields().empty()) return;
+  // It answered, and says that nothing is left for the next one.
+  std::vector<wire::HeaderView> views;
+  for (const auto& [name, value] : result.limits.fields()) views.push_back({name, value});
+  if (const auto wait = wire::retry_after(views, core.clock().system_now()))
+    selection.choice(target).state->keys.rest(target.key, now, wait);
 }
 
 }  // namespace sighter::models

@@ -14,6 +14,7 @@
 #include "models/hub_impl.hpp"
 #include "models/outgoing.hpp"
 #include "models/router.hpp"
+#include "models/selection.hpp"
 #include "wire/codec.hpp"
 
 namespace sighter::models {
@@ -26,14 +27,6 @@ struct Call {
   ClientResult result{};
 };
 
-// Why an attempt failed and what may be done about it.
-struct Trouble {
-  Error error;
-  bool retry = false;       // the same route may answer a little later
-  bool next_route = false;  // another route may answer
-  std::optional<std::chrono::milliseconds> retry_after{};
-};
-
 // One physical request and its answer, before it is judged.
 struct Exchange {
   const Provider* provider = nullptr;
@@ -42,7 +35,8 @@ struct Exchange {
   const wire::Quirks* quirks = nullptr;
   std::optional<Price> price;
   std::string key;
-  Outgoing out;  // its body and address are moved into the request
+  std::string key_reference;  // where it is from
+  Outgoing out;               // its body and address are moved into the request
   io::HttpTrace trace;
   std::size_t request_bytes = 0;
   SteadyTime sent{};
@@ -59,14 +53,17 @@ struct Router::Impl {
   // Asks wherever the model is served; what came of it is in call.result.
   io::Task<void> run(Call& call);
   io::Task<Status> run_local(Call& call);
-  AdaptiveLimit& limit(const Provider& provider, const Route& route);
-  Result<std::string> key(const Provider& provider);
+  // One for each key of a route: what a provider takes at a time it takes by key.
+  AdaptiveLimit& limit(const Provider& provider, const std::string& route, std::size_t key);
+  Result<std::string> secret(const Provider& provider, const std::string& reference);
+  const std::shared_ptr<RouteState>& state(const Provider& provider, const std::string& route);
 
   io::Core& core;
   Hub& hub;
   io::HttpClient client;
   Random random;
-  std::map<std::string, std::unique_ptr<AdaptiveLimit>> limits;  // by route
+  std::map<std::string, std::unique_ptr<AdaptiveLimit>> limits;            // by route and key
+  std::map<std::string, std::shared_ptr<RouteState>, std::less<>> states;  // the hub's, by route
   struct Key {
     Result<std::string> secret;
     SteadyTime until;
@@ -82,12 +79,23 @@ struct Router::Impl {
 
   // retry.cpp: which route, how often
   io::Task<Status> run_routes(Call& call);
-  io::Task<std::optional<Trouble>> run_route(Call& call, const Route& route);
-  io::Duration pause(int failures, const Trouble& trouble);
+  io::Task<std::optional<Trouble>> run_model(Call& call);
+  std::vector<Choice> choices_of(const ModelSpec& spec);
+  io::Task<std::optional<Trouble>> ask(Call& call, Selection& selection, Target target);
+  void report(Selection& selection, const Target& target, const std::optional<Trouble>& trouble,
+              const ClientResult& result);
+
+  // hedge.cpp: a second request when the first one is late
+  struct Race;
+  io::Task<std::optional<Trouble>> hedged(Call& call, Selection& selection, Target target,
+                                          io::Duration late);
+  io::Task<void> run_racer(Race& race, std::size_t index, Choice choice);
 
   // attempt.cpp: one physical request
-  io::Task<std::optional<Trouble>> attempt(Call& call, const Provider& provider,
-                                           const Route& route);
+  io::Task<std::optional<Trouble>> attempt(Call& call, const Choice& choice, std::size_t key);
+  std::optional<Trouble> prepare(Call& call, const Choice& choice, std::size_t key,
+                                 Exchange& exchange);
+  void measure(const Call& call, const Choice& choice, const Attempt& attempt, bool good);
   Result<Hold> reserve(const Call& call, const Exchange& exchange);
   void settle(const Exchange& exchange, Hold& hold, Attempt& attempt);
 
