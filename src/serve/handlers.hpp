@@ -7,12 +7,16 @@ namespace sighter::serve {
 
 struct Exchange;
 
-io::Task<void> answer_chat(Exchange& exchange);      // chat.cpp
-io::Task<void> answer_messages(Exchange& exchange);  // chat.cpp
-io::Task<void> list_models(Exchange& exchange);      // model_list.cpp
-io::Task<void> show_model(Exchange& exchange);       // model_list.cpp
-io::Task<void> show_health(Exchange& exchange);      // ops.cpp
-io::Task<void> show_readiness(Exchange& exchange);   // ops.cpp
-io::Task<void> show_metrics(Exchange& exchange);     // ops.cpp
+io::Task<void> answer_chat(Exchange& exchange);       // chat.cpp
+io::Task<void> answer_messages(Exchange& exchange);   // chat.cpp
+io::Task<void> answer_responses(Exchange& exchange);  // responses.cpp
+io::Task<void> show_response(Exchange& exchange);     // responses.cpp
+io::Task<void> delete_response(Exchange& exchange);   // responses.cpp
+io::Task<void> list_input_items(Exchange& exchange);  // responses.cpp
+io::Task<void> list_models(Exchange& exchange);       // model_list.cpp
+io::Task<void> show_model(Exchange& exchange);        // model_list.cpp
+io::Task<void> show_health(Exchange& exchange);       // ops.cpp
+io::Task<void> show_readiness(Exchange& exchange);    // ops.cpp
+io::Task<void> show_metrics(Exchange& exchange);      // ops.cpp
 
 }  // namespace sighter::serve

@@ -1,0 +1,431 @@
+// The door of OpenAI Responses, over any upstream: what a response goes on from is kept here, and
+// the end of a reply is given only once it can be found again.
+
+#include <charconv>
+
+#include "base/log.hpp"
+#include "serve/conversation.hpp"
+#include "serve/handlers.hpp"
+#include "serve/stream.hpp"
+#include "wire/openai_responses.hpp"
+#include "wire/openai_responses_state.hpp"
+#include "wire/reply_builder.hpp"
+
+namespace sighter::serve {
+namespace {
+
+namespace state = wire::openai_responses;
+
+constexpr std::chrono::hours kKept{30 * 24};  // as long as OpenAI keeps a response
+constexpr int kTruncationsMax = 6;            // each halves the conversation
+
+// Passes a stream on and keeps its end back, until the response is stored.
+class HeldStream final : public models::ReplySink {
+ public:
+  HeldStream(ClientStream& stream, std::string id) : stream_(stream), id_(std::move(id)) {}
+
+  io::Task<Status> begin(const models::ReplyBegin& begin) override {
+    Status begun = co_await stream_.begin(begin);
+    co_return begun;
+  }
+
+  io::Task<Status> bytes(std::string_view events) override {
+    // Whole events come; the one that ends the response, and what follows it, wait.
+    const std::size_t end = held_bytes_.empty() ? end_event(events) : 0;
+    held_bytes_ += events.substr(end);
+    const std::string_view now = events.substr(0, end);
+    if (now.empty()) co_return Status{};
+    next_number_ = state::number_after(now).value_or(next_number_);
+    Status written = co_await stream_.bytes(now);
+    co_return written;
+  }
+
+  io::Task<Status> deltas(std::vector<wire::Delta>& deltas) override {
+    for (wire::Delta& delta : deltas) {
+      wire::StreamStart* start = std::get_if<wire::StreamStart>(&delta);
+      if (start != nullptr && start->dialect != wire::Dialect::kOpenAiResponses) start->id = id_;
+      builder_.add(delta);
+    }
+    if (!deltas.empty() && std::holds_alternative<wire::End>(deltas.back())) {
+      deltas.pop_back();
+      held_end_ = true;
+    }
+    Status written = co_await stream_.deltas(deltas);
+    co_return written;
+  }
+
+  // What the stream said, as a response; null where it did not come to its end.
+  Json response(const wire::EncodeOptions& options) const {
+    if (held_end_) {
+      const wire::Encoded encoded = state::encode_reply(builder_.reply(), options);
+      Result<Json> json = json_parse(encoded.body);
+      return json ? std::move(*json) : Json();
+    }
+    std::string_view rest = held_bytes_;
+    const std::size_t data = rest.find("data:");
+    if (data == rest.npos) return Json();
+    rest.remove_prefix(data + 5);
+    std::optional<Json> found = state::final_response("", rest.substr(0, rest.find('\n')));
+    return found ? std::move(*found) : Json();
+  }
+
+  // The stream was cut: said in the dialect's own event, with the number that comes next.
+  io::Task<Status> broke(wire::WireError error, bool relayed) {
+    Status written;
+    if (relayed) {
+      const std::string event = state::error_event(error, next_number_);
+      written = co_await stream_.bytes(event);
+    } else {
+      std::vector<wire::Delta> last;
+      last.emplace_back(wire::StreamError{std::move(error)});
+      written = co_await stream_.deltas(last);
+    }
+    co_return written;
+  }
+
+  io::Task<Status> release() {
+    Status written;
+    if (held_end_) {
+      std::vector<wire::Delta> last;
+      last.emplace_back(wire::End{});
+      written = co_await stream_.deltas(last);
+    } else if (!held_bytes_.empty()) {
+      written = co_await stream_.bytes(held_bytes_);
+    }
+    co_return written;
+  }
+
+ private:
+  // Where the last event of a response begins; the size where none does.
+  static std::size_t end_event(std::string_view events) {
+    std::size_t at = 0;
+    while (at < events.size()) {
+      std::size_t end = std::min(events.find("\n\n", at), events.find("\n\r\n", at));
+      end = end == events.npos ? events.size() : events.find('\n', end + 1) + 1;
+      if (ends_response(events.substr(at, end - at))) return at;
+      at = end;
+    }
+    return events.size();
+  }
+
+  static bool ends_response(std::string_view event) {
+    for (const std::string_view type : {"response.completed", "response.incomplete"}) {
+      const std::size_t found = event.find(type);
+      if (found == event.npos) continue;
+      if (event.substr(0, found) == "event: " || event.substr(0, found) == "event:") return true;
+      // The type is among the first members of its event; a text that holds the word is not.
+      const std::string_view before = event.substr(0, found);
+      if (before.ends_with('"') && before.find("\"response\"") == before.npos &&
+          before.find("\"delta\"") == before.npos && before.find("\"text\"") == before.npos) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  ClientStream& stream_;
+  const std::string id_;
+  wire::ReplyBuilder builder_;
+  std::string held_bytes_;
+  bool held_end_ = false;
+  std::int64_t next_number_ = 0;
+};
+
+struct Asked {
+  std::string body;  // says everything itself
+  std::string model;
+  std::string previous;  // the response it goes on from; empty: none
+  bool keep = true;
+  bool truncate = false;
+};
+
+io::Task<Result<std::optional<store::ResponseRow>>> find_response(Exchange& exchange,
+                                                                  std::string id) {
+  store::Store* store = exchange.door.shared.store();
+  if (store == nullptr) co_return std::optional<store::ResponseRow>();
+  auto look = [store, wanted = std::move(id)]() -> Result<std::optional<store::ResponseRow>> {
+    return store->response(wanted);
+  };
+  auto row = co_await exchange.door.lookups.run(exchange.core(), std::move(look));
+  co_return row;
+}
+
+// Reads what concerns the door, and puts what was said before in front. nullopt: it has answered.
+io::Task<std::optional<Asked>> read_asked(Exchange& exchange, JsonBody body) {
+  Asked asked;
+  const auto text = [&](std::string_view name) -> std::string {
+    Result<std::optional<std::string>> value = body.envelope.string(body.text, name);
+    return value && *value ? std::move(**value) : std::string();
+  };
+  const auto flag = [&](std::string_view name) -> std::optional<bool> {
+    Result<std::optional<bool>> value = body.envelope.boolean(body.text, name);
+    return value ? *value : std::nullopt;
+  };
+  asked.model = text("model");
+  asked.previous = text("previous_response_id");
+  asked.truncate = text("truncation") == "auto";
+  asked.keep = flag("store").value_or(true) &&
+               exchange.door.settings.record == functions::RecordLevel::kFull &&
+               exchange.door.shared.store() != nullptr;
+  if (asked.model.empty()) {
+    Error missing{Kind::kInvalid, "model: must be the name of a model", {}};
+    co_await send_error(exchange, std::move(missing));
+    co_return std::nullopt;
+  }
+  if (flag("background").value_or(false)) {
+    Error refused{
+        Kind::kInvalid, "background: true is not supported; ask without it, or streamed", {}};
+    co_await send_error(exchange, std::move(refused));
+    co_return std::nullopt;
+  }
+  if (asked.previous.empty()) {
+    asked.body = std::move(body.text);
+    co_return asked;
+  }
+  std::string id = asked.previous;
+  auto row = co_await find_response(exchange, std::move(id));
+  if (!row) {
+    co_await send_error(exchange, std::move(row.error()));
+    co_return std::nullopt;
+  }
+  if (!*row) {
+    std::string words = state::previous_not_found(asked.previous);
+    co_await send_json(exchange, 400, std::move(words));
+    co_return std::nullopt;
+  }
+  Result<Json> json = json_parse(body.text, "request");
+  Result<Json> whole =
+      json ? state::continued(std::move(*json), (*row)->items) : std::unexpected(json.error());
+  if (!whole) {
+    co_await send_error(exchange, std::move(whole.error()));
+    co_return std::nullopt;
+  }
+  asked.body = json_write(*whole);
+  co_return asked;
+}
+
+Result<models::ClientRequest> request_of(const Exchange& exchange, const Asked& asked) {
+  Result<wire::Envelope> envelope = wire::Envelope::scan(asked.body);
+  if (!envelope) return std::unexpected(envelope.error());
+  JsonBody body{asked.body, std::move(*envelope)};
+  Result<models::ClientRequest> request =
+      client_request(exchange, std::move(body), wire::Dialect::kOpenAiResponses);
+  if (!request) return request;
+  if (Status decoded = request->decode_chat(); !decoded) return std::unexpected(decoded.error());
+  state::take_over(*request->chat, asked.previous);
+  request->may_relay = !state::holds_foreign_proof(request->body);
+  return request;
+}
+
+// So that whoever has its end can look it up. Not storing it is no error of the request.
+void store_response(Exchange& exchange, const Asked& asked, const Id& call, const Json& response) {
+  const std::string* id = response.find_string("id");
+  if (!asked.keep || id == nullptr || id->empty()) return;
+  Result<Json> body = json_parse(asked.body);
+  if (!body) return;
+  store::ResponseRow row;
+  row.id = *id;
+  row.call = call;
+  row.previous = asked.previous;
+  row.created = exchange.door.clock.system_now();
+  row.expires = row.created + kKept;
+  row.items = state::items_of_exchange(*body, response);
+  Json shown = response;
+  state::set_identity(shown, row.id, asked.previous);
+  row.body = json_write(shown);
+  store::Batch batch;
+  batch.responses.push_back(std::move(row));
+  const Status kept =
+      exchange.door.shared.store()->append(std::move(batch), store::Durability::kRelaxed);
+  if (!kept) exchange.door.log.warning("serve", "a response is not kept: " + kept.error().what);
+}
+
+wire::EncodeOptions encode_options(const Exchange& exchange, const models::ClientRequest& request) {
+  wire::EncodeOptions options;
+  options.now_s = std::chrono::floor<std::chrono::seconds>(exchange.door.clock.system_now())
+                      .time_since_epoch()
+                      .count();
+  if (request.chat) options.request = &*request.chat;
+  return options;
+}
+
+io::Task<void> send_whole(Exchange& exchange, const Asked& asked, models::ClientRequest& request,
+                          functions::Answered answered, const std::string& id) {
+  models::ClientResult& result = answered.result;
+  std::string body;
+  Json response;
+  if (result.relayed) {
+    body = std::move(result.raw);
+    if (Result<Json> json = json_parse(body)) response = std::move(*json);
+    Result<wire::Envelope> envelope = wire::Envelope::scan(body);
+    if (envelope && !asked.previous.empty()) {
+      std::vector<wire::Envelope::Edit> edits;
+      edits.push_back({"previous_response_id", json_quote(asked.previous)});
+      body = envelope->edited(body, edits);
+    }
+  } else if (result.reply) {
+    if (result.reply->dialect != wire::Dialect::kOpenAiResponses) result.reply->id = id;
+    wire::Encoded encoded = state::encode_reply(*result.reply, encode_options(exchange, request));
+    for (std::string& name : encoded.dropped) result.dropped.push_back(std::move(name));
+    body = std::move(encoded.body);
+    if (Result<Json> json = json_parse(body)) response = std::move(*json);
+  }
+  store_response(exchange, asked, answered.call, response);
+  add_call_headers(exchange.headers, answered.call, result.route, result.attempts.size(),
+                   result.dropped, result.approximated, result.limits);
+  if (result.cost)
+    exchange.headers.add("x-sighter-cost-usd", fmt::format("{}", result.cost->usd()));
+  co_await send_json(exchange, 200, std::move(body));
+}
+
+void count(Exchange& exchange, const models::ClientResult& result) {
+  Metrics& metrics = exchange.door.metrics;
+  if (result.usage) metrics.add_usage(*result.usage);
+  if (result.cost) metrics.add_cost(*result.cost);
+  if (!result.attempts.empty() && result.attempts.back().first_token)
+    metrics.add_first_token(*result.attempts.back().first_token);
+}
+
+// One asking. False: the conversation is longer than the model takes, and nothing was answered.
+io::Task<bool> ask(Exchange& exchange, const Asked& asked, bool last) {
+  Result<models::ClientRequest> request = request_of(exchange, asked);
+  if (!request) {
+    co_await send_error(exchange, std::move(request.error()));
+    co_return true;
+  }
+  functions::AnswerOptions options;
+  options.call = exchange.door.shared.next_id();
+  options.cancel = exchange.request.gone();
+  options.record = exchange.door.settings.record;
+  if (!exchange.door.key.empty()) options.key = "serve";
+  const std::string id = "resp_" + options.call.to_string();
+  std::optional<ClientStream> stream;
+  std::optional<HeldStream> held;
+  if (request->stream) {
+    stream.emplace(exchange, *request, options.call);
+    options.sink = &held.emplace(*stream, id);
+  }
+  std::string model = asked.model;
+  functions::Answered answered =
+      co_await exchange.engine.answer(*request, std::move(model), std::move(options));
+  const models::ClientResult& result = answered.result;
+  count(exchange, result);
+  if (stream) {
+    const bool tell = result.error && result.begun && !result.error_relayed &&
+                      result.error->kind != Kind::kCancelled;
+    if (tell) {
+      wire::WireError error = wire_error_of(result);
+      Status told = co_await held->broke(std::move(error), result.relayed);
+      (void)told;  // a client that has gone
+      answered.result.error_relayed = true;
+    }
+    if (!result.error) {
+      const wire::EncodeOptions encode = encode_options(exchange, *request);
+      const Json response = held->response(encode);
+      store_response(exchange, asked, answered.call, response);
+      Status released = co_await held->release();
+      (void)released;  // a client that has gone
+    }
+    co_await stream->close(result);
+  }
+  if (exchange.responder.started()) co_return true;
+  if (result.error) {
+    if (!last && result.error->kind == Kind::kTooLarge) co_return false;
+    add_call_headers(exchange.headers, answered.call, result.route, result.attempts.size(),
+                     result.dropped, result.approximated, result.limits);
+    co_await send_failure(exchange, result);
+    co_return true;
+  }
+  co_await send_whole(exchange, asked, *request, std::move(answered), id);
+  co_return true;
+}
+
+}  // namespace
+
+io::Task<void> answer_responses(Exchange& exchange) {
+  Result<JsonBody> body = co_await read_json_body(exchange);
+  if (!body) {
+    co_await send_error(exchange, std::move(body.error()));
+    co_return;
+  }
+  std::optional<Asked> asked = co_await read_asked(exchange, std::move(*body));
+  if (!asked) co_return;
+  for (int i = 0;; ++i) {
+    Json shorter;
+    bool can = false;
+    if (asked->truncate && i < kTruncationsMax) {
+      if (Result<Json> json = json_parse(asked->body)) shorter = std::move(*json);
+      can = state::truncate_turns(shorter);
+    }
+    const bool last = !can;
+    const bool done = co_await ask(exchange, *asked, last);
+    if (done) co_return;
+    asked->body = json_write(shorter);
+  }
+}
+
+io::Task<void> show_response(Exchange& exchange) {
+  std::string id = exchange.path_value;
+  auto row = co_await find_response(exchange, std::move(id));
+  if (!row) {
+    co_await send_error(exchange, std::move(row.error()));
+    co_return;
+  }
+  std::string body =
+      *row ? std::move((*row)->body) : state::response_not_found(exchange.path_value);
+  const int status = *row ? 200 : 404;
+  co_await send_json(exchange, status, std::move(body));
+}
+
+io::Task<void> list_input_items(Exchange& exchange) {
+  std::string id = exchange.path_value;
+  auto row = co_await find_response(exchange, std::move(id));
+  if (!row) {
+    co_await send_error(exchange, std::move(row.error()));
+    co_return;
+  }
+  if (!*row) {
+    std::string body = state::response_not_found(exchange.path_value);
+    co_await send_json(exchange, 404, std::move(body));
+    co_return;
+  }
+  state::Page page;
+  const std::string query(exchange.request.query());
+  if (const auto limit = query_value(query, "limit")) {
+    const char* end = limit->data() + limit->size();
+    const auto read = std::from_chars(limit->data(), end, page.limit);
+    if (read.ec != std::errc() || read.ptr != end) page.limit = 0;  // refused by its range
+  }
+  if (const auto order = query_value(query, "order")) page.descending = *order != "asc";
+  if (auto after = query_value(query, "after")) page.after = std::move(*after);
+  Result<std::string> items = state::input_items(exchange.path_value, (*row)->items, page);
+  if (!items) {
+    co_await send_error(exchange, std::move(items.error()));
+    co_return;
+  }
+  co_await send_json(exchange, 200, std::move(*items));
+}
+
+io::Task<void> delete_response(Exchange& exchange) {
+  store::Store* store = exchange.door.shared.store();
+  bool found = false;
+  if (store != nullptr) {
+    // A response may still be on its way to the disk: what was appended before comes first.
+    auto remove = [store, id = exchange.path_value]() -> Result<bool> {
+      if (Status flushed = store->flush(); !flushed) return std::unexpected(flushed.error());
+      return store->delete_response(id);
+    };
+    Result<bool> removed = co_await exchange.door.lookups.run(exchange.core(), std::move(remove));
+    if (!removed) {
+      co_await send_error(exchange, std::move(removed.error()));
+      co_return;
+    }
+    found = *removed;
+  }
+  std::string body = found ? state::deleted_body(exchange.path_value)
+                           : state::response_not_found(exchange.path_value);
+  const int status = found ? 200 : 404;
+  co_await send_json(exchange, status, std::move(body));
+}
+
+}  // namespace sighter::serve
