@@ -80,6 +80,10 @@ std::optional<Trouble> Router::Impl::refused(Call& call, const Exchange& exchang
     trouble.error.hint = fmt::format(
         "base_url of the provider '{}' leads elsewhere; give the address that it leads to",
         exchange.provider->name);
+    // A redirect says nothing; nor is it an answer that a client could use.
+    said.status = 502;
+    said.message = fmt::format("{} answered {}, a redirect, which is not followed",
+                               exchange.provider->name, exchange.status);
   }
   const Kind kind = trouble.error.kind;
   trouble.retry = is_transient(kind) || (kind == Kind::kUpstream && exchange.status >= 500);

@@ -61,10 +61,11 @@ def via_chat(client, model, streamed):
     if not streamed:
         reply = client.chat.completions.create(**asked)
         message = reply.choices[0].message
-        said.text = message.content or ""
+        said.text = expected._content(message.content)
         for call in message.tool_calls or []:
-            if call.type == "function":
-                said.tool(call.function.name, call.function.arguments)
+            # Some servers leave out the type, and what they said is relayed as it came.
+            if getattr(call, "custom", None) is None:
+                said.tool(call.function.name, call.function.arguments or "")
             else:
                 said.tools.append((call.custom.name, json.dumps(call.custom.input)))
         usage = reply.usage
@@ -113,7 +114,9 @@ def via_responses(client, model, streamed):
             numbers.append(event.sequence_number)
             if event.type in ("response.completed", "response.incomplete", "response.failed"):
                 reply = event.response
-        checks.equal(numbers, list(range(numbers[0], numbers[0] + len(numbers))), f"responses over {model}: sequence numbers")
+        # A server that numbers nothing is relayed as it is.
+        if numbers[0] is not None:
+            checks.equal(numbers, list(range(numbers[0], numbers[0] + len(numbers))), f"responses over {model}: sequence numbers")
     else:
         reply = client.responses.create(**asked)
     for item in reply.output:
@@ -129,6 +132,15 @@ def via_responses(client, model, streamed):
 DOORS = {"chat": via_chat, "messages": via_messages, "responses": via_responses}
 
 
+def broken(call, client, model, what):
+    """The recorded stream ended with an error of the provider's: the client must be told."""
+    try:
+        said = call(client, model, True)
+        checks.that(False, f"{what}: the error of the stream is raised", said.text)
+    except (openai.APIError, anthropic.APIError):
+        checks.that(True, f"{what}: the error of the stream is raised")
+
+
 def every_recording(door, call, client, upstream, most):
     for dialect in DIALECT:
         for number, row in enumerate(upstream.rows[dialect][:most]):
@@ -136,6 +148,9 @@ def every_recording(door, call, client, upstream, most):
                 continue
             wanted = expected.READERS[dialect](row)
             model = f"{dialect}/{dialect}.{number}"
+            if expected.broken(row):
+                broken(call, client, model, f"{door} over {model}")
+                continue
             said = checks.run(call, client, model, "raw" in row)
             if said is not None:
                 same(said, wanted, f"{door} over {model}", usage="raw" not in row or wanted.input is not None)
@@ -160,6 +175,8 @@ def errors(door, upstream, chat_client, messages_client, responses_client):
                     body = error.body if isinstance(error.body, dict) else {}
                     message = (body.get("error") or body).get("message") or ""
                     core = message.split(": ", 1)[-1][:60]
+                    if row["status"] == 429 and name != "chat":
+                        continue  # the route rests by now, and says so itself
                     checks.that(core and json.dumps(core)[1:-1][:40] in words, f"{name} over {model}: the provider's words", message)
     for status in (429, 503, 529):
         for provider in ("openai_chat", "anthropic"):

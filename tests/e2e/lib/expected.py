@@ -25,6 +25,11 @@ def values(raw):
             yield json.loads(data)
 
 
+def broken(row):
+    """A recorded stream that ended with an error event."""
+    return "raw" in row and any(isinstance(value, dict) and value.get("error") for value in values(raw_bytes(row)))
+
+
 class Said:
     """text, tools [(name, arguments as JSON)], input and output tokens (None: not said)."""
 

@@ -16,8 +16,8 @@ async function chat(model, streamed) {
   if (!streamed) {
     const reply = await openai.chat.completions.create({ model, messages: question });
     const message = reply.choices[0].message;
-    said.text = message.content ?? "";
-    for (const call of message.tool_calls ?? []) if (call.type === "function") said.tools.push([call.function.name, call.function.arguments]);
+    said.text = Array.isArray(message.content) ? message.content.map((part) => (part.type === "text" ? part.text : "")).join("") : message.content ?? "";
+    for (const call of message.tool_calls ?? []) if (call.function) said.tools.push([call.function.name, call.function.arguments]);
     if (reply.usage) [said.input, said.output] = [reply.usage.prompt_tokens, reply.usage.completion_tokens];
     return said;
   }
