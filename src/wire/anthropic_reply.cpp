@@ -146,8 +146,10 @@ Encoded encode_reply(const ChatReply& reply, const EncodeOptions& options) {
   }
   out += ']';
   if (!own || choice.finish.kind != FinishReason::Kind::kNone) {
-    writer.string("stop_reason",
-                  refused && !own ? "refusal" : stop_word(choice.settled_finish(), reply.dialect));
+    const FinishReason finish = choice.settled_finish();
+    const std::string_view word = refused && !own ? "refusal" : stop_word(finish, reply.dialect);
+    writer.string("stop_reason", word);
+    if (!refused) losses.finish(finish, finish_reason(word).kind, reply.dialect);
   }
   if (!choice.stop_sequence.empty()) {
     writer.string("stop_sequence", choice.stop_sequence);

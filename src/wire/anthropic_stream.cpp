@@ -295,6 +295,7 @@ class Encoder final : public StreamEncoder {
     if (started_) return;
     started_ = true;
     dialect_ = d.dialect;
+    if (d.usage.has_value()) usage_ = *d.usage;
     event("message_start", [&](ObjectWriter& writer) {
       ObjectWriter message(writer.key("message"));
       message.string("id", d.id);
@@ -406,6 +407,10 @@ class Encoder final : public StreamEncoder {
       losses_.cannot("content.citations");
       return;
     }
+    if (!numbers_.contains(d.index)) {  // its block is closed already
+      losses_.cannot("content.citations");
+      return;
+    }
     delta(d.index, "citations_delta",
           [&](ObjectWriter& writer) { write_citation(writer.key("citation"), d.citation); });
   }
@@ -453,7 +458,9 @@ class Encoder final : public StreamEncoder {
     event("message_delta", [&](ObjectWriter& writer) {
       ObjectWriter inner(writer.key("delta"));
       const bool refused = refused_ && dialect_ != kMe;
-      inner.string("stop_reason", refused ? "refusal" : stop_word(finish_.reason, dialect_));
+      const std::string_view word = refused ? "refusal" : stop_word(finish_.reason, dialect_);
+      inner.string("stop_reason", word);
+      if (!refused) losses_.finish(finish_.reason, finish_reason(word).kind, dialect_);
       if (finish_.stop_sequence.empty()) {
         inner.raw("stop_sequence", "null");
       } else {

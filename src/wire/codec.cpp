@@ -1,6 +1,7 @@
 #include "wire/codec.hpp"
 
 #include "wire/anthropic.hpp"
+#include "wire/gemini.hpp"
 #include "wire/openai_chat.hpp"
 #include "wire/openai_responses.hpp"
 
@@ -34,6 +35,15 @@ constexpr Codec kOpenAiResponses{.dialect = Dialect::kOpenAiResponses,
                                  .stream_encoder = openai_responses::stream_encoder,
                                  .decode_error = openai_responses::decode_error,
                                  .encode_error = openai_responses::encode_error};
+constexpr Codec kGemini{.dialect = Dialect::kGemini,
+                        .decode_request = gemini::decode_request,
+                        .encode_request = gemini::encode_request,
+                        .decode_reply = gemini::decode_reply,
+                        .encode_reply = gemini::encode_reply,
+                        .stream_decoder = gemini::stream_decoder,
+                        .stream_encoder = gemini::stream_encoder,
+                        .decode_error = gemini::decode_error,
+                        .encode_error = gemini::encode_error};
 
 }  // namespace
 
@@ -45,6 +55,8 @@ const Codec* codec_of(Dialect dialect) {
       return &kAnthropic;
     case Dialect::kOpenAiResponses:
       return &kOpenAiResponses;
+    case Dialect::kGemini:
+      return &kGemini;
     default:
       return nullptr;
   }

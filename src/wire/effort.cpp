@@ -27,4 +27,11 @@ bool thinks_by_budget(std::string_view model) {
   return model.ends_with("sonnet-4") || model.ends_with("opus-4");
 }
 
+bool gemini_thinks_by_budget(std::string_view model) {
+  for (const std::string_view part : {"gemini-1", "gemini-2", "gemini-robotics-er-1"}) {
+    if (model.find(part) != model.npos) return true;
+  }
+  return false;
+}
+
 }  // namespace sighter::wire

@@ -15,5 +15,7 @@ std::string_view effort_of_budget(std::int64_t budget);
 // True for the models of Anthropic that take a budget of tokens and no word (Claude 4.5 and
 // before).
 bool thinks_by_budget(std::string_view model);
+// True for the models of Google that take a budget of tokens and no word (Gemini 2.5 and before).
+bool gemini_thinks_by_budget(std::string_view model);
 
 }  // namespace sighter::wire

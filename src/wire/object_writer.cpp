@@ -7,6 +7,14 @@
 namespace sighter::wire {
 namespace {
 
+// Members that only group parameters: what they hold is named one by one.
+constexpr std::string_view kContainers[] = {"generationConfig", "toolConfig", "inferenceConfig",
+                                            "additionalModelRequestFields"};
+
+bool contains(std::span<const std::string_view> names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
 void add_once(std::vector<std::string>& names, std::string_view name) {
   if (std::find(names.begin(), names.end(), name) == names.end()) names.emplace_back(name);
 }
@@ -103,7 +111,24 @@ void Losses::foreign(const Extra& extra, std::string_view prefix,
   for (const auto& [name, value] : extra.members) {
     if (says_nothing(value) || layout(extra.dialect, name)) continue;
     if (std::find(structure.begin(), structure.end(), name) != structure.end()) continue;
-    cannot(prefix.empty() ? name : fmt::format("{}.{}", prefix, name));
+    const std::string full = prefix.empty() ? name : fmt::format("{}.{}", prefix, name);
+    if (!value.is_object() || !contains(kContainers, name)) {
+      cannot(full);
+      continue;
+    }
+    for (const auto& [inner, what] : value.as_object()) {
+      if (!says_nothing(what)) cannot(fmt::format("{}.{}", full, inner));
+    }
+  }
+}
+
+void Losses::finish(const FinishReason& reason, FinishReason::Kind written, Dialect source) {
+  using enum FinishReason::Kind;
+  if (source == dialect_ || reason.kind == kNone || reason.kind == written) return;
+  if (reason.kind == kError || reason.kind == kOther) {
+    cannot("choices.finish_reason");
+  } else {
+    approximate("choices.finish_reason");
   }
 }
 

@@ -101,6 +101,9 @@ class Losses {
   void rest(ObjectWriter& writer, const Extra& extra, std::string_view prefix,
             std::span<const std::string_view> structure = {});
 
+  // A finish reason of another dialect that is written as one of kind `written`.
+  void finish(const FinishReason& reason, FinishReason::Kind written, Dialect source);
+
   // For requests: kInvalid, naming what was not allowed to be dropped.
   Status refused() const;
   // Dropped, and what was refused where nobody can refuse any more (replies).

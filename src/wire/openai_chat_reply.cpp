@@ -209,7 +209,10 @@ Encoded encode_reply(const ChatReply& reply, const EncodeOptions& options) {
       one.raw("logprobs", "null");
     }
     if (!own || choice.finish.kind != FinishReason::Kind::kNone) {
-      one.string("finish_reason", finish_word(choice.settled_finish(), reply.dialect));
+      const FinishReason finish = choice.settled_finish();
+      const std::string_view word = finish_word(finish, reply.dialect);
+      one.string("finish_reason", word);
+      losses.finish(finish, finish_reason(word).kind, reply.dialect);
     }
     losses.rest(one, choice.extra, "choices", kStructure);
     one.end();

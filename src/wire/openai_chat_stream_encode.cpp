@@ -44,9 +44,11 @@ class Encoder final : public StreamEncoder {
     if (ended_) return;
     out_ = &out;
     std::visit([this](const auto& d) { on(d); }, delta);
-    for (std::string& name : losses_.take_dropped()) {
-      if (std::find(dropped_.begin(), dropped_.end(), name) == dropped_.end())
-        dropped_.push_back(std::move(name));
+    for (auto names : {losses_.take_dropped(), losses_.take_approximated()}) {
+      for (std::string& name : names) {
+        if (std::find(dropped_.begin(), dropped_.end(), name) == dropped_.end())
+          dropped_.push_back(std::move(name));
+      }
     }
   }
 
@@ -201,8 +203,10 @@ class Encoder final : public StreamEncoder {
   }
 
   void on(const Finish& d) {
+    const std::string_view word = finish_word(d.reason, dialect_);
     piece(
-        d.choice, [](ObjectWriter&) {}, finish_word(d.reason, dialect_));
+        d.choice, [](ObjectWriter&) {}, word);
+    losses_.finish(d.reason, finish_reason(word).kind, dialect_);
   }
 
   void on(const UsageDelta& d) { usage_ = d.usage; }

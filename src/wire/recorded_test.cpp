@@ -153,7 +153,8 @@ INSTANTIATE_TEST_SUITE_P(Wire, Recorded,
                          testing::Values(std::pair{"openai_chat", Dialect::kOpenAiChat},
                                          std::pair{"compatible_chat", Dialect::kOpenAiChat},
                                          std::pair{"anthropic", Dialect::kAnthropic},
-                                         std::pair{"openai_responses", Dialect::kOpenAiResponses}),
+                                         std::pair{"openai_responses", Dialect::kOpenAiResponses},
+                                         std::pair{"gemini", Dialect::kGemini}),
                          [](const auto& one) { return std::string(one.param.first); });
 
 }  // namespace
