@@ -431,6 +431,7 @@ class RequestWriter {
       }
     }
     if (r.min_p.has_value() && !zero(r.min_p)) losses_.cannot("min_p");
+    if (r.verbosity.has_value()) losses_.cannot("verbosity");
     if (r.logit_bias.has_value() && !says_nothing(*r.logit_bias)) losses_.cannot("logit_bias");
     if (r.prediction.has_value()) losses_.cannot("prediction");
     if (r.user.has_value()) losses_.cannot("user");

@@ -107,7 +107,9 @@ const std::string* google_signature(const Json* content) {
     return nullptr;
   const Json* google = content->find("google");
   if (google == nullptr || !google->is_object() || google->as_object().size() != 1) return nullptr;
-  return google->find_string("thought_signature");
+  const std::string* signature = google->find_string("thought_signature");
+  // An empty one proves nothing and would not be written back: it stays where it is.
+  return signature == nullptr || signature->empty() ? nullptr : signature;
 }
 
 void decode_reasoning(ObjectReader& reader, std::vector<Block>& content) {

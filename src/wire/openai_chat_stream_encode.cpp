@@ -117,6 +117,10 @@ class Encoder final : public StreamEncoder {
       thought(d.choice, d.index, {}, d.text);
     } else if (open.kind == OpenBlock::Kind::kCall) {
       call_piece(d.choice, open, [&](ObjectWriter& writer) {
+        // Clients add up arguments without looking whether there are any.
+        ObjectWriter function(writer.key("function"));
+        function.string("arguments", "");
+        function.end();
         ObjectWriter content(writer.key("extra_content"));
         ObjectWriter google(content.key("google"));
         google.string("thought_signature", d.text);

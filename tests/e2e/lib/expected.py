@@ -25,9 +25,21 @@ def values(raw):
             yield json.loads(data)
 
 
+def events_in(row):
+    """False for a recording that calls itself a stream and holds no event (one is an echo of the request)."""
+    return "raw" not in row or "data:" in row["raw"]
+
+
 def broken(row):
     """A recorded stream that ended with an error event."""
     return "raw" in row and any(isinstance(value, dict) and value.get("error") for value in values(raw_bytes(row)))
+
+
+def failed(row):
+    """A whole answer whose provider says that the model failed; Responses calls such a response failed."""
+    reply = row.get("response")
+    candidates = (reply.get("candidates") or []) if isinstance(reply, dict) else []
+    return any(c.get("finishReason") in ("UNEXPECTED_TOOL_CALL", "MALFORMED_FUNCTION_CALL", "OTHER") for c in candidates)
 
 
 class Said:
