@@ -4,6 +4,7 @@
 #include "cli/report.hpp"
 #include "cli/session.hpp"
 #include "cli/terminal.hpp"
+#include "functions/call_json.hpp"
 #include "ready/forecast.hpp"
 
 namespace sighter::cli {
@@ -25,7 +26,7 @@ Result<int> forecast_prompt(const Arguments& arguments, Terminal& terminal, Sess
                                           {"calls", 1},
                                           {"input_tokens", usage.input},
                                           {"output_tokens", usage.output},
-                                          {"cost_usd", usd_json(cost)},
+                                          {"cost_usd", functions::usd_json(cost)},
                                           {"seconds", seconds}})) +
                  "\n");
     return 0;

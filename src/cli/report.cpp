@@ -112,11 +112,6 @@ std::string format_ms(double ms) {
   return fmt::format("{:.1f} s", ms / 1000);
 }
 
-Json usd_json(const std::optional<NanoUsd>& cost) {
-  // Divided, not multiplied by 1e-9: that is the double nearest to the decimal number.
-  return cost ? Json(static_cast<double>(cost->value) / 1e9) : Json();
-}
-
 std::string format_per_1k(std::optional<double> usd) {
   if (!usd) return "?";
   if (*usd == 0) return "$0";

@@ -18,8 +18,6 @@ std::string forecast_words(const ready::RunForecast& forecast, std::optional<Nan
 Style verdict_style(stats::Verdict verdict);
 // "0.2 ms", "41 ms", "1.2 s"
 std::string format_ms(double ms);
-// Dollars for programs; null where the price is not known.
-Json usd_json(const std::optional<NanoUsd>& cost);
 // "$0", "$0.42", "?" per 1,000 calls
 std::string format_per_1k(std::optional<double> usd);
 

@@ -14,6 +14,8 @@
 #include "cli/table.hpp"
 #include "cli/terminal.hpp"
 #include "cli/verbs_run.hpp"
+#include "functions/call_json.hpp"
+#include "functions/choice.hpp"
 
 namespace sighter::cli {
 namespace {
@@ -98,7 +100,7 @@ Json answer_json(const functions::Applied& applied) {
                            {"variant", applied.variant},
                            {"output", applied.output},
                            {"usage", std::move(usage)},
-                           {"cost_usd", usd_json(applied.cost)},
+                           {"cost_usd", functions::usd_json(applied.cost)},
                            {"ms", static_cast<double>(applied.latency.count()) / 1000}});
   if (applied.confidence) row.as_object().set("confidence", *applied.confidence);
   if (!applied.model.empty()) row.as_object().set("model", applied.model);
@@ -192,28 +194,6 @@ Result<int> fire_text(const Arguments& arguments, Terminal& terminal, Session& s
   return print_answer(arguments, terminal, *applied, streamed);
 }
 
-// The winner of the last verdict, else the first body that can run.
-Result<const functions::Variant*> own_choice(Session& session,
-                                             const functions::Function& function) {
-  if (session.store() != nullptr) {
-    const Result<std::vector<store::RunRow>> runs = session.store()->runs(function.name, 1);
-    if (runs && !runs->empty()) {
-      const Result<Json> result = json_parse(runs->front().result, "run");
-      const std::string* winner = result ? result->find_string("winner") : nullptr;
-      const functions::Variant* variant = winner != nullptr ? function.find(*winner) : nullptr;
-      if (variant != nullptr && !session.engine().unusable(function, *variant)) return variant;
-    }
-  }
-  std::optional<Error> why;
-  for (const functions::Variant& variant : function.variants) {
-    std::optional<Error> trouble = session.engine().unusable(function, variant);
-    if (!trouble) return &variant;
-    if (!why) why = std::move(trouble);
-  }
-  if (why) return std::unexpected(*why);
-  return fail(Kind::kInvalid, fmt::format("the function '{}' has no variant", function.name));
-}
-
 Result<int> fire_all(const Arguments& arguments, Terminal& terminal, Session& session,
                      const functions::Function& function, const Json& input) {
   Table table({{"variant"}, {"output", false, 12}, {"sure", true}, {"cost", true}, {"ms", true}});
@@ -282,7 +262,8 @@ Result<int> fire_function(const Arguments& arguments, Terminal& terminal, Sessio
                           const functions::Function& function) {
   const std::string wanted = arguments.text("variant", "");
   Result<const functions::Variant*> variant =
-      wanted.empty() || wanted == "all" ? own_choice(session, function) : function.variant(wanted);
+      wanted.empty() || wanted == "all" ? functions::choose_variant(session.engine(), function)
+                                        : function.variant(wanted);
   if (!variant && wanted != "all") return std::unexpected(variant.error());
   if (arguments.flag("dry-run"))
     return forecast_rows(arguments, terminal, session, function,

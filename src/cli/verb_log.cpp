@@ -9,6 +9,7 @@
 #include "cli/table.hpp"
 #include "cli/terminal.hpp"
 #include "cli/verbs_run.hpp"
+#include "functions/call_json.hpp"
 
 namespace sighter::cli {
 namespace {
@@ -48,59 +49,8 @@ Result<store::CallFilter> filter_of(const Arguments& arguments, const Clock& clo
   return filter;
 }
 
-Json parsed(const std::string& text) {
-  if (text.empty()) return Json();
-  Result<Json> value = json_parse(text, "row");
-  return value ? std::move(*value) : Json(text);
-}
-
-Json call_json(const store::CallRow& call) {
-  Json row = Json::object({{"call", call.id.to_string()},
-                           {"function", call.function},
-                           {"variant", call.variant},
-                           {"status", store::to_string(call.status)},
-                           {"start", iso8601(call.start)},
-                           {"ms", static_cast<double>(call.latency.count()) / 1000},
-                           {"model", call.route.empty() ? call.model : call.route},
-                           {"cost_usd", usd_json(call.cost)},
-                           {"cache_hit", call.cache_hit},
-                           {"input", parsed(call.input)},
-                           {"output", parsed(call.output)}});
-  JsonObject& members = row.as_object();
-  if (!call.parent.is_nil()) members.set("parent", call.parent.to_string());
-  if (!call.error.empty())
-    members.set("error", Json::object({{"kind", call.error_kind}, {"message", call.error}}));
-  if (call.tokens)
-    members.set("usage", Json::object({{"input_tokens", call.tokens->input},
-                                       {"output_tokens", call.tokens->output},
-                                       {"cached_tokens", call.tokens->cached},
-                                       {"reasoning_tokens", call.tokens->reasoning}}));
-  if (!call.tags.empty()) members.set("tags", parsed(call.tags));
-  if (!call.tried.empty()) members.set("tried", parsed(call.tried));
-  if (!call.extras.empty()) members.set("extras", parsed(call.extras));
-  return row;
-}
-
-Json tree_json(const store::CallTree& tree) {
-  Json row = call_json(tree.call);
-  Json scores = Json::array(), children = Json::array(), attempts = Json::array();
-  for (const store::ScoreRow& score : tree.scores)
-    scores.as_array().push_back(Json::object({{"value", score.value}, {"reason", score.reason}}));
-  for (const store::AttemptRow& attempt : tree.attempts)
-    attempts.as_array().push_back(Json::object({{"number", attempt.number},
-                                                {"route", attempt.route},
-                                                {"status", store::to_string(attempt.status)},
-                                                {"error", attempt.error}}));
-  for (const store::CallTree& child : tree.children)
-    children.as_array().push_back(tree_json(child));
-  row.as_object().set("scores", std::move(scores));
-  row.as_object().set("attempts", std::move(attempts));
-  row.as_object().set("children", std::move(children));
-  return row;
-}
-
 std::string short_text(const std::string& json) {
-  const Json value = parsed(json);
+  const Json value = functions::stored_json(json);
   if (value.is_string()) return visible_line(value.as_string());
   if (value.is_object() && value.as_object().size() == 1 &&
       value.as_object().begin()->second.is_string())
@@ -155,7 +105,7 @@ Result<int> show(const Arguments& arguments, Terminal& terminal, store::Store& s
   Result<store::CallTree> tree = store.show(*id);
   if (!tree) return std::unexpected(tree.error());
   if (arguments.flag("json"))
-    terminal.out(json_write(tree_json(*tree)) + "\n");
+    terminal.out(json_write(functions::tree_json(*tree)) + "\n");
   else
     print_tree(terminal, *tree, "");
   return 0;
@@ -278,7 +228,8 @@ Result<int> run_log(const Arguments& arguments, Terminal& terminal) {
     before = page->next;
   }
   if (arguments.flag("json")) {
-    for (const store::CallRow& call : calls) terminal.out(json_write(call_json(call)) + "\n");
+    for (const store::CallRow& call : calls)
+      terminal.out(json_write(functions::call_json(call)) + "\n");
   } else if (calls.empty()) {
     terminal.out("no calls\n");
   } else {

@@ -114,7 +114,8 @@ io::Task<Status> append(Engine::Impl& engine, store::Batch batch, bool durable) 
     while (!committed->status) co_await committed->waiter.wait();
     co_return *committed->status;
   }
-  Status queued = co_await append_relaxed(engine, std::move(batch), {});
+  store::Completion nobody;
+  Status queued = co_await append_relaxed(engine, std::move(batch), std::move(nobody));
   co_return queued;
 }
 

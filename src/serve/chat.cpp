@@ -1,4 +1,5 @@
-// The doors of OpenAI Chat Completions and Anthropic Messages.
+// The doors whose requests name a model in their JSON: OpenAI Chat Completions, Embeddings and
+// legacy Completions, Anthropic Messages and its counting of tokens.
 
 #include "serve/conversation.hpp"
 #include "serve/handlers.hpp"
@@ -6,14 +7,14 @@
 namespace sighter::serve {
 namespace {
 
-io::Task<void> answer(Exchange& exchange) {
+io::Task<void> answer(Exchange& exchange, models::Endpoint endpoint) {
   Result<JsonBody> body = co_await read_json_body(exchange);
   if (!body) {
     co_await send_error(exchange, std::move(body.error()));
     co_return;
   }
   Result<models::ClientRequest> request =
-      client_request(exchange, std::move(*body), exchange.dialect);
+      client_request(exchange, std::move(*body), exchange.dialect, endpoint);
   if (!request) {
     co_await send_error(exchange, std::move(request.error()));
     co_return;
@@ -31,10 +32,19 @@ io::Task<void> answer(Exchange& exchange) {
 }  // namespace
 
 io::Task<void> answer_chat(Exchange& exchange) {
-  co_await answer(exchange);
+  co_await answer(exchange, models::Endpoint::kChat);
 }
 io::Task<void> answer_messages(Exchange& exchange) {
-  co_await answer(exchange);
+  co_await answer(exchange, models::Endpoint::kChat);
+}
+io::Task<void> answer_embeddings(Exchange& exchange) {
+  co_await answer(exchange, models::Endpoint::kEmbeddings);
+}
+io::Task<void> answer_completions(Exchange& exchange) {
+  co_await answer(exchange, models::Endpoint::kCompletions);
+}
+io::Task<void> count_tokens(Exchange& exchange) {
+  co_await answer(exchange, models::Endpoint::kCountTokens);
 }
 
 }  // namespace sighter::serve

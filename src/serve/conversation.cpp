@@ -4,6 +4,7 @@
 
 #include "serve/stream.hpp"
 #include "wire/codec.hpp"
+#include "wire/embeddings.hpp"
 
 namespace sighter::serve {
 namespace {
@@ -50,7 +51,16 @@ constexpr MemberType kResponsesTypes[] = {{"model", '"', true},
                                           {"max_output_tokens", 'n'},
                                           {"background", 'b'}};
 
-std::span<const MemberType> types_of(wire::Dialect dialect) {
+constexpr MemberType kEmbeddingTypes[] = {
+    {"model", '"', true}, {"input", 'x', true}, {"dimensions", 'n'}, {"encoding_format", '"'}};
+constexpr MemberType kCountTypes[] = {{"model", '"', true}, {"messages", '[', true}};
+constexpr MemberType kCompletionTypes[] = {
+    {"model", '"', true}, {"prompt", 'x'}, {"stream", 'b'}, {"max_tokens", 'n'}};
+
+std::span<const MemberType> types_of(wire::Dialect dialect, models::Endpoint endpoint) {
+  if (endpoint == models::Endpoint::kEmbeddings) return kEmbeddingTypes;
+  if (endpoint == models::Endpoint::kCountTokens) return kCountTypes;
+  if (endpoint == models::Endpoint::kCompletions) return kCompletionTypes;
   if (dialect == wire::Dialect::kAnthropic) return kMessagesTypes;
   if (dialect == wire::Dialect::kOpenAiResponses) return kResponsesTypes;
   return kChatTypes;
@@ -87,8 +97,8 @@ std::string_view words_of(char type) {
   }
 }
 
-Status check_types(const JsonBody& body, wire::Dialect dialect) {
-  for (const MemberType& member : types_of(dialect)) {
+Status check_types(const JsonBody& body, wire::Dialect dialect, models::Endpoint endpoint) {
+  for (const MemberType& member : types_of(dialect, endpoint)) {
     const std::optional<std::string_view> value = body.envelope.raw(body.text, member.name);
     if (!value || (*value == "null" && !member.required)) {
       if (!member.required) continue;
@@ -148,6 +158,11 @@ io::Task<void> send_whole(Exchange& exchange, const models::ClientRequest& reque
         result.dropped.push_back(std::move(name));
     }
     body = std::move(encoded.body);
+  } else if (result.embedding) {
+    const std::optional<bool> base64 =
+        request.embedding ? std::optional(request.embedding->encoding_format == "base64")
+                          : std::nullopt;
+    body = wire::openai_embeddings::encode_reply(*result.embedding, {}, base64);
   }
   add_call_headers(exchange.headers, answered.call, result.route, result.attempts.size(),
                    result.dropped, result.approximated, result.limits);
@@ -159,9 +174,11 @@ io::Task<void> send_whole(Exchange& exchange, const models::ClientRequest& reque
 }  // namespace
 
 Result<models::ClientRequest> client_request(const Exchange& exchange, JsonBody body,
-                                             wire::Dialect dialect) {
-  if (Status good = check_types(body, dialect); !good) return std::unexpected(good.error());
+                                             wire::Dialect dialect, models::Endpoint endpoint) {
+  if (Status good = check_types(body, dialect, endpoint); !good)
+    return std::unexpected(good.error());
   models::ClientRequest request;
+  request.endpoint = endpoint;
   request.dialect = dialect;
   Result<std::optional<bool>> stream = body.envelope.boolean(body.text, "stream");
   if (!stream) return std::unexpected(stream.error());

@@ -10,7 +10,8 @@ namespace sighter::serve {
 // Reads `model` and `stream` from the outside, checks the types of the members that every request
 // of the dialect has, and takes the headers that are passed on.
 Result<models::ClientRequest> client_request(const Exchange& exchange, JsonBody body,
-                                             wire::Dialect dialect);
+                                             wire::Dialect dialect,
+                                             models::Endpoint endpoint = models::Endpoint::kChat);
 
 // Asks `model` and writes whatever comes of it.
 io::Task<void> converse(Exchange& exchange, models::ClientRequest request, std::string model);

@@ -21,7 +21,8 @@ io::Task<void> show_readiness(Exchange& exchange) {
   Json answer = Json::object({{"status", ready ? "ready" : "not ready"}});
   if (!ready) answer.as_object().set("problems", std::move(problems));
   std::string body = json_write(answer);
-  co_await send_json(exchange, ready ? 200 : 503, std::move(body));
+  const int status = ready ? 200 : 503;
+  co_await send_json(exchange, status, std::move(body));
 }
 
 io::Task<void> show_metrics(Exchange& exchange) {

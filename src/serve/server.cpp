@@ -115,7 +115,9 @@ io::Task<void> Server::Impl::answer(Exchange& exchange) {
   }
   if (preflight) {
     add_preflight(request.headers(), exchange.headers);
-    co_await send_text(exchange, 204, {}, {});
+    std::string type;
+    std::string body;
+    co_await send_text(exchange, 204, std::move(type), std::move(body));
     co_return;
   }
   if (match.route == nullptr) {

@@ -191,7 +191,7 @@ Json decode_logprobs(const Json& result) {
     token.as_object().append("top_logprobs", std::move(others));
     content.push_back(std::move(token));
   }
-  return Json::object({{"content", std::move(content)}});
+  return Json::object({{"content", std::move(content)}, {"refusal", Json()}});
 }
 
 void write_logprobs(ObjectWriter& result, const Json& logprobs) {

@@ -90,6 +90,8 @@ class Gateway:
             return None
 
     def close(self):
+        if self.process is not None and self.process.poll() not in (None, 0, -9):
+            print(f"sighter serve ended with {self.process.returncode}: {self.log()[-800:]}", flush=True)
         self.stop()
         if self.own:
             shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,61 @@
+#include "functions/call_json.hpp"
+
+namespace sighter::functions {
+
+Json usd_json(const std::optional<NanoUsd>& cost) {
+  // Divided, not multiplied by 1e-9: that is the double nearest to the decimal number.
+  return cost ? Json(static_cast<double>(cost->value) / 1e9) : Json();
+}
+
+Json stored_json(const std::string& text) {
+  if (text.empty()) return Json();
+  Result<Json> value = json_parse(text, "row");
+  return value ? std::move(*value) : Json(text);
+}
+
+Json call_json(const store::CallRow& call) {
+  Json row = Json::object({{"call", call.id.to_string()},
+                           {"function", call.function},
+                           {"variant", call.variant},
+                           {"status", store::to_string(call.status)},
+                           {"start", iso8601(call.start)},
+                           {"ms", static_cast<double>(call.latency.count()) / 1000},
+                           {"model", call.route.empty() ? call.model : call.route},
+                           {"cost_usd", usd_json(call.cost)},
+                           {"cache_hit", call.cache_hit},
+                           {"input", stored_json(call.input)},
+                           {"output", stored_json(call.output)}});
+  JsonObject& members = row.as_object();
+  if (!call.parent.is_nil()) members.set("parent", call.parent.to_string());
+  if (!call.error.empty())
+    members.set("error", Json::object({{"kind", call.error_kind}, {"message", call.error}}));
+  if (call.tokens)
+    members.set("usage", Json::object({{"input_tokens", call.tokens->input},
+                                       {"output_tokens", call.tokens->output},
+                                       {"cached_tokens", call.tokens->cached},
+                                       {"reasoning_tokens", call.tokens->reasoning}}));
+  if (!call.tags.empty()) members.set("tags", stored_json(call.tags));
+  if (!call.tried.empty()) members.set("tried", stored_json(call.tried));
+  if (!call.extras.empty()) members.set("extras", stored_json(call.extras));
+  return row;
+}
+
+Json tree_json(const store::CallTree& tree) {
+  Json row = call_json(tree.call);
+  Json scores = Json::array(), children = Json::array(), attempts = Json::array();
+  for (const store::ScoreRow& score : tree.scores)
+    scores.as_array().push_back(Json::object({{"value", score.value}, {"reason", score.reason}}));
+  for (const store::AttemptRow& attempt : tree.attempts)
+    attempts.as_array().push_back(Json::object({{"number", attempt.number},
+                                                {"route", attempt.route},
+                                                {"status", store::to_string(attempt.status)},
+                                                {"error", attempt.error}}));
+  for (const store::CallTree& child : tree.children)
+    children.as_array().push_back(tree_json(child));
+  row.as_object().set("scores", std::move(scores));
+  row.as_object().set("attempts", std::move(attempts));
+  row.as_object().set("children", std::move(children));
+  return row;
+}
+
+}  // namespace sighter::functions

@@ -1,0 +1,94 @@
+// What people or programs say of a call afterwards.
+
+#include "serve/handlers.hpp"
+#include "serve/reply.hpp"
+
+namespace sighter::serve {
+namespace {
+
+Result<std::string> text_of(const Json& body, std::string_view name) {
+  const Json* value = body.find(name);
+  if (value == nullptr || value->is_null()) return std::string();
+  if (!value->is_string()) return fail(Kind::kInvalid, fmt::format("{}: must be a string", name));
+  return value->as_string();
+}
+
+Result<Id> target_of(const Json& body, std::string_view name) {
+  Result<std::string> text = text_of(body, name);
+  if (!text) return std::unexpected(text.error());
+  if (text->empty()) return Id{};
+  const std::optional<Id> id = Id::parse(*text);
+  if (!id) return fail(Kind::kInvalid, fmt::format("{}: '{}' is no id", name, *text));
+  return *id;
+}
+
+Result<store::FeedbackRow> feedback_of(const Json& body, Id id) {
+  store::FeedbackRow row;
+  row.id = id;
+  Result<Id> call = target_of(body, "call");
+  if (!call) return std::unexpected(call.error());
+  Result<Id> trace = target_of(body, "trace");
+  if (!trace) return std::unexpected(trace.error());
+  if (call->is_nil() == trace->is_nil())
+    return fail(Kind::kInvalid, "call: either a call or a trace must be named");
+  row.call = *call;
+  row.trace = *trace;
+  for (const auto& [name, place] : {std::pair("metric", &row.metric),
+                                    {"source", &row.source},
+                                    {"note", &row.note},
+                                    {"key", &row.client_key}}) {
+    Result<std::string> text = text_of(body, name);
+    if (!text) return std::unexpected(text.error());
+    *place = std::move(*text);
+  }
+  if (row.metric.empty()) return fail(Kind::kInvalid, "metric: is required");
+  const Json* value = body.find("value");
+  if (value == nullptr || value->is_null()) return fail(Kind::kInvalid, "value: is required");
+  row.value = json_write(*value);
+  return row;
+}
+
+// The row must name a call that is there, in the queue or on the disk.
+Result<store::Receipt> keep(store::Store& store, store::FeedbackRow row) {
+  if (!row.call.is_nil()) {
+    const Result<std::optional<store::CallRow>> known = store.call(row.call);
+    if (!known) return std::unexpected(known.error());
+    if (!*known)
+      return fail(Kind::kNotFound, fmt::format("there is no call '{}'", row.call.to_string()));
+  }
+  store::Batch batch;
+  batch.feedback.push_back(std::move(row));
+  return store.commit(std::move(batch));
+}
+
+}  // namespace
+
+io::Task<void> take_feedback(Exchange& exchange) {
+  Result<JsonBody> body = co_await read_json_body(exchange);
+  if (!body) {
+    co_await send_error(exchange, std::move(body.error()));
+    co_return;
+  }
+  const Result<Json> json = json_parse(body->text, "request");
+  Result<store::FeedbackRow> row = json ? feedback_of(*json, exchange.door.shared.next_id())
+                                        : Result<store::FeedbackRow>(std::unexpected(json.error()));
+  store::Store* store = exchange.door.shared.store();
+  if (row && store == nullptr) row = fail(Kind::kUnavailable, "nothing is stored here");
+  if (!row) {
+    co_await send_error(exchange, std::move(row.error()));
+    co_return;
+  }
+  const Id id = row->id;
+  auto work = [store, kept = std::move(*row)]() mutable { return keep(*store, std::move(kept)); };
+  Result<store::Receipt> kept =
+      co_await exchange.door.lookups.run(exchange.core(), std::move(work));
+  if (!kept) {
+    co_await send_error(exchange, std::move(kept.error()));
+    co_return;
+  }
+  std::string answer = json_write(
+      Json::object({{"feedback", id.to_string()}, {"known_already", kept->known_already > 0}}));
+  co_await send_json(exchange, 200, std::move(answer));
+}
+
+}  // namespace sighter::serve
