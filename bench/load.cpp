@@ -2,6 +2,7 @@
 //
 //   load URL [door=chat|messages] [stream=0] [connections=64] [requests=20000] [seconds=0]
 //        [chunks=20] [cores=1] [key=...] [model=bench]
+//        [header=NAME:VALUE...]
 //
 // Whole: the answer must repeat the request's own number. Streams: every piece in order, none
 // twice, and the end mark. Pieces of bench/upstream hold the time at which they left it; the time
@@ -29,6 +30,7 @@ using namespace sighter;
 using namespace sighter::io;
 
 struct Plan {
+  Headers headers;
   std::string url, door = "chat", key, model = "bench";
   std::int64_t stream = 0, connections = 64, requests = 20'000, seconds = 0, chunks = 20, cores = 1;
 };
@@ -66,6 +68,7 @@ std::string body_of(const Plan& plan, std::string_view mark) {
 HttpRequest request_of(const Plan& plan, std::string_view mark) {
   HttpRequest request{.method = "POST", .url = plan.url, .body = body_of(plan, mark)};
   request.headers.add("Content-Type", "application/json");
+  for (const auto& [name, value] : plan.headers.fields()) request.headers.add(name, value);
   if (!plan.key.empty()) request.headers.add("Authorization", "Bearer " + plan.key);
   return request;
 }
@@ -181,7 +184,10 @@ bool read_plan(int count, char** words, Plan& plan) {
     const std::size_t cut = word.find('=');
     if (cut == word.npos) return false;
     const std::string name = word.substr(0, cut), value = word.substr(cut + 1);
-    if (const auto text = texts.find(name); text != texts.end()) {
+    const std::size_t colon = value.find(':');
+    if (name == "header" && colon != value.npos) {
+      plan.headers.add(value.substr(0, colon), value.substr(colon + 1));
+    } else if (const auto text = texts.find(name); text != texts.end()) {
       *text->second = value;
     } else if (const auto number = numbers.find(name); number != numbers.end()) {
       *number->second = std::strtoll(value.c_str(), nullptr, 10);
