@@ -392,7 +392,6 @@ constexpr Option kServeOptions[] = {
 };
 constexpr Example kServeExamples[] = {
     {"sighter serve", "on http://127.0.0.1:7777"},
-    {"sighter serve --listen 0.0.0.0:7777", "for other machines too; [serve] key protects it"},
     {"sighter serve --listen 127.0.0.1:0", "on a free port, which it prints"},
 };
 constexpr Example kDoctorExamples[] = {
