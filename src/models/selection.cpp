@@ -125,6 +125,7 @@ Selection::Next Selection::next(SteadyTime now) {
       // Another request probes, and may be done any moment.
       if (choices_[place].state->breaker.state(now) == Breaker::State::kHalfOpen)
         until = std::min(*until, now + kLook);
+      if (breaker && *until - began_ > kShutWaitsMax) continue;
     }
     earliest = std::min(earliest.value_or(*until), *until);
   }

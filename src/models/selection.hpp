@@ -60,6 +60,9 @@ class Selection {
   static constexpr auto kPauseMax = std::chrono::seconds(30);
   static constexpr auto kTold = std::chrono::seconds(60);       // of what a provider says
   static constexpr auto kWaitsMax = std::chrono::seconds(240);  // of one request, together
+  // Of the patient, for a route that has failed too often: a run over a provider that is down ends
+  // with words instead of hanging.
+  static constexpr auto kShutWaitsMax = std::chrono::seconds(15);
   // Each request earns its route this share of a retry, up to kRetriesSaved: a route that fails all
   // the time gets half as much again, not several times as much.
   static constexpr double kRetryShare = 0.5;

@@ -173,6 +173,19 @@ TEST_F(SelectionTest, ThePatientWaitForTheProbeTheOthersDoNot) {
   EXPECT_EQ(next(third), "a");
 }
 
+TEST_F(SelectionTest, EvenThePatientDoNotWaitLongForARouteThatIsDown) {
+  trip(0);
+  for (int opened = 0; opened < 2; ++opened) {
+    Selection probe = select(1);
+    EXPECT_EQ(next(probe), "wait");
+    clock.advance(*wait - now());
+    EXPECT_EQ(next(probe), "a");
+    fail(probe, trouble(Kind::kUnavailable));
+  }
+  Selection late = select(1);
+  EXPECT_EQ(next(late), "end") << "it opens again in 20 s";
+}
+
 TEST_F(SelectionTest, ARouteThatIsShutBetweenTwoAttemptsGivesWay) {
   Selection selection = select(2, 1, false);
   EXPECT_EQ(next(selection), "a");

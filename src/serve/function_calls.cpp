@@ -41,8 +41,21 @@ Status read_options(const Json& body, functions::ApplyOptions& options) {
   return {};
 }
 
+// What is not known is not ignored: it may be what keeps a call from being paid.
+Status check_members(const Json& body) {
+  constexpr std::string_view kKnown[] = {"input", "inputs", "variant", "tags", "trace", "parent"};
+  if (!body.is_object()) return fail(Kind::kInvalid, "request: must be a JSON object");
+  for (const auto& [name, value] : body.as_object()) {
+    if (std::find(std::begin(kKnown), std::end(kKnown), name) == std::end(kKnown))
+      return fail(Kind::kInvalid, fmt::format("{}: is not known here", name),
+                  "input or inputs, variant, tags, trace, parent");
+  }
+  return {};
+}
+
 Result<Asked> asked_of(Exchange& exchange, Json body) {
   Asked asked;
+  if (Status known = check_members(body); !known) return std::unexpected(known.error());
   Result<const functions::Function*> function =
       exchange.door.shared.project().function(exchange.path_value);
   if (!function) return std::unexpected(function.error());
@@ -97,7 +110,8 @@ Json failure_json(const functions::ApplyFailure& failure) {
 // Takes rows from the list until none is left; several of these run side by side.
 io::Task<void> work_off(Exchange* exchange, const Asked* asked, std::size_t* next,
                         std::vector<Json>* results) {
-  while (*next < asked->inputs.size()) {
+  const io::CancelToken gone = exchange->request.gone();
+  while (*next < asked->inputs.size() && !gone.cancelled()) {
     const std::size_t row = (*next)++;
     functions::ApplyOptions options = asked->options;
     Json input = asked->inputs[row];

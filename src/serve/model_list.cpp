@@ -11,8 +11,6 @@ namespace {
 std::vector<std::string> names_of(Exchange& exchange) {
   std::vector<std::string> names;
   for (const auto& [name, spec] : exchange.door.hub.config().models()) names.push_back(name);
-  for (const functions::Function& function : exchange.door.shared.project().functions)
-    names.push_back("function/" + function.name);
   return names;
 }
 

@@ -1,6 +1,5 @@
 #pragma once
-// Which handler answers which method and path: the one table that the server, the description at
-// /openapi.json and the tests read.
+// Which handler answers which method and path: the one table that the server and the tests read.
 
 #include <optional>
 #include <span>

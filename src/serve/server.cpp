@@ -39,7 +39,7 @@ Result<Pem> read_pem(const Settings& settings) {
 
 io::Task<void> not_found(Exchange& exchange, bool path_known) {
   Error error{Kind::kNotFound, fmt::format("there is no {}", exchange.request.path()),
-              "GET /openapi.json lists what there is"};
+              "docs/serve.md lists what there is"};
   if (!path_known) {
     co_await send_error(exchange, std::move(error));
     co_return;
