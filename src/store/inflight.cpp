@@ -75,7 +75,7 @@ void put(char (&target)[N], std::string_view text) {
   static_assert(N <= 256);
   const std::size_t size = std::min(text.size(), N - 1);
   target[0] = static_cast<char>(static_cast<unsigned char>(size));
-  std::memcpy(target + 1, text.data(), size);
+  if (size > 0) std::memcpy(target + 1, text.data(), size);  // an empty view may point nowhere
 }
 
 template <std::size_t N>
