@@ -351,9 +351,9 @@ TEST(Run, a_variant_beyond_the_bars_cost_beats_nobody) {
 }
 
 TEST(Run, told_to_stop_it_waits_for_what_is_under_way) {
-  Bench bench(cases(200, 190, 190));
   io::CancelSource stop;
   int seen = 0;
+  Bench bench(cases(200, 190, 190));
   bench.on_request = [&](const testing::SeenRequest&) -> std::optional<testing::Script> {
     if (++seen == 30) stop.cancel("stopped by Ctrl-C");
     return std::nullopt;
@@ -367,9 +367,10 @@ TEST(Run, told_to_stop_it_waits_for_what_is_under_way) {
 }
 
 TEST(Run, told_twice_it_gives_up_what_is_under_way) {
-  Bench bench(cases(200, 190, 190));
+  // Before the bench, whose end still serves what has come in.
   io::CancelSource nicely, at_once;
   int seen = 0;
+  Bench bench(cases(200, 190, 190));
   bench.on_request = [&](const testing::SeenRequest&) -> std::optional<testing::Script> {
     if (++seen < 20) return std::nullopt;
     nicely.cancel("stopped by Ctrl-C");
