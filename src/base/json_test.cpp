@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/random.hpp"
+#include "base/test_fuzz.hpp"
 
 namespace sighter {
 namespace {
@@ -101,7 +102,8 @@ TEST(Json, SetReplacesAtItsPlace) {
 TEST(JsonFuzz, DamagedTextIsAnErrorOrAValueThatSurvives) {
   const std::string seed = R"({"id":"x","n":[1,-2.5e3,true,null,"é😀\u00e9"],"o":{"p":{"q":[[]]}}})";
   Random random(7);
-  for (int round = 0; round < 20000; ++round) {
+  const FuzzRounds fuzz(20000);
+  for (int round = 0; fuzz.has(round); ++round) {
     std::string text = seed;
     for (std::uint64_t i = 0, n = 1 + random.below(4); i < n; ++i) {
       const std::size_t at = random.below(text.size());

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/random.hpp"
+#include "base/test_fuzz.hpp"
 
 namespace sighter {
 namespace {
@@ -89,7 +90,8 @@ TEST(Toml, LettersBeyondAsciiOutsideOfStringsAreMistakesOrComments) {
 TEST(TomlFuzz, DamagedTextIsAnErrorOrADocument) {
   const std::string seed = "[a.b]\nc = \"x\" # y\nd = [1, 2.5, {e = true}]\n[[f]]\ng = '''h'''\n";
   Random random(11);
-  for (int round = 0; round < 5000; ++round) {
+  const FuzzRounds fuzz(5000);
+  for (int round = 0; fuzz.has(round); ++round) {
     std::string text = seed;
     for (std::uint64_t i = 0, n = 1 + random.below(3); i < n && !text.empty(); ++i) {
       const std::size_t at = random.below(text.size());

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/test_fuzz.hpp"
 #include "io/http_client.hpp"
 #include "io/http_parser.hpp"
 
@@ -40,7 +41,7 @@ struct UrlCase {
   const char* target;
 };
 
-class UrlTest : public testing::TestWithParam<UrlCase> {};
+class UrlTest : public ::testing::TestWithParam<UrlCase> {};
 
 TEST_P(UrlTest, IsReadOrRefused) {
   const UrlCase& c = GetParam();
@@ -54,18 +55,19 @@ TEST_P(UrlTest, IsReadOrRefused) {
 
 INSTANTIATE_TEST_SUITE_P(
     Urls, UrlTest,
-    testing::Values(UrlCase{"http://a", "http://a:80", "a", "/"},
-                    UrlCase{"HTTPS://API.Example.com/v1/x?y=1#z", "https://api.example.com:443",
-                            "api.example.com", "/v1/x?y=1"},
-                    UrlCase{"http://127.0.0.1:8000/v1", "http://127.0.0.1:8000", "127.0.0.1:8000",
-                            "/v1"},
-                    UrlCase{"http://[::1]:80?q", "http://[::1]:80", "[::1]", "/?q"},
-                    UrlCase{"https://u:p%40@h:444", "https://h:444", "h:444", "/"},
-                    UrlCase{"ftp://a", "", "", ""}, UrlCase{"a.com/v1", "", "", ""},
-                    UrlCase{"http://", "", "", ""}, UrlCase{"http://a:0", "", "", ""},
-                    UrlCase{"http://a:65536", "", "", ""}, UrlCase{"http://a:8x", "", "", ""},
-                    UrlCase{"http://a b/", "", "", ""}, UrlCase{"http://a/b c", "", "", ""},
-                    UrlCase{"http://a/b\r\nX: y", "", "", ""}, UrlCase{"http://[::1", "", "", ""}));
+    ::testing::Values(UrlCase{"http://a", "http://a:80", "a", "/"},
+                      UrlCase{"HTTPS://API.Example.com/v1/x?y=1#z", "https://api.example.com:443",
+                              "api.example.com", "/v1/x?y=1"},
+                      UrlCase{"http://127.0.0.1:8000/v1", "http://127.0.0.1:8000", "127.0.0.1:8000",
+                              "/v1"},
+                      UrlCase{"http://[::1]:80?q", "http://[::1]:80", "[::1]", "/?q"},
+                      UrlCase{"https://u:p%40@h:444", "https://h:444", "h:444", "/"},
+                      UrlCase{"ftp://a", "", "", ""}, UrlCase{"a.com/v1", "", "", ""},
+                      UrlCase{"http://", "", "", ""}, UrlCase{"http://a:0", "", "", ""},
+                      UrlCase{"http://a:65536", "", "", ""}, UrlCase{"http://a:8x", "", "", ""},
+                      UrlCase{"http://a b/", "", "", ""}, UrlCase{"http://a/b c", "", "", ""},
+                      UrlCase{"http://a/b\r\nX: y", "", "", ""},
+                      UrlCase{"http://[::1", "", "", ""}));
 
 TEST(Url, KeepsUserInfoOutOfWhatIsShown) {
   const Result<Url> url = Url::parse("https://user:secret%2F@host/");
@@ -301,7 +303,8 @@ TEST(HttpParser, MutatedMessagesNeverDoMoreThanFail) {
     return state % bound;
   };
   int completed = 0;
-  for (int round = 0; round < 20'000; ++round) {
+  const FuzzRounds fuzz(20'000);
+  for (int round = 0; fuzz.has(round); ++round) {
     std::string bytes = round % 2 == 0 ? seed_request : seed_reply;
     for (std::uint64_t n = next(4); n > 0; --n) {
       const std::size_t at = next(bytes.size());

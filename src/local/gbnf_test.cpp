@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/random.hpp"
+#include "base/test_fuzz.hpp"
 
 namespace sighter::local {
 namespace {
@@ -80,7 +81,8 @@ TEST(Gbnf, MutatedGrammarsNeverHangOrCrash) {
   const std::string alphabet = "\"[](){}|<>!*+?.\\-^:=,#\n ab0\xc3";
   Random random(7);
   int refused = 0;
-  for (int i = 0; i < 20'000; ++i) {
+  const FuzzRounds fuzz(20'000);
+  for (int i = 0; fuzz.has(i); ++i) {
     std::string text = seed;
     for (std::uint64_t n = 1 + random.below(4); n > 0; --n) {
       const std::size_t at = random.below(text.size());

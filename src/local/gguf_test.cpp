@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "base/random.hpp"
+#include "base/test_fuzz.hpp"
 
 namespace sighter::local {
 namespace {
@@ -103,7 +104,8 @@ TEST_F(Gguf, MutatedFilesNeverHangOrCrash) {
   const std::string whole = small_file();
   Random random(11);
   int refused = 0;
-  for (int i = 0; i < 600; ++i) {
+  const FuzzRounds fuzz(600);
+  for (int i = 0; fuzz.has(i); ++i) {
     std::string content = whole;
     for (std::uint64_t n = 1 + random.below(3); n > 0; --n)
       content[random.below(content.size() - 64)] = static_cast<char>(random.below(256));

@@ -11,7 +11,7 @@ namespace sighter::models {
 namespace {
 
 using namespace std::chrono_literals;
-using Result = Breaker::Result;
+using Outcome = Breaker::Result;
 using State = Breaker::State;
 
 class BreakerTest : public ::testing::Test {
@@ -19,13 +19,13 @@ class BreakerTest : public ::testing::Test {
   BreakerTest() { clock.advance(1h); }
   SteadyTime now() const { return clock.steady_now(); }
   // Sends one request if that is allowed.
-  bool send(Result result) {
+  bool send(Outcome result) {
     const std::optional<Breaker::Pass> pass = breaker.admit(now(), options);
     if (pass) breaker.record(*pass, result, now(), options);
     return pass.has_value();
   }
   void trip() {
-    for (int i = 0; i < options.consecutive; ++i) send(Result::kBad);
+    for (int i = 0; i < options.consecutive; ++i) send(Outcome::kBad);
     ASSERT_EQ(breaker.state(now()), State::kOpen);
   }
 
@@ -35,41 +35,41 @@ class BreakerTest : public ::testing::Test {
 };
 
 TEST_F(BreakerTest, OpensByFailuresInARow) {
-  for (int i = 0; i < 4; ++i) EXPECT_TRUE(send(Result::kBad));
-  EXPECT_TRUE(send(Result::kGood));
-  for (int i = 0; i < 4; ++i) EXPECT_TRUE(send(Result::kBad));
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(send(Outcome::kBad));
+  EXPECT_TRUE(send(Outcome::kGood));
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(send(Outcome::kBad));
   EXPECT_EQ(breaker.state(now()), State::kClosed) << "a success starts the row anew";
-  EXPECT_TRUE(send(Result::kBad));
+  EXPECT_TRUE(send(Outcome::kBad));
   EXPECT_EQ(breaker.state(now()), State::kOpen);
-  EXPECT_FALSE(send(Result::kGood));
+  EXPECT_FALSE(send(Outcome::kGood));
   EXPECT_EQ(breaker.closed_until(now()), now() + 5s);
 }
 
 TEST_F(BreakerTest, OpensByTheShareOfTheWindow) {
   for (int i = 0; i < 9; ++i) {
-    send(Result::kGood);
-    send(Result::kBad);
+    send(Outcome::kGood);
+    send(Outcome::kBad);
   }
   EXPECT_EQ(breaker.state(now()), State::kClosed) << "18 requests are too few";
-  send(Result::kGood);
-  send(Result::kBad);
+  send(Outcome::kGood);
+  send(Outcome::kBad);
   EXPECT_EQ(breaker.state(now()), State::kOpen);
 }
 
 TEST_F(BreakerTest, FailuresBeforeTheWindowAreForgotten) {
   for (int i = 0; i < 9; ++i) {
-    send(Result::kGood);
-    send(Result::kBad);
+    send(Outcome::kGood);
+    send(Outcome::kBad);
   }
   clock.advance(30s);
-  send(Result::kGood);
-  send(Result::kBad);
+  send(Outcome::kGood);
+  send(Outcome::kBad);
   EXPECT_EQ(breaker.state(now()), State::kClosed);
 }
 
 TEST_F(BreakerTest, FewFailuresAmongManyDoNotOpenIt) {
   for (int i = 0; i < 1000; ++i) {
-    EXPECT_TRUE(send(i % 5 < 2 ? Result::kBad : Result::kGood));
+    EXPECT_TRUE(send(i % 5 < 2 ? Outcome::kBad : Outcome::kGood));
     clock.advance(100ms);
   }
 }
@@ -82,22 +82,22 @@ TEST_F(BreakerTest, OneProbeAtATimeCloses) {
   ASSERT_TRUE(probe);
   EXPECT_TRUE(probe->probe);
   EXPECT_FALSE(breaker.admit(now(), options));
-  breaker.record(*probe, Result::kGood, now(), options);
+  breaker.record(*probe, Outcome::kGood, now(), options);
   EXPECT_EQ(breaker.state(now()), State::kClosed);
-  for (int i = 0; i < 4; ++i) EXPECT_TRUE(send(Result::kBad)) << "it counts from the start again";
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(send(Outcome::kBad)) << "it counts from the start again";
 }
 
 TEST_F(BreakerTest, EachFailedProbeDoublesTheTimeUpToTheMost) {
   options.open_max = 15s;
   trip();
   clock.advance(5s);
-  EXPECT_TRUE(send(Result::kBad));
+  EXPECT_TRUE(send(Outcome::kBad));
   EXPECT_EQ(breaker.closed_until(now()), now() + 10s);
   clock.advance(10s);
-  EXPECT_TRUE(send(Result::kBad));
+  EXPECT_TRUE(send(Outcome::kBad));
   EXPECT_EQ(breaker.closed_until(now()), now() + 15s);
   clock.advance(15s);
-  EXPECT_TRUE(send(Result::kGood));
+  EXPECT_TRUE(send(Outcome::kGood));
   trip();
   EXPECT_EQ(breaker.closed_until(now()), now() + 5s) << "a success takes the doubling back";
 }
@@ -105,9 +105,9 @@ TEST_F(BreakerTest, EachFailedProbeDoublesTheTimeUpToTheMost) {
 TEST_F(BreakerTest, AProbeThatSaysNothingLetsTheNextOneTry) {
   trip();
   clock.advance(5s);
-  EXPECT_TRUE(send(Result::kUnknown));
+  EXPECT_TRUE(send(Outcome::kUnknown));
   EXPECT_EQ(breaker.state(now()), State::kHalfOpen);
-  EXPECT_TRUE(send(Result::kGood));
+  EXPECT_TRUE(send(Outcome::kGood));
   EXPECT_EQ(breaker.state(now()), State::kClosed);
 }
 
@@ -125,13 +125,13 @@ TEST_F(BreakerTest, WhatWasSentBeforeItOpenedChangesNothing) {
   const std::optional<Breaker::Pass> early = breaker.admit(now(), options);
   ASSERT_TRUE(early);
   trip();
-  breaker.record(*early, Result::kGood, now(), options);
+  breaker.record(*early, Outcome::kGood, now(), options);
   EXPECT_EQ(breaker.state(now()), State::kOpen);
 }
 
 TEST_F(BreakerTest, DisabledItLetsEverythingThrough) {
   options.enabled = false;
-  for (int i = 0; i < 100; ++i) EXPECT_TRUE(send(Result::kBad));
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(send(Outcome::kBad));
 }
 
 TEST_F(BreakerTest, ManyThreadsGetOneProbe) {

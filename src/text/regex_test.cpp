@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/random.hpp"
+#include "base/test_fuzz.hpp"
 #include "base/utf8.hpp"
 
 namespace sighter::text {
@@ -178,7 +179,8 @@ TEST(RegexFuzz, RandomPatternsNeverBreak) {
       "-",     "^",      ",",       "\u00e9", "\\x", "\\c",  "(?i:",  "\xff", "0"};
   Random random(7);
   int accepted = 0;
-  for (int round = 0; round < 8'000; ++round) {
+  const FuzzRounds fuzz(8'000);
+  for (int round = 0; fuzz.has(round); ++round) {
     std::string pattern;
     for (std::uint64_t n = random.below(12); n > 0; --n)
       pattern += pieces[random.below(pieces.size())];

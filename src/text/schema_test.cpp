@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/random.hpp"
+#include "base/test_fuzz.hpp"
 
 namespace sighter::text {
 namespace {
@@ -471,7 +472,8 @@ Json random_schema(Random& random, int depth) {
 TEST(SchemaFuzz, RandomSchemasNeverBreak) {
   Random random(11);
   int compiled_count = 0;
-  for (int round = 0; round < 15'000; ++round) {
+  const FuzzRounds fuzz(15'000);
+  for (int round = 0; fuzz.has(round); ++round) {
     const Json text = random_schema(random, 0);
     const Result<Schema> compiled = Schema::compile(
         text, "fuzz",

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "base/random.hpp"
+#include "base/test_fuzz.hpp"
 #include "text/template.hpp"
 
 namespace sighter::text {
@@ -96,9 +97,10 @@ TEST(TemplateFuzz, MutatedTemplatesEndWithAResultOrAnError) {
   limits_of.steps_max = 20'000;
   limits_of.bytes_max = 100'000;
   std::size_t rendered = 0;
-  for (int i = 0; i < 40'000; ++i) {
+  const FuzzRounds fuzz(40'000);
+  for (int i = 0; fuzz.has(i); ++i) {
     if (i >= 2000 && i % 100 == 0 &&
-        std::chrono::steady_clock::now() - started > std::chrono::milliseconds(1500))
+        std::chrono::steady_clock::now() - started > fuzz_time(std::chrono::milliseconds(1500)))
       break;
     const std::string source = mutated(all, parts, random);
     TemplateOptions options = i % 2 == 0 ? TemplateOptions() : TemplateOptions::chat();

@@ -9,6 +9,7 @@
 
 #include "base/json.hpp"
 #include "base/random.hpp"
+#include "base/test_fuzz.hpp"
 
 namespace sighter::wire {
 namespace {
@@ -94,9 +95,7 @@ Json expected(const Json& before, const std::vector<Envelope::Edit>& edits) {
 }
 
 TEST(EnvelopeFuzz, agreesWithTheParserAndEditsWhatItSays) {
-  const char* given = std::getenv("SIGHTER_FUZZ_MS");
-  const auto until = std::chrono::steady_clock::now() +
-                     std::chrono::milliseconds(given != nullptr ? std::atoi(given) : 500);
+  const auto until = std::chrono::steady_clock::now() + fuzz_time(std::chrono::milliseconds(500));
   Random random(7);
   const std::string base =
       R"({"model":"a","messages":[{"role":"user","content":"h\u00e9 \ud83d\ude00 )"

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "base/random.hpp"
+#include "base/test_fuzz.hpp"
 #include "wire/codec.hpp"
 #include "wire/embeddings.hpp"
 #include "wire/reply_builder.hpp"
@@ -15,10 +16,7 @@
 namespace sighter::wire {
 namespace {
 
-// Longer by the environment: SIGHTER_FUZZ_MS=60000.
-const std::chrono::milliseconds kEach(std::getenv("SIGHTER_FUZZ_MS")
-                                          ? std::atoi(std::getenv("SIGHTER_FUZZ_MS"))
-                                          : 700);
+const std::chrono::milliseconds kEach = fuzz_time(std::chrono::milliseconds(700));
 
 constexpr Dialect kDialects[] = {Dialect::kOpenAiChat, Dialect::kAnthropic,
                                  Dialect::kOpenAiResponses};
