@@ -5,7 +5,8 @@
 
 Writes FOLDER/unit_N.cpp, each of which includes some of the sources, and prints their paths, one a line.
 Two sources that give the same name to something of their own (a constant, a helper in an unnamed namespace)
-never share a unit, so that sources need not know of each other. A unit that has not changed is not touched.
+never share a unit, and one that hides a name of its room's headers has a unit to itself, so that sources need
+not know of each other. A unit that has not changed is not touched.
 """
 
 import pathlib
@@ -35,19 +36,22 @@ def name_of(head):
     return (None if not name or name.isupper() else name), OWN
 
 
-def names_of(text):
+def names_of(text, hidden=None):
     """What a source declares: the name with its namespace -> OWN, or whose name it borrows by a using-declaration.
-    None where it has to stay alone."""
+    None where it has to stay alone: it defines a macro, or hides one of the names in HIDDEN."""
     if re.search(r"^[ \t]*#[ \t]*define\b", text, re.M):
         return None
     code = NOISE.sub(lambda found: '""' if found.group(0)[0] in '"R' else " ", text)
     def note(head):
         name, whose = name_of(head)
         if name:
+            private = "" in stack
             name = "::".join([part for part in stack if part] + [name])
+            if private and hidden is not None and name in hidden:
+                hides.append(name)
             names[name] = OWN if names.get(name, whose) != whose else whose
 
-    names, stack, head, depth = {}, [], "", 0
+    names, stack, head, depth, hides = {}, [], "", 0, []
     for token in re.findall(r"[{};]|[^{};]+", code):
         if depth:
             depth += {"{": 1, "}": -1}.get(token, 0)
@@ -75,7 +79,7 @@ def names_of(text):
             head = ""
         else:
             head = token if head != " after " or re.search(r"\w\s*\(|\bnamespace\b|\b(?:struct|class|enum|using|const\w*)\b", token) else head + token
-    return names
+    return None if hides else names
 
 
 class Unit:
@@ -87,11 +91,19 @@ class Unit:
                    for name, whose in names.items())
 
 
+def names_of_headers(sources):
+    names = set()
+    for folder in {source.parent for source in sources}:
+        for header in folder.glob("*.hpp"):
+            names.update(names_of(header.read_text(encoding="utf-8")) or {})
+    return names
+
+
 def pack(sources, files_max):
-    units = []
+    units, hidden = [], names_of_headers(sources)
     for source in sources:
         text = source.read_text(encoding="utf-8")
-        names = names_of(text)
+        names = names_of(text, hidden)
         home = None
         if names is not None:
             home = next((unit for unit in units if not unit.closed and len(unit.sources) < files_max

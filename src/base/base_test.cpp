@@ -17,7 +17,7 @@
 namespace sighter {
 namespace {
 
-class FileTest : public testing::Test {
+class FileTest : public ::testing::Test {
  protected:
   void SetUp() override {
     folder_ = std::filesystem::temp_directory_path() / fmt::format("sighter_base_{}", ::getpid());

@@ -78,7 +78,7 @@ TEST(FunctionToml, a_meaning_is_of_a_label_and_each_label_has_one) {
   folder.write("f/function.toml", head + "billing = \"money\"\nbug = \"it is broken\"\n");
   const Result<Function> read = read_function(folder.path() / "f", "f");
   ASSERT_TRUE(read) << read.error().message();
-  EXPECT_THAT(read->meanings, testing::ElementsAre("money", "it is broken"));
+  EXPECT_THAT(read->meanings, ::testing::ElementsAre("money", "it is broken"));
   EXPECT_THAT(mistake(head + "billing = \"money\"\n").message(), HasSubstr("'bug' has no meaning"));
   EXPECT_THAT(mistake(head + "biling = \"money\"\nbug = \"x\"\n").message(),
               HasSubstr("'billing'"));

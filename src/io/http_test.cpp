@@ -173,7 +173,7 @@ void PrintTo(const BadRequest& bad, std::ostream* out) {
   *out << bad.name;
 }
 
-class BadRequestTest : public testing::TestWithParam<BadRequest> {};
+class BadRequestTest : public ::testing::TestWithParam<BadRequest> {};
 
 TEST_P(BadRequestTest, IsRefusedHoweverItIsCut) {
   const std::string& bytes = GetParam().bytes;
@@ -188,7 +188,7 @@ TEST_P(BadRequestTest, IsRefusedHoweverItIsCut) {
 
 INSTANTIATE_TEST_SUITE_P(
     Smuggling, BadRequestTest,
-    testing::Values(
+    ::testing::Values(
         BadRequest{"length and chunked",
                    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: "
                    "chunked\r\n\r\n0\r\n\r\n"},

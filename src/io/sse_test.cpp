@@ -165,7 +165,7 @@ TEST(SseReader, RandomStreamsReadTheSameHoweverTheyAreCut) {
       pieces.push_back(rest.substr(0, n));
       rest.remove_prefix(n);
     }
-    ASSERT_EQ(read_all(pieces), whole) << testing::PrintToString(stream);
+    ASSERT_EQ(read_all(pieces), whole) << ::testing::PrintToString(stream);
   }
 }
 

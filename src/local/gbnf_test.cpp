@@ -12,7 +12,7 @@
 namespace sighter::local {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 TEST(Gbnf, GoodGrammarsPass) {
   for (const char* grammar : {

@@ -13,7 +13,7 @@
 namespace sighter::local {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 template <class T>
 std::string bytes(T value) {
@@ -40,7 +40,7 @@ std::string small_file() {
   return out + std::string(64, 'w');
 }
 
-class Gguf : public testing::Test {
+class Gguf : public ::testing::Test {
  protected:
   void TearDown() override { std::filesystem::remove(path_); }
 

@@ -11,8 +11,8 @@
 namespace sighter::local {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 std::string all_text(const Prompt& prompt) {
   std::string out;
@@ -56,7 +56,7 @@ TEST(Labels, channel_scoring_shows_meanings_in_place_of_labels) {
   EXPECT_THAT(all_text(request.label_contexts.at(1)), HasSubstr(": something is broken\n"));
   EXPECT_EQ(request.labels.at(1), "bug");
   EXPECT_THAT(all_text(label_request(asked, LabelScoring::kDirect, "x").prompt),
-              testing::Not(HasSubstr("something is broken")));
+              ::testing::Not(HasSubstr("something is broken")));
 }
 
 LabelTask task() {
@@ -152,7 +152,7 @@ TEST(Labels, GrammarTakesTheProbabilityAmongWhatWasAllowed) {
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->best, 1u);
   EXPECT_THAT(reply->probabilities,
-              ElementsAre(testing::DoubleNear(0.2, 1e-9), testing::DoubleNear(0.8, 1e-9)));
+              ElementsAre(::testing::DoubleNear(0.2, 1e-9), ::testing::DoubleNear(0.8, 1e-9)));
   EXPECT_TRUE(check_grammar(scorer.generate_asked.grammar, "root"));
   EXPECT_TRUE(all_text(scorer.generate_asked.prompt).ends_with("Label:"));
 }

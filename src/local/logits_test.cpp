@@ -41,7 +41,7 @@ TEST(LogSumExp, LargeNumbersDoNotOverflow) {
 TEST(Largest, BestFirstAndTiesInOrder) {
   const auto best = largest(std::vector{1.0f, 3.0f, kNan, 2.0f, 3.0f}, 3);
   EXPECT_THAT(best,
-              testing::ElementsAre(std::pair{1, 3.0f}, std::pair{4, 3.0f}, std::pair{3, 2.0f}));
+              ::testing::ElementsAre(std::pair{1, 3.0f}, std::pair{4, 3.0f}, std::pair{3, 2.0f}));
 }
 
 TEST(Largest, NoMoreThanThereAre) {

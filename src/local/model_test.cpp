@@ -16,7 +16,7 @@
 namespace sighter::local {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 std::unique_ptr<Model> model_over(FakeWork& work, int contexts = 1, bool embeds = false) {
   ModelOptions options;
@@ -234,7 +234,7 @@ TEST(Generate, StreamsWholeCharacters) {
   std::vector<std::string> pieces;
   request.on_text = [&](std::string_view text) { pieces.emplace_back(text); };
   ASSERT_TRUE(model->generate(request));
-  EXPECT_THAT(pieces, testing::ElementsAre("ä", "木", "🌳"));
+  EXPECT_THAT(pieces, ::testing::ElementsAre("ä", "木", "🌳"));
 }
 
 TEST(Generate, ACharacterThatTheLimitCutIsReplaced) {
@@ -390,7 +390,7 @@ TEST(Embed, ATextLongerThanABatchIsCutAndNamed) {
   const auto model = model_over(work, 1, true);
   const auto reply = model->embed({{"short", "longer than eight"}, {}});
   ASSERT_TRUE(reply);
-  EXPECT_THAT(reply->truncated, testing::ElementsAre(1u));
+  EXPECT_THAT(reply->truncated, ::testing::ElementsAre(1u));
 }
 
 TEST(Model, AMissingFileIsNamed) {

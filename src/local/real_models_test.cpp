@@ -20,7 +20,7 @@
 namespace sighter::local {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 std::filesystem::path file_of(const std::string& name) {
   return user_cache_folder() / "models" / name;
@@ -33,7 +33,7 @@ std::string why_not(const std::string& name) {
   return {};
 }
 
-class RealModels : public testing::Test {
+class RealModels : public ::testing::Test {
  protected:
   static constexpr const char* kChat = "smollm2-135m-instruct-q4_1.gguf";
   static constexpr const char* kEmbed = "all-minilm-l6-v2-f16.gguf";
@@ -144,7 +144,7 @@ TEST_F(RealModels, EndsItsTurnByItself) {
   const auto reply = chat().generate(ask);
   ASSERT_TRUE(reply) << reply.error().message();
   EXPECT_EQ(reply->finish, FinishReason::kStop);
-  EXPECT_THAT(reply->text, testing::Not(HasSubstr("<|im_end|>")));
+  EXPECT_THAT(reply->text, ::testing::Not(HasSubstr("<|im_end|>")));
 }
 
 TEST_F(RealModels, StopsBeforeAStopString) {
@@ -155,7 +155,7 @@ TEST_F(RealModels, StopsBeforeAStopString) {
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->stop, "16 17");
   EXPECT_EQ(reply->finish, FinishReason::kStop);
-  EXPECT_THAT(reply->text, testing::EndsWith("15 "));
+  EXPECT_THAT(reply->text, ::testing::EndsWith("15 "));
 }
 
 TEST_F(RealModels, AGrammarLetsNothingElseThrough) {
@@ -165,7 +165,7 @@ TEST_F(RealModels, AGrammarLetsNothingElseThrough) {
   for (ask.seed = 0; ask.seed < 8; ++ask.seed) {
     const auto reply = chat().generate(ask);
     ASSERT_TRUE(reply) << reply.error().message();
-    EXPECT_THAT(reply->text, testing::MatchesRegex(" (yes|no)![0-9][0-9][0-9]"));
+    EXPECT_THAT(reply->text, ::testing::MatchesRegex(" (yes|no)![0-9][0-9][0-9]"));
     EXPECT_EQ(reply->finish, FinishReason::kStop);
   }
 }
@@ -363,7 +363,7 @@ TEST_F(RealModels, ALongTextIsCutAndSaidSo) {
   for (int i = 0; i < 900; ++i) text += " word";
   const auto reply = embedder().embed({{"short", text, ""}, {}});
   ASSERT_TRUE(reply) << reply.error().message();
-  EXPECT_THAT(reply->truncated, testing::ElementsAre(1u));
+  EXPECT_THAT(reply->truncated, ::testing::ElementsAre(1u));
 }
 
 TEST_F(RealModels, EachKindOfModelSaysWhatItCannotDo) {

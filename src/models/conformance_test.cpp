@@ -153,7 +153,7 @@ bool own_words(const Source& source, Dialect door) {
   return source.dialect == door;
 }
 
-class Conformance : public testing::TestWithParam<std::tuple<Dialect, const char*, const char*>> {
+class Conformance : public ::testing::TestWithParam<std::tuple<Dialect, const char*, const char*>> {
  protected:
   void SetUp() override {
     whole_ = schema_of(std::get<1>(GetParam()));
@@ -222,7 +222,7 @@ TEST_P(Conformance, StreamEvents) {
 
 INSTANTIATE_TEST_SUITE_P(
     OpenAi, Conformance,
-    testing::Values(std::tuple{Dialect::kOpenAiChat, "CreateChatCompletionResponse",
+    ::testing::Values(std::tuple{Dialect::kOpenAiChat, "CreateChatCompletionResponse",
                                "CreateChatCompletionStreamResponse"},
                     std::tuple{Dialect::kOpenAiResponses, "Response", "ResponseStreamEvent"}),
     [](const auto& one) { return std::string(std::get<1>(one.param)); });

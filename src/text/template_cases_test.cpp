@@ -105,22 +105,22 @@ Result<std::string> render(const Case& c) {
   return parsed->render(*arguments, options);
 }
 
-class TemplateCase : public testing::TestWithParam<Case> {};
+class TemplateCase : public ::testing::TestWithParam<Case> {};
 
 TEST_P(TemplateCase, RendersAsWritten) {
   const Case& c = GetParam();
   const auto result = render(c);
   if (const std::string* error = c.find("error")) {
     ASSERT_FALSE(result) << "rendered: " << *result;
-    EXPECT_THAT(result.error().message(), testing::HasSubstr(*error));
+    EXPECT_THAT(result.error().message(), ::testing::HasSubstr(*error));
   } else {
     ASSERT_TRUE(result) << result.error().message();
     EXPECT_EQ(*result, *c.find("output"));
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Files, TemplateCase, testing::ValuesIn(all_cases()),
-                         [](const testing::TestParamInfo<Case>& one) {
+INSTANTIATE_TEST_SUITE_P(Files, TemplateCase, ::testing::ValuesIn(all_cases()),
+                         [](const ::testing::TestParamInfo<Case>& one) {
                            std::string name = one.param.file + "_" + *one.param.find("case");
                            for (char& c : name) {
                              if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';

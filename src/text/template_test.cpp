@@ -10,8 +10,8 @@
 namespace sighter::text {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 Template parsed(std::string_view source, const TemplateOptions& options = {}) {
   auto result = Template::parse(source, "t.md", options);
@@ -188,7 +188,7 @@ TEST(Template, ManyThreadsMayRenderAtOnce) {
       });
     }
   }
-  EXPECT_THAT(out, testing::Each("<f1>ab1<f2>ab2<f3>ab3"));
+  EXPECT_THAT(out, ::testing::Each("<f1>ab1<f2>ab2<f3>ab3"));
 }
 
 TEST(Template, RandomDrawsFromTheGivenSource) {
@@ -196,7 +196,7 @@ TEST(Template, RandomDrawsFromTheGivenSource) {
   RenderOptions options;
   options.random = &random;
   const auto result = parsed("{{ [1, 2, 3]|random }}").render(Json::object(), options);
-  EXPECT_THAT(*result, testing::AnyOf("1", "2", "3"));
+  EXPECT_THAT(*result, ::testing::AnyOf("1", "2", "3"));
 }
 
 TEST(Template, TheClockOfChatTemplatesIsGiven) {
@@ -229,7 +229,7 @@ TEST(Template, ErrorsDoNotHoldValues) {
   const Json row = *json_parse(R"({"key": "sk-secret"})");
   const auto result = parsed("{{ key + 1 }}").render(row);
   ASSERT_FALSE(result);
-  EXPECT_THAT(result.error().message(), testing::Not(HasSubstr("secret")));
+  EXPECT_THAT(result.error().message(), ::testing::Not(HasSubstr("secret")));
 }
 
 TEST(Template, LargeObjectsAreLookedUpByIndex) {

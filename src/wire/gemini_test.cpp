@@ -10,9 +10,9 @@
 namespace sighter::wire {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::Not;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 const Codec& me() {
   return *codec_of(Dialect::kGemini);
@@ -94,7 +94,7 @@ TEST(GeminiStream, CallsGetAnIdThatStaysOutOfTheirOwnDialect) {
   const std::string own = in_dialect(Dialect::kGemini, s.deltas);
   EXPECT_THAT(own, HasSubstr("\"thoughtSignature\":\"S\""));
   EXPECT_THAT(own, Not(HasSubstr("call_r_0")));
-  EXPECT_THAT(own, testing::EndsWith("}\r\n\r\n"));
+  EXPECT_THAT(own, ::testing::EndsWith("}\r\n\r\n"));
 }
 
 TEST(GeminiStream, ASignatureBehindTheTextIsAPartOfItsOwn) {
@@ -115,7 +115,7 @@ TEST(GeminiStream, ErrorsInBetween) {
   EXPECT_EQ(s.builder.error().kind, Kind::kUnavailable);
   EXPECT_EQ(s.builder.error().message, "Overloaded");
   EXPECT_THAT(in_dialect(Dialect::kGemini, s.deltas),
-              testing::EndsWith("\"status\":\"UNAVAILABLE\"}}\r\n\r\n"));
+              ::testing::EndsWith("\"status\":\"UNAVAILABLE\"}}\r\n\r\n"));
 }
 
 TEST(GeminiStream, ABlockedPromptIsAnAnswer) {

@@ -48,7 +48,7 @@ std::string first_difference(const Json& a, const Json& b, const std::string& at
   return at + ": " + json_write(a).substr(0, 200) + " became " + json_write(b).substr(0, 200);
 }
 
-class Recorded : public testing::TestWithParam<std::pair<const char*, Dialect>> {
+class Recorded : public ::testing::TestWithParam<std::pair<const char*, Dialect>> {
  protected:
   void SetUp() override {
     const std::string path = std::string(SIGHTER_SOURCE_DIR) + "/../shared/data/recorded_replies/" +
@@ -150,7 +150,7 @@ TEST_P(Recorded, StreamsGiveTheSameReplyWhenWrittenBack) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Wire, Recorded,
-                         testing::Values(std::pair{"openai_chat", Dialect::kOpenAiChat},
+                         ::testing::Values(std::pair{"openai_chat", Dialect::kOpenAiChat},
                                          std::pair{"compatible_chat", Dialect::kOpenAiChat},
                                          std::pair{"anthropic", Dialect::kAnthropic},
                                          std::pair{"openai_responses", Dialect::kOpenAiResponses},

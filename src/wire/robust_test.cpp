@@ -108,7 +108,7 @@ void for_a_while(Step&& step) {
     SCOPED_TRACE(fmt::format("seed {}", seed));
     Random random(seed);
     step(random);
-    if (testing::Test::HasFailure()) return;
+    if (::testing::Test::HasFailure()) return;
   }
 }
 

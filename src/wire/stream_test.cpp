@@ -11,8 +11,8 @@
 namespace sighter::wire {
 namespace {
 
-using testing::HasSubstr;
-using testing::Not;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 const Codec& chat() {
   return *codec_of(Dialect::kOpenAiChat);
@@ -321,7 +321,7 @@ TEST(AnthropicStream, ProviderToolsAreReportedToAChatClient) {
   const std::unique_ptr<StreamEncoder> encoder = chat().stream_encoder({}, {});
   std::string out;
   for (const Delta& delta : s.deltas) encoder->write(delta, out);
-  EXPECT_THAT(encoder->dropped(), testing::ElementsAre("content.server_tool_use"));
+  EXPECT_THAT(encoder->dropped(), ::testing::ElementsAre("content.server_tool_use"));
   EXPECT_THAT(out, Not(HasSubstr("tool_calls")));
 }
 

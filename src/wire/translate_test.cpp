@@ -74,7 +74,7 @@ bool fails_in(Dialect dialect, const ChatReply& reply) {
          reply.choices.front().finish.kind == FinishReason::Kind::kError;
 }
 
-class Translate : public testing::TestWithParam<std::tuple<const char*, Dialect, Dialect>> {
+class Translate : public ::testing::TestWithParam<std::tuple<const char*, Dialect, Dialect>> {
  protected:
   void SetUp() override {
     const std::string path = std::string(SIGHTER_SOURCE_DIR) + "/../shared/data/recorded_replies/" +
@@ -199,7 +199,7 @@ TEST_P(Translate, Requests) {
 
 INSTANTIATE_TEST_SUITE_P(
     Wire, Translate,
-    testing::Values(std::tuple{"openai_chat", Dialect::kOpenAiChat, Dialect::kAnthropic},
+    ::testing::Values(std::tuple{"openai_chat", Dialect::kOpenAiChat, Dialect::kAnthropic},
                     std::tuple{"compatible_chat", Dialect::kOpenAiChat, Dialect::kAnthropic},
                     std::tuple{"anthropic", Dialect::kAnthropic, Dialect::kOpenAiChat},
                     std::tuple{"openai_chat", Dialect::kOpenAiChat, Dialect::kOpenAiResponses},

@@ -17,7 +17,7 @@ namespace sighter::wire {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 // ---- errors
 
