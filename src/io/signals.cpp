@@ -2,11 +2,18 @@
 
 #include <atomic>
 #include <boost/asio/signal_set.hpp>
+#include <chrono>
 #include <csignal>
 
 #include "io/core_impl.hpp"
 
 namespace sighter::io {
+namespace {
+
+// timeout(1), npm and others signal the process and its whole group: that is one wish, not two.
+constexpr auto kSameWish = std::chrono::milliseconds(100);
+
+}  // namespace
 
 struct StopSignals::State : std::enable_shared_from_this<State> {
   explicit State(Core& c) : core(c), signals(c.impl().context, SIGINT, SIGTERM) {}
@@ -18,10 +25,13 @@ struct StopSignals::State : std::enable_shared_from_this<State> {
   }
   void on_signal(int signal) {
     last = signal;
+    const SteadyTime now = core.clock().steady_now();
+    if (first.token().cancelled() && now - first_at < kSameWish) return listen();
     const std::string by = signal == SIGINT ? "stopped by Ctrl-C" : "stopped by SIGTERM";
     if (first.token().cancelled()) {
       second.cancel(by);
     } else {
+      first_at = now;
       first.cancel(by);
     }
     listen();
@@ -31,6 +41,7 @@ struct StopSignals::State : std::enable_shared_from_this<State> {
   boost::asio::signal_set signals;
   CancelSource first;
   CancelSource second;
+  SteadyTime first_at;
   std::atomic<int> last = 0;
 };
 

@@ -1,5 +1,6 @@
 #pragma once
-// SIGINT and SIGTERM as tokens: the first asks to stop nicely, the second to stop at once.
+// SIGINT and SIGTERM as tokens: the first asks to stop nicely, the second to stop at once. What comes within
+// 100 ms of the first is the same wish, sent to the process and to its group.
 
 #include <memory>
 

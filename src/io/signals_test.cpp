@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 
 #include "io/subprocess.hpp"
@@ -21,6 +22,12 @@ TEST(StopSignals, TheFirstAsksNicelyAndTheSecondAtOnce) {
   EXPECT_FALSE(signals.at_once().cancelled());
   EXPECT_EQ(signals.nicely().error().what, "stopped by Ctrl-C");
   EXPECT_EQ(signals.last_signal(), SIGINT);
+  // A process and its group are signalled together: that is one wish.
+  loop.advance(std::chrono::milliseconds(99));
+  ::kill(::getpid(), SIGTERM);
+  ASSERT_TRUE(loop.wait_until([&] { return signals.last_signal() == SIGTERM; }));
+  EXPECT_FALSE(signals.at_once().cancelled());
+  loop.advance(std::chrono::milliseconds(2));
   ::kill(::getpid(), SIGTERM);
   ASSERT_TRUE(loop.wait_until([&] { return signals.at_once().cancelled(); }));
   EXPECT_EQ(signals.at_once().error().what, "stopped by SIGTERM");
