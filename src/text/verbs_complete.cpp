@@ -10,7 +10,7 @@ namespace {
 
 // 'text' for any of the three shells' single quotes. Our own table has no other quote than this
 // one.
-std::string quoted(std::string_view text) {
+std::string shell_word(std::string_view text) {
   std::string out = "'";
   for (const char c : text) {
     if (c == '\'')
@@ -73,9 +73,9 @@ std::string bash_offer(ValueType type, std::span<const std::string_view> words,
                        const Verbs& verbs) {
   switch (type) {
     case ValueType::kWord:
-      return fmt::format("_sighter_words {}", quoted(words_of(words)));
+      return fmt::format("_sighter_words {}", shell_word(words_of(words)));
     case ValueType::kVerb:
-      return fmt::format("_sighter_words {}", quoted(verb_words(verbs)));
+      return fmt::format("_sighter_words {}", shell_word(verb_words(verbs)));
     case ValueType::kFile:
       return "_sighter_files -f";
     case ValueType::kFolder:
@@ -110,8 +110,8 @@ void bash_values(std::string& out, std::string_view key, std::span<const Option>
       pattern = fmt::format("*:--{}", option.name);
       if (option.letter) pattern += fmt::format("|*:-{}", option.letter);
     } else {
-      pattern = fmt::format("{}:--{}", quoted(key), option.name);
-      if (option.letter) pattern += fmt::format("|{}:-{}", quoted(key), option.letter);
+      pattern = fmt::format("{}:--{}", shell_word(key), option.name);
+      if (option.letter) pattern += fmt::format("|{}:-{}", shell_word(key), option.letter);
     }
     out += fmt::format("    {}) {}; return ;;\n", pattern,
                        bash_offer(option.type, option.words, verbs));
@@ -164,7 +164,7 @@ _sighter() {
   out += "  esac\n  if [[ $cur == -* ]]; then\n    case \"$key\" in\n";
   const std::string global = bash_flags(global_options());
   for_each_leaf(verbs, [&](const std::string& key, const Verb& leaf) {
-    out += fmt::format("      {}) _sighter_words '{}{}' ;;\n", quoted(key),
+    out += fmt::format("      {}) _sighter_words '{}{}' ;;\n", shell_word(key),
                        bash_flags(leaf.options).erase(0, leaf.options.empty() ? 0 : 1), global);
   });
   out += fmt::format("      *) _sighter_words '{}' ;;\n    esac\n    return\n  fi\n",
@@ -180,7 +180,7 @@ _sighter() {
     for (std::size_t i = 0; i < leaf.positionals.size(); ++i) {
       const Positional& each = leaf.positionals[i];
       const std::string place = each.repeatable ? "*" : std::to_string(i);
-      out += fmt::format("    {}:{}) {} ;;\n", quoted(key), place,
+      out += fmt::format("    {}:{}) {} ;;\n", shell_word(key), place,
                          bash_offer(each.type, each.words, verbs));
     }
   });
@@ -229,9 +229,9 @@ std::string zsh_options(std::span<const Option> options, const Verbs& verbs) {
                           zsh_action(option.type, option.words, verbs));
     }
     const std::string star = option.repeatable ? "*" : "";
-    out += fmt::format(" \\\n    {}", quoted(fmt::format("{}--{}{}", star, option.name, rest)));
+    out += fmt::format(" \\\n    {}", shell_word(fmt::format("{}--{}{}", star, option.name, rest)));
     if (option.letter)
-      out += fmt::format(" \\\n    {}", quoted(fmt::format("{}-{}{}", star, option.letter, rest)));
+      out += fmt::format(" \\\n    {}", shell_word(fmt::format("{}-{}{}", star, option.letter, rest)));
   }
   return out;
 }
@@ -242,7 +242,7 @@ std::string zsh_leaf(const Verb& leaf, const Verbs& verbs) {
     const Positional& each = leaf.positionals[i];
     const std::string place = each.repeatable ? "*" : std::to_string(i + 1);
     out +=
-        fmt::format(" \\\n    {}", quoted(fmt::format("{}:{}:{}", place, zsh_text(each.name),
+        fmt::format(" \\\n    {}", shell_word(fmt::format("{}:{}:{}", place, zsh_text(each.name),
                                                       zsh_action(each.type, each.words, verbs))));
   }
   return out;
@@ -250,7 +250,7 @@ std::string zsh_leaf(const Verb& leaf, const Verbs& verbs) {
 
 template <class Item>
 std::string zsh_described(const Item& verb) {
-  return quoted(fmt::format("{}:{}", verb.name, zsh_text(verb.summary)));
+  return shell_word(fmt::format("{}:{}", verb.name, zsh_text(verb.summary)));
 }
 
 // The function that completes what follows a verb.
@@ -312,9 +312,9 @@ std::string fish_offer(ValueType type, std::span<const std::string_view> words,
                        const Verbs& verbs) {
   switch (type) {
     case ValueType::kWord:
-      return fmt::format(" -x -a {}", quoted(words_of(words)));
+      return fmt::format(" -x -a {}", shell_word(words_of(words)));
     case ValueType::kVerb:
-      return fmt::format(" -x -a {}", quoted(verb_words(verbs)));
+      return fmt::format(" -x -a {}", shell_word(verb_words(verbs)));
     case ValueType::kFile:
       return " -r -F";
     case ValueType::kFolder:
@@ -330,13 +330,13 @@ std::string fish_offer(ValueType type, std::span<const std::string_view> words,
 
 std::string fish_option(std::string_view when, const Option& option, const Verbs& verbs) {
   std::string out = "complete -c sighter";
-  if (!when.empty()) out += fmt::format(" -n {}", quoted(when));
+  if (!when.empty()) out += fmt::format(" -n {}", shell_word(when));
   out += fmt::format(" -l {}", option.name);
   if (option.letter) out += fmt::format(" -s {}", option.letter);
   if (option.type != ValueType::kFlag && !option.value_optional) {
     out += fish_offer(option.type, option.words, verbs);
   }
-  return out + fmt::format(" -d {}\n", quoted(option.help));
+  return out + fmt::format(" -d {}\n", shell_word(option.help));
 }
 
 // A condition that holds once the verb (and the sub-command, when there is one) was typed.
@@ -353,7 +353,7 @@ void fish_leaf(std::string& out, const Verb& verb, const Verb* child, const Verb
   for (const Option& option : leaf.options) out += fish_option(when, option, verbs);
   for (const Positional& each : leaf.positionals) {
     const std::string offer = fish_offer(each.type, each.words, verbs);
-    if (offer != " -x") out += fmt::format("complete -c sighter -n {}{}\n", quoted(when), offer);
+    if (offer != " -x") out += fmt::format("complete -c sighter -n {}{}\n", shell_word(when), offer);
   }
 }
 
@@ -374,13 +374,13 @@ complete -c sighter -f
   for (const Verb* verb : verbs) {
     if (verb->hidden) continue;
     out += fmt::format("complete -c sighter -n __fish_use_subcommand -a {} -d {}\n", verb->name,
-                       quoted(verb->summary));
+                       shell_word(verb->summary));
     if (verb->children.empty()) fish_leaf(out, *verb, nullptr, verbs);
     for (const Verb& child : verb->children) {
       out += fmt::format("complete -c sighter -n {} -a {} -d {}\n",
-                         quoted(fmt::format("{}; and not __fish_seen_subcommand_from {}",
+                         shell_word(fmt::format("{}; and not __fish_seen_subcommand_from {}",
                                             fish_seen(*verb, nullptr), child_words(*verb))),
-                         child.name, quoted(child.summary));
+                         child.name, shell_word(child.summary));
       fish_leaf(out, *verb, &child, verbs);
     }
   }
