@@ -20,6 +20,17 @@ bool uses_labels(const functions::Variant& variant) {
   return prompt != nullptr && prompt->examples > 0;
 }
 
+// Has nothing to say without labels.
+bool learns(const functions::Function& function, const functions::Variant& variant) {
+  if (std::holds_alternative<functions::LearnedBody>(variant.body)) return true;
+  const auto* cascade = std::get_if<functions::CascadeBody>(&variant.body);
+  if (cascade == nullptr) return false;
+  return std::any_of(cascade->steps.begin(), cascade->steps.end(), [&](const std::string& step) {
+    const functions::Variant* found = function.find(step);
+    return found != nullptr && learns(function, *found);
+  });
+}
+
 // One draw of labels and the cases that it is tested on.
 struct Draw {
   std::shared_ptr<const std::vector<std::uint64_t>> labels;  // null: all, each case held out
@@ -39,10 +50,45 @@ struct Work {
   std::size_t done = 0;
   std::optional<Error> stopped;
   std::function<void()> tick;
+  // Of a draw whose time is bounded.
+  std::optional<std::chrono::steady_clock::duration> time_max = {};
+  std::size_t cases_max = SIZE_MAX;
+  SteadyTime begun{};
+  std::size_t asked = 0;  // not read from the store
+  std::int64_t tokens = 0;
+  std::optional<double> seconds_a_case = {};
+  std::optional<double> tokens_per_s = {};
 };
 
+constexpr std::size_t kProbes = 4;  // answers that show how long one takes
+
+double seconds_since_begin(const Work& work) {
+  const SteadyTime now = work.engine.core().clock().steady_now();
+  return std::chrono::duration<double>(now - work.begun).count();
+}
+
+// How many cases there is time for, as soon as that can be told.
+void choose_how_many(Work& work, const functions::Applied& applied) {
+  if (!work.time_max || applied.reused) return;
+  ++work.asked;
+  if (applied.usage) work.tokens += applied.usage->input - applied.usage->cache_read;
+  if (work.asked != kProbes) return;
+  const double seconds = std::max(seconds_since_begin(work), 1e-6);
+  work.seconds_a_case = seconds / static_cast<double>(work.asked);
+  if (work.tokens > 0) work.tokens_per_s = static_cast<double>(work.tokens) / seconds;
+  const double left = std::chrono::duration<double>(*work.time_max).count() - seconds;
+  work.cases_max = work.next + static_cast<std::size_t>(std::max(0.0, left) / *work.seconds_a_case);
+}
+
+bool wants_more(const Work& work) {
+  if (work.next >= std::min(work.cases_max, work.draw->tests.size())) return false;
+  if (work.stopped || work.cancel.cancelled()) return false;
+  return !work.time_max || work.asked == 0 ||
+         seconds_since_begin(work) < std::chrono::duration<double>(*work.time_max).count();
+}
+
 io::Task<void> worker(Work* work) {
-  while (work->next < work->draw->tests.size() && !work->stopped && !work->cancel.cancelled()) {
+  while (wants_more(*work)) {
     const std::uint32_t which = work->draw->tests[work->next++];
     Result<functions::Case> row = work->cases.at(which);
     if (!row) {
@@ -73,6 +119,7 @@ io::Task<void> worker(Work* work) {
       if (!work->stopped) work->stopped = score.error();
       co_return;
     }
+    choose_how_many(*work, *applied);
     work->sum += score->value;
     ++work->done;
     work->tick();
@@ -88,12 +135,13 @@ Result<Draw> draw_of(const functions::CaseFile& cases, std::size_t size, std::ui
   Random random(seed);
   random.shuffle(order);
   Draw draw;
-  if (size >= cases.size()) {
+  auto labels = std::make_shared<std::vector<std::uint64_t>>();
+  if (size == 0 || size >= cases.size()) {
     // The cases that an evaluation with this seed takes first, so that each serves both.
     draw.tests = order_of(cases.size(), tests_max, seed);
+    if (size == 0) draw.labels = std::move(labels);
     return draw;
   }
-  auto labels = std::make_shared<std::vector<std::uint64_t>>();
   std::unordered_set<std::string> seen;
   std::vector<std::uint32_t> first, rest;
   for (const std::uint32_t which : order) {
@@ -173,9 +221,9 @@ io::Task<Result<Curve>> by_labels(functions::Engine& engine, const functions::Fu
     curve.note = ready.error().what;
     co_return curve;
   }
-  const bool learned = std::holds_alternative<functions::LearnedBody>(variant.body);
+  const bool learned = learns(function, variant);
   std::vector<std::size_t> sizes = curve.uses_labels ? options.sizes : std::vector<std::size_t>{};
-  sizes.push_back(cases.size());
+  if (options.all || !curve.uses_labels) sizes.push_back(cases.size());
   const std::size_t total =
       sizes.size() * static_cast<std::size_t>(options.repeats) * options.tests_max;
   std::size_t ticks = 0;
@@ -186,16 +234,19 @@ io::Task<Result<Curve>> by_labels(functions::Engine& engine, const functions::Fu
     }
     if (size > cases.size()) continue;
     // All labels, or none, leave nothing to draw.
-    const int repeats = size == 0 || size == cases.size() ? 1 : options.repeats;
+    const bool whole = size == 0 || size == cases.size();
+    const int repeats = whole ? 1 : options.repeats;
     std::vector<double> scores;
     std::unordered_set<std::uint32_t> tested;
+    bool cut = false;
     for (int repeat = 0; repeat < repeats; ++repeat) {
-      const std::uint64_t seed = size >= cases.size()
-                                     ? options.seed
-                                     : options.seed * 1000 + static_cast<std::uint64_t>(repeat);
+      const std::uint64_t seed =
+          whole ? options.seed : options.seed * 1000 + static_cast<std::uint64_t>(repeat);
       Result<Draw> draw = draw_of(cases, size, seed, options.tests_max);
       if (!draw) co_return std::unexpected(draw.error());
-      Work work{engine, function, variant, cases, metric, cancel, &*draw, 0, 0, 0, {}, {}};
+      Work work{engine, function, variant, cases, metric, cancel,          &*draw,
+                0,      0,        0,       {},    {},     options.time_max};
+      work.begun = engine.core().clock().steady_now();
       work.tick = [&] {
         if (progress) progress(++ticks, total);
       };
@@ -213,9 +264,15 @@ io::Task<Result<Curve>> by_labels(functions::Engine& engine, const functions::Fu
       if (cancel.cancelled()) co_return std::unexpected(cancel.error());
       if (work.done == 0) continue;
       scores.push_back(work.sum / static_cast<double>(work.done));
-      tested.insert(draw->tests.begin(), draw->tests.end());
+      tested.insert(draw->tests.begin(),
+                    draw->tests.begin() + static_cast<std::ptrdiff_t>(work.next));
+      cut = cut || work.next < draw->tests.size();
+      if (work.seconds_a_case) curve.seconds_a_case = work.seconds_a_case;
+      if (work.tokens_per_s) curve.tokens_per_s = work.tokens_per_s;
     }
-    if (!scores.empty()) curve.points.push_back(point_of(size, scores, tested));
+    if (scores.empty()) continue;
+    curve.points.push_back(point_of(size, scores, tested));
+    curve.points.back().cut = cut;
   }
   co_return curve;
 }

@@ -2,6 +2,7 @@
 // Score by number of labels used: what each body reaches with 0, 10, 50 ... labelled cases, on
 // cases that it has not seen. Where the lines of prompts and learners cross.
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@ struct CurvePoint {
   double low = 0, high = 0;  // 95 %, see below
   std::size_t tested = 0;    // different cases
   int repeats = 0;           // draws of labels
+  bool cut = false;          // fewer cases than asked for: the time was up
 };
 
 struct Curve {
@@ -26,16 +28,25 @@ struct Curve {
   bool uses_labels = false;  // false: one score, whatever the number of labels
   std::vector<CurvePoint> points;
   std::string note;  // why it has no points
+  // What a body that is given little time was seen to need, while the number of cases was chosen.
+  std::optional<double> seconds_a_case;
+  std::optional<double> tokens_per_s;
 };
 
 struct CurveOptions {
-  std::vector<std::size_t> sizes{0, 10, 50};  // "all" always comes last
-  int repeats = 5;                            // draws a size
-  std::size_t tests_max = 400;                // cases tested a draw
+  std::vector<std::size_t> sizes{0, 10, 50};
+  bool all = true;              // "all" comes last
+  int repeats = 5;              // draws a size
+  std::size_t tests_max = 400;  // cases tested a draw
   std::uint64_t seed = 1;
+  // Of a draw. The first answers show how long a case takes, and so how many cases there is time
+  // for; where it gets slower later, no new case is begun once the time is up. Stored answers take
+  // none of it. Nullopt: as long as it takes.
+  std::optional<std::chrono::steady_clock::duration> time_max;
 };
 
-// The draws of labels are the same for every variant (learn::draw), and so are the tested cases.
+// The draws of labels are the same for every variant, and so are the tested cases; with all labels
+// and with none they are those that evaluate() takes first with the same seed.
 // Interval of several draws: mean +- t sqrt(s^2 / repeats + p (1 - p) / tested); of one: exact.
 // Outputs are stored and read again as in evaluate().
 io::Task<Result<Curve>> by_labels(

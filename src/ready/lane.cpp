@@ -282,11 +282,8 @@ io::Task<void> follow(Run& run, std::size_t index) {
     co_return;
   }
   lane.ran = true;
-  const auto* prompt = std::get_if<functions::PromptBody>(&lane.variant->body);
-  if (run.options.local_cases_max > 0 && prompt != nullptr &&
-      run.engine.router().is_local(prompt->model)) {
-    lane.cases_max = run.options.local_cases_max;
-  }
+  const auto bound = run.options.cases_max.find(lane.variant->name);
+  if (bound != run.options.cases_max.end()) lane.cases_max = bound->second;
   const int at_a_time =
       std::min(parallel_of(run.engine, run.function, *lane.variant, run.options),
                static_cast<int>(std::min<std::size_t>(run.order.size(), 1 << 20)));

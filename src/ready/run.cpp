@@ -55,8 +55,10 @@ void hold_to_limits(VariantReport& report, const RunOptions& options) {
                          *report.usd_per_1k, *options.max_usd_per_1k);
   }
   if (options.max_p95_ms && report.p95_ms > *options.max_p95_ms) {
-    broken = fmt::format("p95 is {:.0f} ms; the bar allows {:.0f} ms", report.p95_ms,
-                         *options.max_p95_ms);
+    const bool slow = report.p95_ms >= 10'000;
+    const double unit = slow ? 1000 : 1;
+    broken = fmt::format("p95 is {:.0f} {}; the bar allows {:g} {}", report.p95_ms / unit,
+                         slow ? "s" : "ms", *options.max_p95_ms / unit, slow ? "s" : "ms");
   }
   if (broken.empty()) return;
   report.note += (report.note.empty() ? "" : "; ") + broken;

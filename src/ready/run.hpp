@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,8 +28,9 @@ struct RunOptions {
   bool full = false;   // no early stop
   bool fresh = false;  // do not take stored outputs
   std::optional<NanoUsd> budget;
-  std::size_t limit = 0;              // only this many cases, drawn at random; 0: all
-  std::size_t local_cases_max = 0;    // the same for variants that run a local model; 0: no bound
+  std::size_t limit = 0;  // only this many cases, drawn at random; 0: all
+  // The same for some variants, by name.
+  std::map<std::string, std::size_t, std::less<>> cases_max = {};
   std::uint64_t seed = 1;             // of the order of the cases
   int parallel = 0;                   // rows at a time of a variant; 0: by its kind
   std::vector<std::string> variants;  // empty: all

@@ -8,6 +8,7 @@
 #include "base/log.hpp"
 #include "base/random.hpp"
 #include "functions/test_folder.hpp"
+#include "ready/curve.hpp"
 #include "ready/forecast.hpp"
 #include "testing/loop.hpp"
 #include "testing/scripted_upstream.hpp"
@@ -465,6 +466,36 @@ TEST(Forecast, a_cascade_may_ask_each_of_its_models) {
   RunOptions options = full(0.8);
   options.variants = {"ship"};
   EXPECT_EQ(forecast_of(bench, options).model_calls, 100);
+}
+
+TEST(Curve, a_bounded_time_asks_as_many_as_the_first_answers_show_to_fit) {
+  Bench bench(cases(60, 60, 0));
+  bench.on_request = [&](const testing::SeenRequest&) -> std::optional<testing::Script> {
+    bench.loop.clock().advance(std::chrono::seconds(1));
+    return std::nullopt;
+  };
+  const auto points = [&](std::size_t tests_max) {
+    CurveOptions options;
+    options.tests_max = tests_max;
+    options.time_max = std::chrono::seconds(20);
+    Result<Curve> curve =
+        bench.loop.run(by_labels(*bench.engine, bench.function(), *bench.function().find("good"),
+                                 *bench.case_file, *bench.metric, options, {}, {}));
+    EXPECT_TRUE(curve.has_value());
+    EXPECT_EQ(curve->points.size(), 1u);
+    return *curve;
+  };
+  const Curve first = points(50);
+  const std::size_t tested = first.points[0].tested;
+  EXPECT_GE(tested, 12u);
+  EXPECT_LE(tested, 24u);
+  EXPECT_TRUE(first.points[0].cut);
+  EXPECT_TRUE(first.seconds_a_case.has_value());
+  const int asked = bench.asked();
+  const Curve again = points(tested);
+  EXPECT_EQ(again.points[0].tested, tested);
+  EXPECT_FALSE(again.points[0].cut);
+  EXPECT_EQ(bench.asked(), asked) << "stored answers are read";
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Triage by keywords. JSON Lines in: {"input": {"text": ...}}; JSON Lines out: {"output": "label"}."""
+"""Triage by keywords. JSON Lines in: {"input": {"text": ...}}; JSON Lines out: {"output": "label", "confidence": ...}."""
 import json
 import re
 import sys
@@ -40,13 +40,17 @@ RULES = {
         r"\b(which|what) (plan|kit|product)\b|welche[rs]? (plan|tarif|set|abo)", r"\b(bulk|units|stück)\b", r"\bbefore (i )?order",
     ],
 }
+# How often that was right, by the lead over the second best label. A cascade asks the next body where it is not sure.
+CONFIDENCE = [0.40, 0.77, 0.85, 0.95]
 COMPILED = {label: [re.compile(p, re.IGNORECASE) for p in patterns] for label, patterns in RULES.items()}
 
 
 def triage(text):
     score = {label: sum(1 for p in patterns if p.search(text)) for label, patterns in COMPILED.items()}
     best = max(score, key=score.get)          # the first of equals
-    return best if score[best] else "bug"     # nothing matched: the biggest queue
+    first, second = sorted(score.values(), reverse=True)[:2]
+    sure = CONFIDENCE[min(first - second, 3)]
+    return (best if first else "bug"), sure   # nothing matched: the biggest queue
 
 
 def main():
@@ -54,7 +58,8 @@ def main():
         if not line.strip():
             continue
         try:
-            answer = {"output": triage(json.loads(line)["input"]["text"])}
+            label, sure = triage(json.loads(line)["input"]["text"])
+            answer = {"output": label, "confidence": sure}
         except (ValueError, KeyError, TypeError) as problem:
             answer = {"error": f"{type(problem).__name__}: {problem}"}
         print(json.dumps(answer), flush=True)
