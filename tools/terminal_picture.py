@@ -13,9 +13,10 @@ COLOURS = {31: "#ff7b72", 32: "#7ee787", 33: "#e3b341", 34: "#79c0ff", 35: "#d2a
 PLAIN, DIM, GROUND, BAR = "#e6edf3", "#8b949e", "#0d1117", "#161b22"
 
 
-def spans(line):
-    """(column, text, colour, bold) of each piece of one line."""
-    colour, bold, dim, column = None, False, False, 0
+def spans(line, state):
+    """(column, text, colour, bold) of each piece of one line; `state` goes on from line to line."""
+    column = 0
+    colour, bold, dim = state
     for piece in re.split(r"(\x1b\[[0-9;?]*[A-Za-z])", line):
         code = re.fullmatch(r"\x1b\[([0-9;]*)m", piece)
         if code:
@@ -35,6 +36,7 @@ def spans(line):
             for word in re.finditer(r"\S+(?: \S+)*", piece):
                 yield column + word.start(), word.group(), colour or (DIM if dim else PLAIN), bold
             column += len(piece)
+    state[:] = colour, bold, dim
 
 
 def picture(text, title):
@@ -48,9 +50,10 @@ def picture(text, title):
            f'<rect width="100%" height="100%" rx="8" fill="{GROUND}"/><path d="M0 {top}V8a8 8 0 0 1 8-8H{width - 8:.0f}a8 8 0 0 1 8 8V{top}z" fill="{BAR}"/>',
            "".join(f'<circle cx="{18 + 20 * i}" cy="18" r="6" fill="{c}"/>' for i, c in enumerate(("#ff5f56", "#ffbd2e", "#27c93f"))),
            f'<text x="{width / 2:.0f}" y="23" fill="{DIM}" text-anchor="middle">{html.escape(title)}</text>']
+    state = [None, False, False]
     for row, line in enumerate(lines):
         y = top + PAD + row * HEIGHT + 13
-        for column, words, colour, bold in spans(line):
+        for column, words, colour, bold in spans(line, state):
             weight = ' font-weight="bold"' if bold else ""
             # The width of the text is said, so that columns stand under each other in any font.
             out.append(f'<text x="{PAD + column * WIDTH:.1f}" y="{y}" fill="{colour}"{weight} '

@@ -166,11 +166,12 @@ void print_report(Terminal& terminal, const ready::RunReport& report) {
     terminal.out("No variant could run.\n");
   }
   for (const ready::VariantReport& variant : report.variants) {
-    if (variant.note.empty() || &variant == winner) continue;
-    terminal.out(
-        terminal.styled(Style::kDim, wrap(fmt::format("  {}: {}", variant.variant, variant.note),
-                                          terminal.width(), 4)) +
-        "\n");
+    for (const std::string& words : {&variant == winner ? "" : variant.note, variant.failures}) {
+      if (words.empty()) continue;
+      terminal.out(terminal.styled(Style::kDim, wrap(fmt::format("{}: {}", variant.variant, words),
+                                                     terminal.width(), 2)) +
+                   "\n");
+    }
   }
   if (winner != nullptr && !winner->wrong.empty()) {
     terminal.out(fmt::format("\nMost telling of {}'s {} wrong answers:\n", winner->variant,

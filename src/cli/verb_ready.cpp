@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/similar.hpp"
 #include "cli/arguments.hpp"
 #include "cli/progress.hpp"
 #include "cli/report.hpp"
@@ -20,6 +21,19 @@ namespace {
 bool is_file(const std::string& name) {
   std::error_code code;
   return std::filesystem::is_regular_file(name, code);
+}
+
+// A file of the same folder that is spelt nearly so.
+std::string hint_for_missing(const std::filesystem::path& wanted) {
+  const std::filesystem::path folder = wanted.has_parent_path() ? wanted.parent_path() : ".";
+  std::vector<std::string> names;
+  std::error_code code;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, code)) {
+    if (names.size() >= 1000) break;
+    names.push_back(entry.path().filename().string());
+  }
+  const std::string near = closest(wanted.filename().string(), names);
+  return near.empty() ? "and no function of that name" : fmt::format("did you mean '{}'?", near);
 }
 
 // Looked at before anything is spent; those beyond are refused when their turn comes.
@@ -83,7 +97,7 @@ Result<std::unique_ptr<Asked>> asked_function(const Arguments& arguments, Sessio
     Error error = function.error();
     if (name->find_first_of("./") != name->npos)
       return fail(Kind::kNotFound, fmt::format("there is no file '{}'", *name),
-                  "and no function of that name");
+                  hint_for_missing(*name));
     if (!session.in_project())
       error.hint =
           "there is no project here: sighter init makes one, and a file of cases works without";
@@ -224,6 +238,11 @@ Result<int> run_ready(const Arguments& arguments, Terminal& terminal) {
   if (Status good = check_cases(function, *cases, exact); !good)
     return std::unexpected(good.error());
   const ready::RunOptions options = options_of(arguments, function);
+  // A model that was asked for by name and cannot run: the others' verdict would not answer that.
+  if (const auto model = arguments.text("model")) {
+    if (std::optional<Error> why = session.engine().router().unusable(*model))
+      return std::unexpected(std::move(*why));
+  }
   const bool json = arguments.flag("json");
   for (const std::string& line : (*asked)->taken) terminal.remark(line + "\n");
   if (!(*asked)->taken.empty() || arguments.flag("dry-run")) {

@@ -308,9 +308,13 @@ Result<CaseFile> CaseFile::open(const std::filesystem::path& path, const CaseCol
   if (!mapping.ok())
     return fail(Kind::kIo, fmt::format("cannot read {}: {}", path.string(), std::strerror(errno)));
   if (Status status = state->scan(mapping); !status) return std::unexpected(status.error());
-  if (state->rows.empty())
+  if (state->rows.empty()) {
+    const std::string kind = path.extension().string();
+    const bool table = kind == ".csv" || kind == ".tsv";
     return fail(Kind::kInvalid, fmt::format("{} holds no case", path.string()),
-                "one JSON object a line: {\"input\": {...}, \"expect\": ...}");
+                table ? "the first line names the columns, each further line is a case"
+                      : "one JSON object a line: {\"input\": {...}, \"expect\": ...}");
+  }
   state->rows.shrink_to_fit();
   return CaseFile(std::move(state));
 }

@@ -39,7 +39,7 @@ TEST(Project, reads_the_bundled_example) {
   ASSERT_EQ(project->functions.size(), 4u);
   const Function* triage = project->find("triage");
   ASSERT_NE(triage, nullptr);
-  EXPECT_EQ(triage->variants.size(), 12u);
+  EXPECT_EQ(triage->variants.size(), 13u);
   EXPECT_EQ(triage->find("ship")->kind(), "cascade");
   EXPECT_EQ(triage->output.labels().size(), 6u);
   EXPECT_EQ(std::get<PromptBody>(triage->find("smol_few")->body).examples, 4);

@@ -101,8 +101,16 @@ Status encode_chat(ClientRequest& request, const Provider& provider,
   Result<wire::Encoded> encoded = request.endpoint == Endpoint::kCountTokens
                                       ? wire::anthropic::encode_count_tokens(*request.chat, options)
                                       : codec->encode_request(*request.chat, options);
-  if (!encoded)
-    return std::unexpected(encoded.error().in(fmt::format("{}/{}", provider.name, options.model)));
+  if (!encoded) {
+    Error error = encoded.error().in(fmt::format("{}/{}", provider.name, options.model));
+    // Only clients of the door can say what may be dropped.
+    if (request.dialect == wire::Dialect::kNone && error.hint.contains("allow_drop")) {
+      const bool json_mode = error.what.contains("response_format");
+      error.hint = json_mode ? "choose structured = \"strict\" or \"tool\", or another model"
+                             : "leave it out of the variant, or choose another model";
+    }
+    return std::unexpected(std::move(error));
+  }
   out.http.body = std::move(encoded->body);
   out.dropped = std::move(encoded->dropped);
   out.approximated = std::move(encoded->approximated);

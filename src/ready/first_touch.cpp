@@ -211,8 +211,12 @@ Result<FirstTouch> first_touch(const std::filesystem::path& file, const FirstTou
     }
   }
   if (function.variants.empty())
-    return fail(Kind::kInvalid, "nothing can answer free text without a model",
-                "name one with -m, for example -m openai/gpt-5-mini");
+    return fail(Kind::kInvalid,
+                fmt::format("the {} answers in {} were taken for {}, and without a model nothing "
+                            "can give those",
+                            answers->rows, file.string(), numbers ? "numbers" : "free text"),
+                "name a model with -m, for example -m openai/gpt-5-mini; or, where they are one of "
+                "a few, say so: --labels A,B,C");
   return result;
 }
 

@@ -138,6 +138,8 @@ void on_failure(Run& run, std::size_t index, std::size_t position, const functio
   }
   ++lane.errors;
   ++lane.calls;
+  // Later ones often say only that there were too many.
+  if (lane.first_error.empty()) lane.first_error = failure.error.message();
   if (!failure.cost)
     lane.price_known = false;
   else

@@ -31,6 +31,7 @@ struct Lane {
   std::vector<WrongAnswer> wrong;
   std::string note;
   std::string beaten_by;
+  std::string first_error;
   // The right to ask, which is given back when the answer is there and only its row is still to be
   // stored.
   std::optional<io::Gate> asking;

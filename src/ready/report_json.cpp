@@ -44,6 +44,7 @@ Json variant_json(const VariantReport& report) {
   if (!report.ran) members.set("ran", false);
   if (!report.beaten_by.empty()) members.set("beaten_by", report.beaten_by);
   if (!report.note.empty()) members.set("note", report.note);
+  if (!report.failures.empty()) members.set("failures", report.failures);
   if (report.cases_needed) members.set("cases_needed", *report.cases_needed);
   return row;
 }

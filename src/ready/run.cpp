@@ -37,9 +37,16 @@ VariantReport variant_report(Run& run, Lane& lane) {
   const bool cut = !lane.stopped && !lane.decided && !run.stopped && lane.next >= lane.cases_max &&
                    lane.next < run.order.size();
   if (cut) report.note = fmt::format("asked about {} cases only", lane.done);
+  // Calls that failed are wrong answers, which is not what they look like.
+  const bool all_failed = lane.errors > 0 && lane.errors == lane.done;
+  if (lane.errors > 0) {
+    report.failures = fmt::format("{} of {} calls failed, the first one: {}",
+                                  all_failed ? std::string("all") : fmt::format("{}", lane.errors),
+                                  lane.done, lane.first_error);
+  }
   report.wrong = std::move(lane.wrong);
   report.scores = std::move(lane.scores);
-  report.ran = lane.ran && lane.done > 0;
+  report.ran = lane.ran && lane.done > 0 && !all_failed;
   report.decided = lane.decided;
   return report;
 }

@@ -64,6 +64,7 @@ struct VariantReport {
   double p50_ms = 0, p95_ms = 0;
   std::string beaten_by;
   std::string note;  // why it was not run to a verdict, or which limit it breaks
+  std::string failures;  // how many calls failed, and how; "" when none did
   std::optional<std::int64_t> cases_needed;  // UNDECIDED: cases in all, if the truth is as it looks
   std::vector<WrongAnswer> wrong;
   std::vector<float> scores;  // by position; NaN where it was not run

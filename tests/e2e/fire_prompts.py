@@ -234,6 +234,7 @@ def structured():
     with project(upstream, files) as made:
         ran = made.run("fire", "who", "Ann is seven", "--variant", "json_claude")
         checks.that(ran.code == 2 and "anthropic" in ran.err and "response_format" in ran.err, "JSON mode, which Messages has not, is refused by name", ran)
+        checks.that("allow_drop" not in ran.err and '"strict"' in ran.err, "and the hint names what a variant can do", ran)
         checks.equal(upstream.of("json"), [], "and nothing is sent")
     finish(upstream)
     for dialect in DIALECTS:

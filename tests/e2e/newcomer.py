@@ -38,6 +38,43 @@ def first_minutes():
         checks.that(ran.code in (1, 2) and "no file 'no-such.csv'" in ran.err, "a file that is not there", ran)
 
 
+ROWS = "".join(f"{i},{('the app crashed' if i % 2 else 'my invoice is wrong')} today {i},{('bug' if i % 2 else 'billing')}\n" for i in range(40))
+
+
+def an_own_file():
+    """The README's second way, with the mistakes that people make."""
+    with Project() as made:
+        made.write("tickets.csv", "id,text,team\n" + ROWS)
+        made.write("four.csv", "text,team\n" + "".join(f"words {i},{team}\n" for i, team in enumerate(("a", "b", "c", "d"))))
+        made.write("empty.csv", "")
+        made.write("head.csv", "text,team\n")
+        ran = made.run("ready", "tickets.csv")
+        checks.that(ran.code in (0, 100, 101), "a verdict over a file, without a project", ran)
+        for words in ("input: text", "expected answer: team", "one of 2 labels", "none of a model"):
+            checks.that(words in ran.err, f"it says what it took for what: {words}", ran)
+        wrong = ((("tickets.csv", "--expect", "tem"), 2, ("no column 'tem'", "id, text, team")),
+                 (("tickets.csv", "--input", "txt"), 2, ("no column 'txt'", "id, text, team")),
+                 (("four.csv",), 2, ("--labels", "-m ")), (("tikets.csv",), 1, ("did you mean 'tickets.csv'",)),
+                 (("empty.csv",), 2, ("holds no case", "names the columns")), (("head.csv",), 2, ("holds no case", "names the columns")),
+                 (("tickets.csv", "--at-least", "90"), 2, ("--at-least", "from 0 to 1")),
+                 (("tickets.csv", "--variant", "liner"), 1, ("did you mean 'linear'",)),
+                 (("tickets.csv", "--at-last", "0.8"), 2, ("did you mean '--at-least'",)),
+                 (("tickets.csv", "-m", "openai/gpt-5-mini"), 1, ("OPENAI_API_KEY is not set", "export OPENAI_API_KEY")),
+                 (("tickets.csv", "-m", "opnai/gpt-5-mini"), 1, ("did you mean 'openai/gpt-5-mini'",)))
+        for arguments, code, words in wrong:
+            ran = made.run("ready", *arguments)
+            checks.that(ran.code == code and all(w in ran.err for w in words), f"ready {' '.join(arguments)}: {words}", ran)
+            checks.that("JSON object a line" not in ran.err, f"ready {' '.join(arguments)}: no hint about another format", ran)
+        ran = made.run("ready", "four.csv", "--labels", "a,b,c,d")
+        checks.that(ran.code in (100, 101) and "one of 4 labels" in ran.err, "four rows with their labels named", ran)
+        made.write("sighter.toml", '[providers.away]\nbase_url = "http://127.0.0.1:9/v1"\n')
+        ran = made.run("ready", "tickets.csv", "-m", "away/m", "--json")
+        bodies = {v["variant"]: v for v in ran.json()["variants"]}
+        checks.that("calls failed" in bodies["prompt"]["failures"] and "127.0.0.1" in bodies["prompt"]["failures"],
+                    "a model that never answers is not judged, and what failed is told", bodies["prompt"])
+        checks.that(ran.json()["winner"] not in ("prompt", "prompt_with_examples"), "and never wins", ran)
+
+
 def mistakes_in_cases():
     with Project() as made:
         made.run("init")
@@ -59,6 +96,6 @@ def mistakes_in_cases():
 if not os.path.exists(program()):
     print(f"no {program()}: build it first, or set SIGHTER")
     sys.exit(1)
-for test in (first_minutes, mistakes_in_cases):
+for test in (first_minutes, an_own_file, mistakes_in_cases):
     checks.run(test)
 checks.finish()
