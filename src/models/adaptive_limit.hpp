@@ -24,6 +24,9 @@ class AdaptiveLimit {
   io::Gate& gate() { return gate_; }
   std::size_t size() const { return gate_.size(); }
 
+  // At a door the clients decide how many ask, and nobody waits for what was not refused yet: no limit below
+  // `most` (at least the one so far) until the first refusal, which leaves half of those under way.
+  void open_wide(std::size_t most);
   // A request ended well; call it while its permit is held.
   void succeeded();
   // A request that was sent at `sent` was refused (429, overload) at `now`. Requests that were under
@@ -33,7 +36,8 @@ class AdaptiveLimit {
  private:
   std::size_t most_;
   io::Gate gate_;
-  bool slow_start_ = true;
+  bool slow_start_ = true;  // nothing was refused yet
+  bool wide_ = false;
   std::size_t successes_ = 0;  // of this round, after slow start
   std::optional<SteadyTime> cut_;
 };

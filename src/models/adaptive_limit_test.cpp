@@ -61,6 +61,27 @@ TEST_F(AdaptiveLimitTest, NeverBelowOneNorAboveTheMost) {
   EXPECT_EQ(limit.size(), 1u);
 }
 
+TEST_F(AdaptiveLimitTest, ADoorIsOpenUntilTheFirstRefusal) {
+  AdaptiveLimit limit(loop.core(), 100);
+  limit.open_wide(5000);
+  EXPECT_EQ(limit.size(), 5000u);
+  std::vector<io::Permit> held;
+  for (int i = 0; i < 300; ++i) held.push_back(*limit.gate().try_acquire());
+  limit.refused(start, start + 1s);
+  EXPECT_EQ(limit.size(), 150u);
+  limit.open_wide(5000);
+  EXPECT_EQ(limit.size(), 150u);
+  limit.refused(start + 2s, start + 3s);
+  EXPECT_EQ(limit.size(), 75u);
+}
+
+TEST_F(AdaptiveLimitTest, ADoorDoesNotOpenWhatWasRefused) {
+  AdaptiveLimit limit(loop.core(), 100);
+  limit.refused(start, start + 1s);
+  limit.open_wide(5000);
+  EXPECT_EQ(limit.size(), 8u);
+}
+
 TEST_F(AdaptiveLimitTest, SuccessesBelowTheLimitSayNothing) {
   AdaptiveLimit limit(loop.core(), 1000);
   const std::optional<io::Permit> permit = limit.gate().try_acquire();

@@ -3,6 +3,7 @@
 #include "models/credentials.hpp"
 #include "models/router_impl.hpp"
 #include "wire/openai_chat.hpp"
+#include "wire/relay.hpp"
 
 namespace sighter::models {
 namespace {
@@ -112,6 +113,16 @@ std::optional<Trouble> Router::Impl::take_body(Call& call, Exchange& exchange, s
   const std::string& name = exchange.provider->name;
   const ClientRequest& request = *call.request;
   exchange.limits = limits_of(headers);
+  const bool unread =
+      exchange.out.relay && request.endpoint == Endpoint::kChat && !call.options.want_reply;
+  if (const auto facts =
+          unread ? wire::relayed_facts(exchange.provider->dialect, body) : std::nullopt) {
+    exchange.output = true;
+    exchange.usage = facts->usage;
+    result.finish_reason = word_of(facts->finish);
+    keep_relayed(result, exchange, std::move(body), headers);
+    return std::nullopt;
+  }
   Result<Json> json = json_parse(body, name);
   if (!json && request.endpoint == Endpoint::kOther) {
     exchange.output = true;

@@ -71,12 +71,15 @@ io::Deadlines deadlines_of(const Exchange& exchange) {
 
 io::Headers limits_of(const io::Headers& headers) {
   io::Headers out;
+  const auto begins = [](std::string_view name, std::string_view with) {
+    return name.size() > with.size() && io::equals_ignoring_case(name.substr(0, with.size()), with);
+  };
   for (const auto& [name, value] : headers.fields()) {
+    if (!begins(name, "x-ratelimit-") && !begins(name, "anthropic-ratelimit-")) continue;
     std::string lower = name;
     std::transform(lower.begin(), lower.end(), lower.begin(),
                    [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    if (lower.starts_with("x-ratelimit-") || lower.starts_with("anthropic-ratelimit-"))
-      out.add(std::move(lower), value);
+    out.add(std::move(lower), value);
   }
   return out;
 }
@@ -138,7 +141,7 @@ std::optional<Trouble> Router::Impl::prepare(Call& call, const Choice& choice, s
   exchange.route = &route;
   exchange.codec = wire::codec_of(provider.dialect);
   exchange.quirks = &wire::quirks_of(provider.name, provider.base_url);
-  exchange.price = hub.config().price(call.spec, route);
+  exchange.price = hub.config().price(*call.spec, route);
   exchange.key_reference = key == 0 ? provider.key : provider.more_keys[key - 1];
   Result<std::string> proof = secret(provider, exchange.key_reference);
   Result<Outgoing> out = proof ? outgoing(*call.request, provider, route.upstream, *exchange.quirks)
@@ -164,6 +167,9 @@ io::Task<std::optional<Trouble>> Router::Impl::attempt(Call& call, const Choice&
   std::optional<Trouble> trouble = prepare(call, choice, key, exchange);
   if (trouble) co_return trouble;
   AdaptiveLimit& gate = limit(*choice.provider, name, key);
+  if (call.request->dialect != wire::Dialect::kNone)
+    gate.open_wide(
+        static_cast<std::size_t>(choice.provider->parallel_max.value_or(kDoorParallelMax)));
   io::CancelToken token = call.options.cancel;
   Result<io::Permit> permit = co_await gate.gate().acquire(token);
   if (!permit) co_return stop(std::move(permit.error()));

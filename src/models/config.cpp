@@ -173,8 +173,8 @@ void ModelsConfig::read_provider(const TomlTable& table, const std::string& name
   set_timeout(table, "gap_timeout_s", provider.timeouts.gap);
   set_timeout(table, "timeout_s", provider.timeouts.total);
   provider.retries = static_cast<int>(table.integer("retries", 0, 20).value_or(provider.retries));
-  provider.parallel_max =
-      static_cast<int>(table.integer("parallel_max", 1, 100000).value_or(provider.parallel_max));
+  if (const auto most = table.integer("parallel_max", 1, 100000))
+    provider.parallel_max = static_cast<int>(*most);
   provider.breaker = read_breaker(table, provider.breaker);
   providers_.insert_or_assign(name, std::move(provider));
 }
@@ -256,9 +256,16 @@ void ModelsConfig::read(const TomlTable& root, const std::filesystem::path& fold
   check_fallbacks(models);
 }
 
+Result<std::shared_ptr<const ModelSpec>> ModelsConfig::spec(std::string_view name) const {
+  if (const auto found = models_.find(name); found != models_.end())
+    return std::shared_ptr<const ModelSpec>(std::shared_ptr<void>(), &found->second);
+  Result<ModelSpec> made = find(name);
+  if (!made) return std::unexpected(std::move(made.error()));
+  return std::make_shared<const ModelSpec>(std::move(*made));
+}
+
 Result<ModelSpec> ModelsConfig::find(std::string_view name) const {
-  if (const auto found = models_.find(std::string(name)); found != models_.end())
-    return found->second;
+  if (const auto found = models_.find(name); found != models_.end()) return found->second;
   const std::optional<Route> route = split_route(name);
   if (route && providers_.contains(route->provider)) {
     ModelSpec model;

@@ -33,6 +33,9 @@ struct Timeouts {
   std::chrono::milliseconds total;
 };
 
+inline constexpr int kParallelMax = 256;
+inline constexpr int kDoorParallelMax = 10'000;
+
 struct Provider {
   std::string name;
   wire::Dialect dialect = wire::Dialect::kOpenAiChat;
@@ -46,7 +49,8 @@ struct Provider {
   std::string api_version;  // Azure: the parameter api-version; empty: none
   Timeouts timeouts;
   int retries = 3;         // physical requests after the first
-  int parallel_max = 256;  // requests at a time
+  // Requests at a time; not set: kParallelMax of the program's own, kDoorParallelMax of clients.
+  std::optional<int> parallel_max;
   BreakerOptions breaker;
 };
 
@@ -77,8 +81,11 @@ class ModelsConfig {
 
   // A name of [models]; "provider/upstream" or "provider:upstream". kNotFound with what was meant.
   Result<ModelSpec> find(std::string_view name) const;
+  // The same without a copy where it is a name of [models]; valid as long as this object is
+  // unchanged.
+  Result<std::shared_ptr<const ModelSpec>> spec(std::string_view name) const;
   const Provider* provider(std::string_view name) const;
-  const std::map<std::string, ModelSpec>& models() const { return models_; }
+  const std::map<std::string, ModelSpec, std::less<>>& models() const { return models_; }
   const std::map<std::string, Provider>& providers() const { return providers_; }
   // What a route costs: the model's own price, else the table's. nullopt: not known.
   std::optional<Price> price(const ModelSpec& model, const Route& route) const;
@@ -94,7 +101,7 @@ class ModelsConfig {
   void check_fallbacks(const TomlTable& models);
 
   std::map<std::string, Provider> providers_;
-  std::map<std::string, ModelSpec> models_;
+  std::map<std::string, ModelSpec, std::less<>> models_;
 };
 
 // The secret behind a reference, without white space at its ends. kUnauthorized names the variable

@@ -138,7 +138,7 @@ io::Task<std::optional<Trouble>> Router::Impl::hedged(Call& call, Selection& sel
   if (!of.trouble) co_return std::nullopt;
   of.trouble->last =
       call.result.begun || cannot_repeat || of.trouble->error.kind == Kind::kCancelled;
-  if (!leads_on(call.spec.routing, *of.trouble)) selection.only(of.target);
+  if (!leads_on(call.spec->routing, *of.trouble)) selection.only(of.target);
   co_return std::move(of.trouble);
 }
 

@@ -139,10 +139,10 @@ io::Task<Status> Router::Impl::chat_locally(Call& call, Attempt& attempt,
   Status read = ask.decode_chat();
   if (!read) co_return read;
   ReplySink* sink = ask.stream ? call.options.sink : nullptr;
-  const std::string& model = call.spec.name;
+  const std::string& model = call.spec->name;
   const SteadyTime begin = core.clock().steady_now();
   const SystemTime now = core.clock().system_now();
-  Job job{&hub.impl(), &core, call.spec, stop, nullptr};
+  Job job{&hub.impl(), &core, *call.spec, stop, nullptr};
   if (sink != nullptr) job.shown = std::make_shared<Shown>(core);
   const std::shared_ptr<Shown> shown = job.shown;
   io::CancelToken token = call.options.cancel;
@@ -186,21 +186,21 @@ io::Task<Status> Router::Impl::embed_locally(Call& call, Attempt& attempt,
                                              std::shared_ptr<std::stop_source> stop) {
   Status read = call.request->decode_embedding();
   if (!read) co_return read;
-  Job job{&hub.impl(), &core, call.spec, stop, nullptr};
+  Job job{&hub.impl(), &core, *call.spec, stop, nullptr};
   io::CancelToken token = call.options.cancel;
   auto work = [job = std::move(job), request = *call.request->embedding] {
     return embed_texts(job, request);
   };
   Result<local::EmbedReply> reply = co_await hub.local_pool().run(core, std::move(work), token);
   if (!reply) co_return std::unexpected(std::move(reply.error()));
-  call.result.embedding = models::embedding_reply(*reply, call.spec.name);
+  call.result.embedding = models::embedding_reply(*reply, call.spec->name);
   attempt.usage = call.result.embedding->usage;
   co_return Status{};
 }
 
 io::Task<Status> Router::Impl::run_local(Call& call) {
   Attempt attempt;
-  attempt.route = call.spec.name;
+  attempt.route = call.spec->name;
   attempt.start = core.clock().system_now();
   attempt.cost = NanoUsd{};
   const SteadyTime begin = core.clock().steady_now();
@@ -214,7 +214,7 @@ io::Task<Status> Router::Impl::run_local(Call& call) {
     done = co_await embed_locally(call, attempt, stop);
   } else {
     done = fail(Kind::kUnsupported,
-                fmt::format("'{}' runs in this process, which cannot do that", call.spec.name),
+                fmt::format("'{}' runs in this process, which cannot do that", call.spec->name),
                 "use a model of a provider");
   }
   const SteadyTime end = core.clock().steady_now();
@@ -222,7 +222,7 @@ io::Task<Status> Router::Impl::run_local(Call& call) {
   if (!done) attempt.error = done.error();
   if (!done && call.result.begun && done.error().kind != Kind::kCancelled)
     call.result.broken = true;
-  call.result.route = call.spec.name;
+  call.result.route = call.spec->name;
   call.result.attempts.push_back(std::move(attempt));
   co_return done;
 }

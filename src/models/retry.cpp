@@ -48,7 +48,7 @@ AdaptiveLimit& Router::Impl::limit(const Provider& provider, const std::string& 
       limits[key == 0 ? route : fmt::format("{} key {}", route, key)];
   if (!slot)
     slot = std::make_unique<AdaptiveLimit>(
-        core, static_cast<std::size_t>(std::max(1, provider.parallel_max)));
+        core, static_cast<std::size_t>(provider.parallel_max.value_or(kParallelMax)));
   return *slot;
 }
 
@@ -84,14 +84,15 @@ std::vector<Choice> Router::Impl::choices_of(const ModelSpec& spec) {
 
 // The model's routes, then those of the models that it falls back to.
 io::Task<Status> Router::Impl::run_routes(Call& call) {
-  const Routing routing = call.spec.routing;
+  const std::shared_ptr<const ModelSpec> asked = call.spec;
+  const Routing& routing = asked->routing;
   std::optional<Trouble> trouble = co_await run_model(call);
   for (const std::string& name : routing.fallback) {
     if (!trouble || !leads_on(routing, *trouble)) break;
-    Result<ModelSpec> other = hub.config().find(name);
+    Result<std::shared_ptr<const ModelSpec>> other = hub.config().spec(name);
     if (!other) continue;
     call.spec = std::move(*other);
-    if (call.spec.local) {
+    if (call.spec->local) {
       Status done = co_await run_local(call);
       if (done) co_return done;
       trouble = stop(std::move(done.error()));
@@ -107,16 +108,18 @@ io::Task<Status> Router::Impl::run_routes(Call& call) {
 }
 
 io::Task<std::optional<Trouble>> Router::Impl::run_model(Call& call) {
-  std::vector<Choice> choices = choices_of(call.spec);
+  std::vector<Choice> choices = choices_of(*call.spec);
   if (choices.empty()) {
     Trouble none =
-        stop({Kind::kInvalid, fmt::format("the model '{}' has no routes", call.spec.name),
+        stop({Kind::kInvalid, fmt::format("the model '{}' has no routes", call.spec->name),
               "routes = [\"provider/model\"]"});
     none.next_route = true;
     co_return none;
   }
-  const Routing& routing = call.spec.routing;
-  const std::uint64_t conversation = routing.sticky ? conversation_in(*call.request) : 0;
+  const Routing& routing = call.spec->routing;
+  // Where there is but one place to go, nobody has to know which conversation it is.
+  const bool chosen = choices.size() > 1 || !choices.front().provider->more_keys.empty();
+  const std::uint64_t conversation = routing.sticky && chosen ? conversation_in(*call.request) : 0;
   // Nobody waits at a door of the program's own requests.
   const bool patient = call.request->dialect == wire::Dialect::kNone;
   Selection selection(std::move(choices), routing, conversation, patient, random,
@@ -148,7 +151,7 @@ io::Task<std::optional<Trouble>> Router::Impl::run_model(Call& call) {
 io::Task<std::optional<Trouble>> Router::Impl::ask(Call& call, Selection& selection,
                                                    Target target) {
   const Choice& choice = selection.choice(target);
-  const Hedge& hedge = call.spec.routing.hedge;
+  const Hedge& hedge = call.spec->routing.hedge;
   if (hedge.enabled && choice.route->may_repeat) {
     choice.state->hedges.earn(hedge.share, kHedgesSaved);
     const DurationQuantile& times =
@@ -164,7 +167,7 @@ io::Task<std::optional<Trouble>> Router::Impl::ask(Call& call, Selection& select
                     (trouble->may_have_worked && !choice.route->may_repeat);
   }
   report(selection, target, trouble, call.result);
-  if (trouble && !leads_on(call.spec.routing, *trouble)) selection.only(target);
+  if (trouble && !leads_on(call.spec->routing, *trouble)) selection.only(target);
   co_return trouble;
 }
 

@@ -116,7 +116,7 @@ Router::~Router() = default;
 
 io::Task<void> Router::Impl::run(Call& call) {
   Status done;
-  if (call.spec.local) {
+  if (call.spec->local) {
     done = co_await run_local(call);
   } else {
     done = co_await run_routes(call);
@@ -130,7 +130,7 @@ io::Task<void> Router::Impl::run(Call& call) {
 io::Task<ClientResult> Router::answer(ClientRequest& request, std::string model,
                                       ClientOptions options) {
   Call call;
-  Result<ModelSpec> spec = hub_.config().find(model);
+  Result<std::shared_ptr<const ModelSpec>> spec = hub_.config().spec(model);
   if (!spec) {
     call.result.error = std::move(spec.error());
     call.result.cost = NanoUsd{};

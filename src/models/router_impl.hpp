@@ -21,7 +21,7 @@ namespace sighter::models {
 
 // A request and what came of it so far. Lives in the coroutine that runs it.
 struct Call {
-  ModelSpec spec;
+  std::shared_ptr<const ModelSpec> spec;
   ClientRequest* request = nullptr;
   ClientOptions options;
   ClientResult result{};

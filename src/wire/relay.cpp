@@ -1,6 +1,7 @@
 #include "wire/relay.hpp"
 
 #include "base/json.hpp"
+#include "wire/openai_chat.hpp"
 
 namespace sighter::wire {
 namespace {
@@ -106,6 +107,30 @@ bool holds_more_than_content(Dialect dialect, std::string_view event, std::strin
     default:
       return true;
   }
+}
+
+std::optional<RelayedFacts> relayed_facts(Dialect dialect, std::string_view body) {
+  if (dialect != Dialect::kOpenAiChat) return std::nullopt;
+  const Result<Envelope> reply = Envelope::scan(body);
+  if (!reply || reply->has("error")) return std::nullopt;
+  const auto usage = reply->raw(body, "usage");
+  const auto choices = reply->raw(body, "choices");
+  if (!usage || !usage->starts_with('{') || !choices || choices->size() < 2 ||
+      !choices->starts_with('[')) {
+    return std::nullopt;
+  }
+  // Of several choices, what is between the brackets is no object.
+  const std::string_view only = choices->substr(1, choices->size() - 2);
+  const Result<Envelope> choice = Envelope::scan(only);
+  if (!choice || !choice->has("message")) return std::nullopt;
+  const Result<std::optional<std::string>> word = choice->string(only, "finish_reason");
+  if (!word || !*word) return std::nullopt;
+  Result<Json> counted = json_parse(*usage, "usage");
+  if (!counted) return std::nullopt;
+  RelayedFacts facts;
+  facts.usage = openai_chat::decode_usage(std::move(*counted));
+  facts.finish = openai_chat::finish_reason(**word);
+  return facts;
 }
 
 bool is_usage_chunk(std::string_view data) {

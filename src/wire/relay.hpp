@@ -1,6 +1,7 @@
 #pragma once
 // What has to be known of a dialect to pass its bytes on unread.
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -30,6 +31,16 @@ Result<RelayedRequest> relayed_request(Dialect dialect, std::string_view body,
 // Whether an event can hold anything but a piece of content: usage, a finish reason, an error, the
 // beginning or the end. What is false here needs no parsing.
 bool holds_more_than_content(Dialect dialect, std::string_view event, std::string_view data);
+
+// What a row says of a whole reply whose bytes are passed on.
+struct RelayedFacts {
+  Usage usage;
+  FinishReason finish;
+};
+// Read without a tree of the content; nullopt where the reply has to be decoded to know them: no
+// usage, several choices, no finish reason, an error, another dialect than Chat Completions, or no
+// JSON.
+std::optional<RelayedFacts> relayed_facts(Dialect dialect, std::string_view body);
 
 // Chat Completions: the chunk of a stream that has usage and no choices.
 bool is_usage_chunk(std::string_view data);
