@@ -215,7 +215,8 @@ Task<Status> Exchange::handshake() {
   Error error = failure("cannot be reached by TLS");
   if (error.kind == Kind::kUnavailable) {
     error.hint =
-        "is it an https server, and is its certificate signed by someone this machine trusts?";
+        "is it an https server, and is its certificate signed by someone this machine trusts? "
+        "SSL_CERT_FILE=root.pem names a root of your own";
   }
   co_return std::unexpected(std::move(error));
 }

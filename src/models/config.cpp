@@ -241,7 +241,7 @@ void ModelsConfig::read_model(const TomlTable& table, const std::string& name,
     table.strings("routes");
   } else {
     read_routes(table, model);
-    if (!table.has("routes"))
+    if (!table.has("routes") && !table.has("file"))
       table.mistake("", fmt::format("the model '{}' has neither 'routes' nor 'file'", name),
                     "routes = [\"provider/model\"] or file = \"model.gguf\"");
   }

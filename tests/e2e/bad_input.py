@@ -100,6 +100,16 @@ def toml():
     refused("a missing GGUF file", {"sighter.toml": PROJECT.replace('routes = ["lab/good"]', 'file = "none.gguf"')}, "none.gguf", words=("fire", "f", "x"))
     refused("a file that is no GGUF", {"sighter.toml": PROJECT.replace('routes = ["lab/good"]', 'file = "no.gguf"'), "no.gguf": "not a model\n" * 100},
             "no.gguf", words=("fire", "f", "x"))
+    local = PROJECT.replace('routes = ["lab/good"]', 'file = "no.gguf"')
+    head = b"GGUF" + (3).to_bytes(4, "little")
+    for what, content in (("an empty file", b""), ("a GGUF of four bytes", b"GGUF"), ("a cut GGUF", head + (2).to_bytes(8, "little") + (5).to_bytes(8, "little")),
+                          ("a GGUF of a version to come", b"GGUF" + (99).to_bytes(4, "little") + bytes(64)),
+                          ("a GGUF that claims 2^60 keys", head + bytes(8) + (1 << 60).to_bytes(8, "little") + bytes(64)),
+                          ("a GGUF whose key never ends", head + bytes(8) + (1).to_bytes(8, "little") + (1 << 62).to_bytes(8, "little") + b"x" * 64)):
+        refused(f"a model file: {what}", {"sighter.toml": local, "no.gguf": content}, "no.gguf", words=("fire", "f", "x"))
+    refused("a folder for a GGUF file", {"sighter.toml": PROJECT.replace('routes = ["lab/good"]', 'file = "functions"')}, "functions", words=("fire", "f", "x"))
+    refused("a GGUF path with a NUL", {"sighter.toml": PROJECT.replace('routes = ["lab/good"]', 'file = "a\\u0000b.gguf"')}, words=("fire", "f", "x"))
+    refused("a GGUF path of a wrong type", {"sighter.toml": PROJECT.replace('routes = ["lab/good"]', "file = 3")}, "file", place=r"sighter\.toml:4:", words=("fire", "f", "x"))
 
 
 def rows(count, broken, line):
@@ -155,6 +165,18 @@ def csv():
     program.close()
 
 
+def tsv():
+    head = b"text\texpect\n"
+    good = [b"case %d good:1\tyes\n" % i for i in range(200_000)]
+    for what, content, place in (("a broken line 150,000 of 200,000", head + b"".join(good[:149_998]) + b"a\tb\tc\n" + b"".join(good[149_998:]), r"t\.tsv:150000"),
+                                 ("a NUL", head + good[0] + b"a\0\tyes\n", r"t\.tsv:3"), ("invalid UTF-8", head + good[0] + b"a\xff\tyes\n", r"t\.tsv:3")):
+        refused(f"TSV: {what}", {"t.tsv": content}, words=("ready", "t.tsv"), place=place)
+    program = project(**{"t.tsv": b"\xef\xbb\xbf" + (head + b"".join(b"case %d\t%s\n" % (i, b"yes" if i % 2 else b"no") for i in range(60))).replace(b"\n", b"\r\n")})
+    code, out, err = program.run("ready", "t.tsv", "--at-least", "0.1")
+    checks.that(code in (0, 100, 101) and "expected answer: expect" in err, "TSV with BOM and CRLF is read", f"{code} {err}")
+    program.close()
+
+
 def templates():
     at = "functions/f/user.md"
     place = re.escape(at)
@@ -183,6 +205,16 @@ def schemas():
     refused_schema("a reference to nothing", '{"$ref": "#/$defs/none"}', "none", place=place)
     refused_schema("deep nesting in a schema", '{"not":' * 5000 + "{}" + "}" * 5000, place=place)
     refused_schema("a schema with invalid UTF-8", b'{"title": "\xff"}', place=place + ":1:")
+    refused_schema("a schema with a NUL", b'{"title": "a\0"}', place=place + ":1:")
+    refused_schema("a schema that is cut", '{"type": "object",\n "properties": {', place=place + ":2:")
+    refused_schema("a schema with a member twice", '{"type": "object",\n "type": "array"}', "type", place=place + ":2:")
+    refused_schema("a schema of 50 MB", '{"title": "' + "a" * 50_000_000 + '"}', "out.json")
+    accepted_schema = FUNCTION.replace('{ labels = ["yes", "no"] }', '{ schema = "out.json" }')
+    for what, content in (("a BOM", b'\xef\xbb\xbf{"type": "string"}'), ("CRLF", b'{\r\n"type":\r\n"string"}\r\n')):
+        program = project(**{"functions/f/function.toml": accepted_schema, at: content})
+        code, out, err = program.run("ready", "f", "--dry-run")
+        checks.equal(code, 0, f"a schema with {what} is fine: {err[:300]}")
+        program.close()
 
 
 def finished_stays():
@@ -225,7 +257,7 @@ def upstreams():
 if not os.access(SIGHTER, os.X_OK):
     print(f"no {SIGHTER}: build it first, or set SIGHTER")
     sys.exit(1)
-for test in (toml, json_lines, csv, templates, schemas, finished_stays, upstreams):
+for test in (toml, json_lines, csv, tsv, templates, schemas, finished_stays, upstreams):
     began = time.monotonic()
     checks.run(test)
     if time.monotonic() - began > 60:

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import resource
 import signal
 import sqlite3
@@ -169,6 +170,36 @@ def full_disk():
     program.close()
 
 
+def really_full_disk():
+    """The store on a small file system of its own, where there is the right to make one."""
+    server = ChatServer()
+    program = make(server)
+    store = program.project / ".sighter"
+    store.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(store)], capture_output=True, check=False)
+    if made.returncode != 0:
+        checks.skip("no right to mount a small file system: a full disk is stood for by a limit on files alone")
+        program.close()
+        return
+    try:
+        code, report, err = full(program)
+        asked = server.count()
+        checks.equal(code, 1, f"a disk that is full is exit code 1: {err}")
+        checks.that(0 < asked < CASES, "it stops instead of paying for what it cannot keep", asked)
+        checks.that("error:" in err and re.search("full|No space left|space", err), "and says that there is no space", err)
+        checks.that("terminate" not in err and "#0" not in err, "and nothing looks like a crash", err)
+        subprocess.run(["mount", "-o", "remount,size=64m", str(store)], capture_output=True, check=True)
+        code, report, err = full(program)
+        checks.equal(code, 0, f"with room again it is finished: {err}")
+        checks.that(report.get("reused", 0) > 0, "what was finished before the disk was full is still there", report.get("reused"))
+        each_once(server, 2 * PARALLEL, "after a disk that was full")
+        code, out, err = program.run("store", "check")
+        checks.equal(code, 0, f"the store is sound: {out}{err}")
+    finally:
+        subprocess.run(["umount", str(store)], capture_output=True, check=False)
+        program.close()
+
+
 def read_only_store():
     server = ChatServer()
     program = make(server)
@@ -210,6 +241,6 @@ def read_only_store():
 if not os.access(SIGHTER, os.X_OK):
     print(f"no {SIGHTER}: build it first, or set SIGHTER")
     sys.exit(1)
-for test in (ctrl_c_once, ctrl_c_twice, rows_of_fire, killed, full_disk, read_only_store):
+for test in (ctrl_c_once, ctrl_c_twice, rows_of_fire, killed, full_disk, really_full_disk, read_only_store):
     checks.run(test)
 checks.finish()
