@@ -3,6 +3,7 @@
 #include "base/file.hpp"
 #include "base/limits.hpp"
 #include "functions/learned.hpp"
+#include "functions/model_shelf.hpp"
 #include "functions/vectors.hpp"
 #include "io/channel.hpp"
 
@@ -10,6 +11,8 @@ namespace sighter::functions {
 namespace {
 
 constexpr std::size_t kModelBytesMax = std::size_t{4} << 30;
+// Of how models are fitted: another one makes all that were kept be fitted again.
+constexpr std::string_view kFitting = "1";
 constexpr std::size_t kEmbedBatch = 64;  // texts of one request
 
 // What answers one call.
@@ -43,12 +46,15 @@ class LearnedRunner final : public Body {
   Result<learn::Model> load() const;
   io::Task<Result<Chosen>> choose(const Call& call, std::string text);
   io::Task<Result<Chosen>> choose_artifact();
+  ModelShelf shelf(const Fits& fits) const;
+  // The model of all cases: from its file, or fitted and kept there. Blocks.
+  Result<learn::Model> whole(Fits& fits);
 
   Engine::Impl& engine_;
   const Function& function_;
   const Variant& variant_;
   const LearnedBody& learned_;
-  Once<learn::Model> artifact_;
+  Once<learn::Model> artifact_, whole_;
 };
 
 class LearnedWork final : public Work {
@@ -121,6 +127,31 @@ io::Task<Result<Chosen>> LearnedRunner::choose_artifact() {
   co_return Chosen{*model, variant_.digest};
 }
 
+ModelShelf LearnedRunner::shelf(const Fits& fits) const {
+  const Project& project = engine_.shared.project;
+  Sha256 digest;
+  digest.field(kFitting).field(hex(variant_.digest)).field(hex(fits.set().digest()));
+  for (const std::string& label : function_.output.labels()) digest.field(label);
+  if (embeds()) {
+    const Result<models::ModelSpec> spec = project.models.find(learned_.embedding_model);
+    digest.field(spec ? embedding_identity(*spec) : learned_.embedding_model);
+  }
+  const std::filesystem::path& root = project.folder;
+  return {root.empty() ? root : root / ".sighter" / "models", function_.name + "." + variant_.name,
+          digest.finish(), engine_.shared.log};
+}
+
+Result<learn::Model> LearnedRunner::whole(Fits& fits) {
+  return whole_.get([&]() -> Result<learn::Model> {
+    const ModelShelf kept = shelf(fits);
+    if (std::optional<learn::Model> found = kept.take(function_.output.labels()))
+      return std::move(*found);
+    Result<learn::Model> fitted = fits.fit(Fits::kAll);
+    if (fitted) kept.put(*fitted);
+    return fitted;
+  });
+}
+
 io::Task<Result<Chosen>> LearnedRunner::choose(const Call& call, std::string text) {
   if (from_artifact(call.options)) {
     Result<Chosen> chosen = co_await choose_artifact();
@@ -130,13 +161,17 @@ io::Task<Result<Chosen>> LearnedRunner::choose(const Call& call, std::string tex
       co_await learned_fits(engine_, function_, variant_, call.options);
   if (!fits) co_return std::unexpected(fits.error());
   const std::int64_t slot = (*fits)->slot(call.options.held_out, text);
-  if ((*fits)->ready(slot) == nullptr) {
-    auto work = [held = *fits, slot] { return held->fit(slot); };
+  // Only what is asked in earnest is kept; a judged case may be none of the known ones too.
+  const bool all = slot == Fits::kAll && call.options.held_out == 0 && !call.options.only_cases;
+  const Result<learn::Model>* known = all ? whole_.ready() : (*fits)->ready(slot);
+  if (known == nullptr) {
+    auto work = [this, held = *fits, slot, all] { return all ? whole(*held) : held->fit(slot); };
     Result<learn::Model> fitted =
         co_await engine_.shared.pool.run(engine_.core, std::move(work), call.options.cancel);
     if (!fitted) co_return std::unexpected(fitted.error());
+    known = all ? whole_.ready() : (*fits)->ready(slot);
   }
-  const Result<learn::Model>& model = *(*fits)->ready(slot);
+  const Result<learn::Model>& model = *known;
   if (!model) co_return std::unexpected(model.error());
   Sha256 identity;
   identity.field(hex(variant_.digest))
@@ -186,9 +221,11 @@ io::Task<Status> LearnedRunner::prepare(bool judged, const ApplyOptions& options
   }
   Result<std::shared_ptr<Fits>> fits = co_await learned_fits(engine_, function_, variant_, options);
   if (!fits) co_return std::unexpected(fits.error());
-  auto work = [held = *fits, judged]() -> Status {
+  // Some learning curves' labels: nothing of that is kept.
+  const bool some = options.only_cases != nullptr;
+  auto work = [this, held = *fits, judged, some]() -> Status {
     if (judged) return held->fit_folds();
-    const Result<learn::Model> fitted = held->fit(Fits::kAll);
+    const Result<learn::Model> fitted = some ? held->fit(Fits::kAll) : whole(*held);
     return fitted ? Status{} : Status(std::unexpected(fitted.error()));
   };
   Status ready = co_await engine_.shared.pool.run(engine_.core, std::move(work), options.cancel);

@@ -179,6 +179,48 @@ def learned_and_cascade():
     upstream.close()
 
 
+def kept_models():
+    """A fitted model is a file of the project: written once, read again, refused when it was damaged, shipped without cases."""
+    toml = 'input = { text = "string" }\noutput = { labels = ["a", "b"] }\n[variants.lin]\nkind = "learned"\nlearner = "linear"\n'
+    cases = "".join('{"input": {"text": "%s %d"}, "expect": "%s"}\n' % (words, i, label) for i in range(30)
+                    for words, label in (("apples pears plums", "a"), ("bolts nuts screws", "b")))
+    with Project({"sighter.toml": "", "functions/pick/function.toml": toml, "functions/pick/cases.jsonl": cases}) as made:
+        folder = made.folder / ".sighter" / "models"
+
+        def fire(text):
+            return made.run("fire", "pick", text)
+
+        ran = fire("some plums")
+        checks.equal((ran.code, ran.out), (0, "a\n"), f"it is fitted on first use: {ran}")
+        [file] = list(folder.iterdir())
+        checks.that(file.name.startswith("pick.lin-") and file.suffix == ".model", "and kept under a name that says whose it is", file.name)
+        bytes_, written = file.read_bytes(), file.stat().st_mtime_ns
+        checks.equal((fire("more screws").out, file.stat().st_mtime_ns), ("b\n", written), "the next call reads it and writes nothing")
+        later = bytes_[:8] + (99).to_bytes(4, "little") + bytes_[12:]
+        for what, content, words in (("damaged", bytes_[:-40] + b"x" + bytes_[-39:], "altered"), ("cut", bytes_[:100], "bytes where"),
+                                     ("of a newer version", later, "version 99"), ("something else", b"hello", "not a model file")):
+            file.write_bytes(content)
+            ran = fire(f"pears and {what}")
+            checks.that(ran.code == 0 and ran.out == "a\n" and words in ran.err and "fitted again" in ran.err and file.name in ran.err, f"{what}: a warning, and it is fitted again", ran)
+            checks.that(file.read_bytes() == bytes_, f"{what}: and kept anew, the same byte for byte")
+        made.write("functions/pick/cases.jsonl", cases + '{"input": {"text": "pliers"}, "expect": "b"}\n')
+        fire("plums again")
+        [other] = list(folder.iterdir())
+        checks.that(other.name != file.name, "other cases are another file, and the old one goes")
+        made.write("functions/pick/lin.model", bytes_)
+        (made.folder / "functions/pick/cases.jsonl").unlink()
+        ran = fire("only nuts")
+        checks.equal((ran.code, ran.out), (0, "b\n"), f"copied beside the function it is used without cases: {ran}")
+        for content, words in ((later, "version 99"), (bytes_[:-40] + b"x" + bytes_[-39:], "altered")):
+            made.write("functions/pick/lin.model", content)
+            ran = fire("only bolts")
+            checks.that(ran.code in (1, 2) and words in ran.err and "lin.model" in ran.err, f"a shipped file: {words} is an error", ran)
+    with Project({"sighter.toml": "", "functions/pick/function.toml": toml, "functions/pick/cases.jsonl": cases}) as made:
+        made.write(".sighter/models", "a file where the folder should be")
+        ran = made.run("fire", "pick", "some plums")
+        checks.that(ran.code == 0 and ran.out == "a\n" and "models" in ran.err, "where it cannot be kept it answers, with a warning", ran)
+
+
 def standard_input():
     with Project(CODE) as made:
         choice = ("--variant", "good")
@@ -231,6 +273,6 @@ def resumed():
 if not os.path.exists(program()):
     print(f"no {program()}: build it first, or set SIGHTER")
     sys.exit(1)
-for test in (code, learned_and_cascade, standard_input, resumed):
+for test in (code, learned_and_cascade, kept_models, standard_input, resumed):
     checks.run(test)
 checks.finish()
