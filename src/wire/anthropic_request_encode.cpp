@@ -304,6 +304,7 @@ class RequestWriter {
       ObjectWriter inner(output.key("format"));
       inner.string("type", "json_schema");
       inner.json("schema", *format->schema);
+      if (!format->description.empty()) losses_.approximate("response_format.description");
       losses_.rest(inner, format->extra, "response_format", kStructure);
       inner.end();
     }

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <deque>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "wire/anthropic.hpp"
@@ -317,6 +318,7 @@ class Encoder final : public StreamEncoder {
   void on(const BlockStart& d) {
     if (!started_) on(StreamStart{});
     current_ = d.index;
+    if (d.block.as<Thinking>()) thoughts_.insert(d.index);
     refused_ = refused_ || d.block.as<Refusal>() != nullptr;
     Block shape = d.block;
     std::string text;
@@ -367,10 +369,11 @@ class Encoder final : public StreamEncoder {
       writer.string("thinking", "");
       writer.string("signature", "");
     } else {
+      if (!shape.signature.empty()) losses_.approximate("messages.content.signature");
       writer.string("type", "text");
       writer.string("text", "");
     }
-    losses_.rest(writer, shape.extra, "content", kStructure);
+    losses_.rest(writer, shape.extra, "messages.content", kStructure);
     writer.end();
     return true;
   }
@@ -395,6 +398,10 @@ class Encoder final : public StreamEncoder {
           [&](ObjectWriter& writer) { writer.string("thinking", d.text); });
   }
   void on(const SignatureDelta& d) {
+    if (!thoughts_.contains(d.index)) {  // of another dialect: only thoughts are signed here
+      losses_.approximate("messages.content.signature");
+      return;
+    }
     delta(d.index, "signature_delta",
           [&](ObjectWriter& writer) { writer.string("signature", d.text); });
   }
@@ -404,20 +411,20 @@ class Encoder final : public StreamEncoder {
   }
   void on(const CitationDelta& d) {
     if (d.citation.dialect != kMe && d.citation.url.empty()) {
-      losses_.cannot("content.citations");
+      losses_.cannot("messages.content.citations");
       return;
     }
     if (!numbers_.contains(d.index)) {  // its block is closed already
-      losses_.cannot("content.citations");
+      losses_.cannot("messages.content.citations");
       return;
     }
     delta(d.index, "citations_delta",
           [&](ObjectWriter& writer) { write_citation(writer.key("citation"), d.citation); });
   }
-  void on(const BlockExtra& d) { losses_.foreign(d.extra, "content", kStructure); }
+  void on(const BlockExtra& d) { losses_.foreign(d.extra, "messages.content", kStructure); }
   void on(const LogprobsDelta&) { losses_.cannot("choices.logprobs"); }
   void on(const ChoiceExtra& d) { losses_.foreign(d.extra, "choices", kStructure); }
-  void on(const MessageExtra& d) { losses_.foreign(d.extra, "message", kStructure); }
+  void on(const MessageExtra& d) { losses_.foreign(d.extra, "choices.message", kStructure); }
   void on(const ReplyExtra& d) {
     if (!losses_.own(d.extra)) {
       losses_.foreign(d.extra, "", kStructure);
@@ -485,6 +492,7 @@ class Encoder final : public StreamEncoder {
   int current_ = -1;            // the source's number of the open block
   int next_ = 0;                // our number of the next block
   std::map<int, int> numbers_;  // source's to ours, of open blocks
+  std::set<int> thoughts_;      // the source's numbers
   std::deque<Delta> waiting_;
   JsonObject late_;
   Usage usage_;

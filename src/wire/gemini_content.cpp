@@ -142,7 +142,7 @@ std::string words_of(Json& response, std::uint32_t& forms) {
   if (response.is_object() && response.as_object().size() == 1) {
     for (const Word& word : kWords) {
       Json* only = response.find(word.name);
-      if (only == nullptr || !only->is_string() || only->as_string().empty()) continue;
+      if (only == nullptr || !only->is_string()) continue;
       forms |= word.form;
       return std::move(only->as_string());
     }

@@ -234,8 +234,9 @@ bool write_part(std::string& out, const Block& block, Losses& losses, Side side,
 
 bool write_part(std::string& out, const Block& block, Losses& losses, Side side) {
   const bool ours = own_signature(block);
-  if (!ours && !block.signature.empty() && !block.as<Thinking>())
-    losses.approximate("messages.content.signature");
+  // Thoughts of another model are left out of requests whole.
+  const bool whole = side == Side::kRequest && block.as<Thinking>() != nullptr;
+  if (!ours && !block.signature.empty() && !whole) losses.approximate("messages.content.signature");
   return write_part(out, block, losses, side, ours ? block.signature : std::string_view());
 }
 

@@ -51,11 +51,12 @@ class Encoder final : public StreamEncoder {
   void event(Write&& write) {
     *out_ += "data: ";
     ObjectWriter writer(*out_);
-    write(writer);
+    // First, so that members of the same name that `write` has left over do not come twice.
     const std::string_view model =
         model_.empty() ? std::string_view(start_.model) : std::string_view(model_);
     if (dialect_ != kMe || !model.empty()) writer.string("modelVersion", model);
     if (dialect_ != kMe || !start_.id.empty()) writer.string("responseId", start_.id);
+    write(writer);
     writer.end();
     *out_ += "\r\n\r\n";
   }
@@ -131,7 +132,7 @@ class Encoder final : public StreamEncoder {
     const bool bare = !losses_.own(block.extra) || block.extra.members.empty();
     open.whole = !flows || !block.signature.empty() || !bare;
     if (open.whole) return;
-    losses_.foreign(block.extra, "content", kReplyStructure);
+    losses_.foreign(block.extra, "messages.content", kReplyStructure);
     if (Text* text = block.as<Text>()) {
       const std::string words = std::exchange(text->text, {});
       for (const Citation& citation : std::exchange(text->citations, {}))
@@ -184,7 +185,7 @@ class Encoder final : public StreamEncoder {
 
   void on(const BlockExtra& d) {
     if (!losses_.own(d.extra)) {
-      losses_.foreign(d.extra, "content", kReplyStructure);
+      losses_.foreign(d.extra, "messages.content", kReplyStructure);
       return;
     }
     Extra& extra = open_at(d.choice, d.index).block.extra;
@@ -208,6 +209,8 @@ class Encoder final : public StreamEncoder {
       writer.string("thoughtSignature", open.block.signature);
       writer.end();
       part(d.choice, json);
+    } else if (!open.block.signature.empty()) {
+      losses_.approximate("messages.content.signature");
     }
   }
 

@@ -67,7 +67,11 @@ class MessageWriter {
  private:
   void write_content(ObjectWriter& writer, const Message& message,
                      const std::vector<const Block*>& parts);
-  void write_part(const Block& block);
+  // False, and nothing written, where `losses` took note of it.
+  bool write_part(const Block& block);
+  // A JSON list of them; true where something stands in it.
+  bool write_parts(const std::vector<const Block*>& parts, bool read_here);
+  bool refused(const Block& block, const Media& media);
   void write_media(const Block& block, const Media& media);
   void write_thinking(ObjectWriter& writer, const std::vector<const Block*>& thoughts);
   void write_calls(ObjectWriter& writer, const std::vector<const Block*>& calls);

@@ -185,25 +185,36 @@ void MessageWriter::write_media(const Block& block, const Media& media) {
   part.end();
 }
 
-void MessageWriter::write_part(const Block& block) {
+bool MessageWriter::refused(const Block& block, const Media& media) {
+  if (losses_.own(block.extra)) return false;
+  if (!media.file_id.empty()) {
+    losses_.cannot("messages.content.file_id", "the file lies with another provider");
+    return true;
+  }
+  if (media.kind == Media::Kind::kDocument && !media.url.empty()) {
+    losses_.cannot("messages.content.document.url");
+    return true;
+  }
+  if (media.kind == Media::Kind::kAudio && (audio_format(media).empty() || media.data.empty())) {
+    losses_.cannot("messages.content.audio", "only wav and mp3 as data are taken");
+    return true;
+  }
+  return false;
+}
+
+bool MessageWriter::write_part(const Block& block) {
   const bool own = losses_.own(block.extra);
   if (!own && block.cache_control.has_value() && (quirks_ == nullptr || !quirks_->cache_control)) {
     losses_.approximate("cache_control");
   }
   if (const Media* media = block.as<Media>()) {
-    if (!own && !media->file_id.empty()) losses_.cannot("messages.content.file_id");
-    if (!own && media->kind == Media::Kind::kDocument && !media->url.empty()) {
-      losses_.cannot("messages.content.document.url");
-    }
-    if (!own && media->kind == Media::Kind::kAudio && audio_format(*media).empty()) {
-      losses_.cannot("messages.content.audio", "only wav and mp3 are taken");
-    }
+    if (refused(block, *media)) return false;
     write_media(block, *media);
-    return;
+    return true;
   }
   if (const Raw* raw = block.as<Raw>()) {
     json_write_to(out_, raw->json);
-    return;
+    return true;
   }
   ObjectWriter part(out_);
   if (const Text* text = block.as<Text>()) {
@@ -229,6 +240,24 @@ void MessageWriter::write_part(const Block& block) {
   }
   losses_.rest(part, block.extra, "messages.content", kStructure);
   part.end();
+  return true;
+}
+
+bool MessageWriter::write_parts(const std::vector<const Block*>& parts, bool read_here) {
+  out_ += '[';
+  bool some = false;
+  for (const Block* block : parts) {
+    if (!read_here && block->as<Text>() && block->as<Text>()->text.empty()) continue;
+    const std::size_t before = out_.size();
+    if (some) out_ += ',';
+    if (write_part(*block)) {
+      some = true;
+    } else {
+      out_.resize(before);
+    }
+  }
+  out_ += ']';
+  return some;
 }
 
 void MessageWriter::write_content(ObjectWriter& writer, const Message& message,
@@ -257,14 +286,8 @@ void MessageWriter::write_content(ObjectWriter& writer, const Message& message,
     writer.string("content", parts.size() > 1 ? joined : parts[0]->as<Text>()->text);
     return;
   }
-  writer.key("content") += '[';
-  Commas commas;
-  for (const Block* block : parts) {
-    if (!read_here && block->as<Text>() && block->as<Text>()->text.empty()) continue;
-    commas.next(out_);
-    write_part(*block);
-  }
-  out_ += ']';
+  writer.key("content");
+  write_parts(parts, read_here);
 }
 
 void MessageWriter::write_thinking(ObjectWriter& writer,
@@ -483,17 +506,18 @@ void MessageWriter::write_tool_result(const Message& message, const Block& block
 
 void MessageWriter::flush() {
   if (held_media_.empty()) return;
+  const std::size_t before = out_.size();
+  const Commas commas_before = commas_;
   commas_.next(out_);
   ObjectWriter writer(out_);
   writer.string("role", "user");
-  writer.key("content") += '[';
-  Commas commas;
-  for (const Block* block : held_media_) {
-    commas.next(out_);
-    write_part(*block);
-  }
-  out_ += ']';
+  writer.key("content");
+  const bool some = write_parts(held_media_, false);
   writer.end();
+  if (!some) {
+    out_.resize(before);
+    commas_ = commas_before;
+  }
   held_media_.clear();
 }
 

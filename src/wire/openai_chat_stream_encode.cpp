@@ -80,6 +80,7 @@ class Encoder final : public StreamEncoder {
     open.own = d.block.extra.dialect == kMe;
     if (const Text* text = d.block.as<Text>()) {
       open.kind = OpenBlock::Kind::kText;
+      if (!d.block.signature.empty()) losses_.approximate("messages.content.signature");
       if (!text->text.empty()) on(TextDelta{d.choice, d.index, text->text});
       for (const Citation& citation : text->citations)
         on(CitationDelta{d.choice, d.index, citation});
@@ -100,7 +101,7 @@ class Encoder final : public StreamEncoder {
       });
     } else {
       const ToolCall* lost = d.block.as<ToolCall>();
-      losses_.cannot("content." + (lost ? lost->provider_type : raw_type(d.block)));
+      losses_.cannot("messages.content." + (lost ? lost->provider_type : raw_type(d.block)));
     }
   }
 
@@ -128,7 +129,7 @@ class Encoder final : public StreamEncoder {
         content.end();
       });
     } else {
-      losses_.cannot("content.signature");
+      losses_.cannot("messages.content.signature");
     }
   }
 
@@ -152,7 +153,7 @@ class Encoder final : public StreamEncoder {
 
   void on(const CitationDelta& d) {
     if (d.citation.dialect != kMe && d.citation.url.empty()) {
-      losses_.cannot("content.citations");
+      losses_.cannot("messages.content.citations");
       return;
     }
     piece(d.choice, [&](ObjectWriter& writer) {
@@ -165,7 +166,7 @@ class Encoder final : public StreamEncoder {
   void on(const BlockExtra& d) {
     OpenBlock& open = choice(d.choice).blocks[d.index];
     if (d.extra.dialect != kMe) {
-      losses_.foreign(d.extra, "content", kStructure);
+      losses_.foreign(d.extra, "messages.content", kStructure);
       return;
     }
     if (open.kind == OpenBlock::Kind::kThinking) {
@@ -199,7 +200,7 @@ class Encoder final : public StreamEncoder {
 
   void on(const MessageExtra& d) {
     if (!losses_.own(d.extra)) {
-      losses_.foreign(d.extra, "message", kStructure);
+      losses_.foreign(d.extra, "choices.message", kStructure);
       return;
     }
     if (d.extra.members.empty()) return;
@@ -357,7 +358,7 @@ class Encoder final : public StreamEncoder {
       inner.string(open.custom ? "input" : "arguments", call.arguments);
       inner.inner_rest(d.block.extra, open.custom ? "custom" : "function", kMe);
       inner.end();
-      losses_.rest(writer, d.block.extra, "content.tool_use", kStructure);
+      losses_.rest(writer, d.block.extra, "messages.content.tool_use", kStructure);
     });
     if (!d.block.signature.empty()) on(SignatureDelta{d.choice, d.index, d.block.signature});
   }

@@ -357,7 +357,7 @@ class Encoder final : public StreamEncoder {
     OpenPart* part = find(d.index, item);
     if (part == nullptr) return;
     if (d.extra.dialect != part->block.extra.dialect || d.extra.dialect != kMe) {
-      losses_.foreign(d.extra, "content", kStructure);
+      losses_.foreign(d.extra, "messages.content", kStructure);
       return;
     }
     part->block.extra.forms |= d.extra.forms;
@@ -495,7 +495,7 @@ class Encoder final : public StreamEncoder {
     for (const Json& one : content->as_array()) logprobs_.push_back(one);
   }
   void on(const ChoiceExtra& d) { losses_.foreign(d.extra, "choices", kStructure); }
-  void on(const MessageExtra& d) { losses_.foreign(d.extra, "message", kStructure); }
+  void on(const MessageExtra& d) { losses_.foreign(d.extra, "choices.message", kStructure); }
   void on(const UsageDelta& d) { usage_ = d.usage; }
   void on(const Finish& d) { finish_ = d.reason; }
   void on(const Ping&) { *out_ += ": ping\n\n"; }

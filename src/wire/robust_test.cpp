@@ -19,7 +19,7 @@ namespace {
 const std::chrono::milliseconds kEach = fuzz_time(std::chrono::milliseconds(700));
 
 constexpr Dialect kDialects[] = {Dialect::kOpenAiChat, Dialect::kAnthropic,
-                                 Dialect::kOpenAiResponses};
+                                 Dialect::kOpenAiResponses, Dialect::kGemini};
 
 Json any_value(Random& random) {
   switch (random.below(12)) {

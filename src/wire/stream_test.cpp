@@ -321,7 +321,7 @@ TEST(AnthropicStream, ProviderToolsAreReportedToAChatClient) {
   const std::unique_ptr<StreamEncoder> encoder = chat().stream_encoder({}, {});
   std::string out;
   for (const Delta& delta : s.deltas) encoder->write(delta, out);
-  EXPECT_THAT(encoder->dropped(), ::testing::ElementsAre("content.server_tool_use"));
+  EXPECT_THAT(encoder->dropped(), ::testing::ElementsAre("messages.content.server_tool_use"));
   EXPECT_THAT(out, Not(HasSubstr("tool_calls")));
 }
 
