@@ -1,8 +1,10 @@
 // One request of a client: in the in-flight file before the upstream is asked, a row behind it.
 
 #include "base/log.hpp"
+#include "functions/answer_function.hpp"
 #include "functions/body.hpp"
 #include "functions/requests.hpp"
+#include "functions/slot.hpp"
 
 namespace sighter::functions {
 namespace {
@@ -93,43 +95,15 @@ store::InflightResult settled(const models::ClientResult& result, const Answered
   return out;
 }
 
-// A place in the in-flight file, given back once the row is on the disk.
-class Slot {
- public:
-  Slot(store::Inflight* file, const store::InflightCall& call) : file_(file) {
-    if (file_ == nullptr) return;
-    Result<store::Inflight::Slot> slot = file_->begin(call);
-    if (slot) {
-      slot_ = *slot;
-    } else {
-      file_ = nullptr;
-    }
-  }
-  void settle(const store::InflightResult& result) {
-    if (file_ != nullptr) file_->settle(slot_, result);
-  }
-  void end() {
-    if (file_ != nullptr) file_->end(slot_);
-    file_ = nullptr;
-  }
-  // For the writer's thread; null when there is no slot.
-  store::Completion freed_by_commit() {
-    if (file_ == nullptr) return {};
-    store::Inflight* file = std::exchange(file_, nullptr);
-    return [file, slot = slot_](Result<store::Receipt> receipt) {
-      if (receipt) file->end(slot);
-    };
-  }
-
- private:
-  store::Inflight* file_;
-  store::Inflight::Slot slot_ = 0;
-};
-
 }  // namespace
 
 io::Task<Answered> Engine::answer(models::ClientRequest& request, std::string model,
                                   AnswerOptions options) {
+  if (names_function(model)) {
+    Answered of_function =
+        co_await answer_function(*this, request, std::move(model), std::move(options));
+    co_return of_function;
+  }
   Shared::Impl& shared = impl_->shared;
   Answered answered;
   answered.call = options.call.is_nil() ? shared.ids.next() : options.call;

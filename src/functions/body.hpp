@@ -46,6 +46,7 @@ struct Shared::Impl {
   Log& log;
   IdMaker ids;
   io::BlockingPool pool;
+  io::BlockingPool lookups;  // short reads of the store
 
  private:
   std::mutex mutex_;
@@ -82,6 +83,7 @@ struct Outcome {
   Json tried = Json::array();  // what was tried before the answer, and why it failed
   std::vector<models::Attempt> attempts = {};
   bool reused = false;  // of a cascade: all of its steps were
+  bool broken = false;  // some of it was shown, and then the stream was cut
 };
 
 void add_cost(std::optional<NanoUsd>& sum, const std::optional<NanoUsd>& more);
@@ -93,6 +95,10 @@ class Work {
   virtual ~Work() = default;
   // Of what the body is really given; nullopt: an output of it cannot be used again as a whole.
   virtual std::optional<Digest> fingerprint() const = 0;
+  // The conversation that a model will be sent; nullptr: none.
+  virtual const wire::ChatRequest* chat() const { return nullptr; }
+  // What the body will be given, where that is more than the input; null: the input.
+  virtual Json given() const { return Json(); }
   // Of what a model will be given; 0: no model is asked.
   virtual std::size_t request_bytes() const { return 0; }
   virtual io::Task<Outcome> run() = 0;
@@ -138,7 +144,9 @@ struct Record {
   std::chrono::microseconds latency{0};
   std::optional<Digest> fingerprint;
 };
-io::Task<Status> record(Engine::Impl& engine, Record what, const Outcome& outcome);
+// Frees `slot` once they are.
+class Slot;
+io::Task<Status> record(Engine::Impl& engine, Record what, const Outcome& outcome, Slot& slot);
 // Queues rows that nobody waits for; waits only while the queue is full, at most ten seconds.
 io::Task<Status> append_relaxed(Engine::Impl& engine, store::Batch batch, store::Completion done);
 // The call's row has the sums of all its requests; these are the second and later ones by

@@ -26,6 +26,7 @@ Json call_json(const store::CallRow& call) {
                            {"input", stored_json(call.input)},
                            {"output", stored_json(call.output)}});
   JsonObject& members = row.as_object();
+  if (!call.trace.is_nil()) members.set("trace", call.trace.to_string());
   if (!call.parent.is_nil()) members.set("parent", call.parent.to_string());
   if (!call.error.empty())
     members.set("error", Json::object({{"kind", call.error_kind}, {"message", call.error}}));

@@ -49,10 +49,12 @@ class CascadeWork final : public Work {
  private:
   ApplyOptions inner_options() const {
     ApplyOptions options = call_.options;
+    options.call = {};
     options.parent = call_.id;
     options.trace = call_.trace;
     options.depth = call_.options.depth + 1;
     options.on_text = {};
+    options.reader = nullptr;
     options.answered = {};
     return options;
   }
@@ -100,6 +102,7 @@ io::Task<Outcome> CascadeWork::run() {
     }
     ApplyOptions options = inner_options();
     if (last) options.on_text = call_.options.on_text;
+    if (last) options.reader = call_.options.reader;
     Json input = call_.input;
     ApplyResult answer = co_await runner_.engine().apply(runner_.function(), step, std::move(input),
                                                          std::move(options));

@@ -3,6 +3,7 @@
 #include "base/limits.hpp"
 #include "functions/body.hpp"
 #include "functions/requests.hpp"
+#include "functions/slot.hpp"
 
 namespace sighter::functions {
 namespace {
@@ -42,9 +43,9 @@ Applied applied_of(const Call& call, const Record& what, Outcome& outcome) {
 
 // Measures, records, and turns an outcome into an answer.
 io::Task<ApplyResult> finish(Engine::Impl& engine, const Call& call, Record what, SteadyTime begin,
-                             Outcome outcome) {
+                             Outcome outcome, Slot& slot) {
   what.latency = outcome.latency.value_or(since(engine.shared.clock, begin));
-  Status recorded = co_await record(engine, what, outcome);
+  Status recorded = co_await record(engine, what, outcome, slot);
   std::optional<NanoUsd> cost = outcome.cost;
   add_cost(cost, outcome.inner_cost);
   if (!recorded) {
@@ -57,6 +58,22 @@ io::Task<ApplyResult> finish(Engine::Impl& engine, const Call& call, Record what
   if (!outcome.output)
     co_return std::unexpected(ApplyFailure{outcome.output.error(), call.id, cost});
   co_return applied_of(call, what, outcome);
+}
+
+// A call that waits for its row leaves nothing else behind; one that does not is in the in-flight
+// file until then.
+Slot slot_of(Engine::Impl& engine, const Call& call, const Record& what) {
+  const bool kept = engine.shared.store != nullptr && !call.options.durable &&
+                    call.options.record != RecordLevel::kNone;
+  store::InflightCall entry;
+  entry.id = call.id;
+  entry.parent = call.options.parent;
+  entry.trace = call.trace;
+  entry.start = what.start;
+  entry.key = call.options.key;
+  if (call.function != nullptr) entry.function = call.function->name;
+  if (call.variant != nullptr) entry.variant = call.variant->name;
+  return Slot(kept ? engine.shared.inflight : nullptr, entry);
 }
 
 Outcome failed(Error error) {
@@ -121,11 +138,12 @@ Shared& Engine::shared() {
 io::Task<ApplyResult> Engine::apply(const Function& function, const Variant& variant, Json input,
                                     ApplyOptions options) {
   Impl& engine = *impl_;
-  Call call{&function, &variant, std::move(input), std::move(options), engine.shared.ids.next(),
-            {}};
+  Call call{&function, &variant, std::move(input), std::move(options), {}, {}};
+  call.id = call.options.call.is_nil() ? engine.shared.ids.next() : call.options.call;
   call.trace = call.options.trace.is_nil() ? call.id : call.options.trace;
   Record what{&call, engine.shared.clock.system_now(), {}, {}};
   const SteadyTime begin = engine.shared.clock.steady_now();
+  Slot slot = slot_of(engine, call, what);
   Outcome outcome;
   Result<Json> admitted = function.input.admit(call.input);
   if (!admitted) {
@@ -144,7 +162,10 @@ io::Task<ApplyResult> Engine::apply(const Function& function, const Variant& var
     } else {
       what.fingerprint = (*work)->fingerprint();
       std::optional<Applied> known = stored_output(engine, call, what.fingerprint);
-      if (known) co_return std::move(*known);
+      if (known) {
+        slot.end();
+        co_return std::move(*known);
+      }
       outcome = co_await (*work)->run();
       if (call.options.answered) call.options.answered();
     }
@@ -155,7 +176,8 @@ io::Task<ApplyResult> Engine::apply(const Function& function, const Variant& var
           std::unexpected(Error{Kind::kUpstream, fits.error().what, fits.error().hint});
     }
   }
-  ApplyResult result = co_await finish(engine, call, std::move(what), begin, std::move(outcome));
+  ApplyResult result =
+      co_await finish(engine, call, std::move(what), begin, std::move(outcome), slot);
   co_return result;
 }
 
@@ -168,14 +190,17 @@ io::Task<ApplyResult> Engine::complete(wire::ChatRequest request, std::string mo
   call.trace = call.options.trace.is_nil() ? call.id : call.options.trace;
   Record what{&call, engine.shared.clock.system_now(), {}, {}};
   const SteadyTime begin = engine.shared.clock.steady_now();
-  models::CompletionOptions asked{call.options.purse, call.options.cancel, call.options.on_text};
+  Slot slot = slot_of(engine, call, what);
+  models::CompletionOptions asked{call.options.purse, call.options.cancel, call.options.on_text,
+                                  call.options.reader};
   models::CompletionResult answer =
       co_await engine.router.complete(std::move(request), model, std::move(asked));
   Outcome outcome;
   outcome.model = model;
   take_answer(answer, outcome);
   if (answer) outcome.output = reply_as_output(answer->reply);
-  ApplyResult result = co_await finish(engine, call, std::move(what), begin, std::move(outcome));
+  ApplyResult result =
+      co_await finish(engine, call, std::move(what), begin, std::move(outcome), slot);
   co_return result;
 }
 

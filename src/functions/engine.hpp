@@ -40,7 +40,23 @@ class Shared {
   std::unique_ptr<Impl> impl_;
 };
 
+// How much of a client's call is kept.
+enum class RecordLevel {
+  kNone,      // nothing
+  kMetadata,  // a row without input and output
+  kFull,
+};
+
+// Who reads an output while a model writes it.
+class OutputReader : public models::TextReader {
+ public:
+  // What was read so far is not the output: the model writes again (it called a tool, or its answer
+  // did not fit the contract).
+  virtual io::Task<Status> again() = 0;
+};
+
 struct ApplyOptions {
+  Id call = {};  // nil: a new one
   models::Purse* purse = nullptr;
   io::CancelToken cancel = {};
   Id trace = {};  // nil: the call begins its own
@@ -55,6 +71,9 @@ struct ApplyOptions {
   // Use only these cases (by CaseFile::key) as labels: for learning curves. Null: all.
   std::shared_ptr<const std::vector<std::uint64_t>> only_cases = {};
   std::function<void(std::string_view)> on_text = {};  // streamed text, on the core's thread
+  OutputReader* reader = nullptr;                      // the same, awaited
+  std::string key = {};                                // id of the client's key
+  RecordLevel record = RecordLevel::kFull;             // of this call and of those that it makes
   std::function<void()> answered = {};  // the body has answered; its row is still to be stored
   int depth = 0;                        // functions calling functions
 };
@@ -82,13 +101,6 @@ struct ApplyFailure {
 };
 using ApplyResult = std::expected<Applied, ApplyFailure>;
 
-// How much of a client's call is kept.
-enum class RecordLevel {
-  kNone,      // nothing
-  kMetadata,  // a row without input and output
-  kFull,
-};
-
 struct AnswerOptions {
   Id call = {};  // nil: a new one
   models::Purse* purse = nullptr;
@@ -106,6 +118,20 @@ struct Answered {
   Id call;
   models::ClientResult result;
   std::chrono::microseconds latency{0};
+};
+
+// What applying a variant would send, and at most cost.
+struct Preview {
+  std::string variant;
+  std::string kind;     // of the variant
+  std::string model;    // as the variant names it; "" where no model is asked
+  std::string route;    // that would be asked first; "" for a model in this process
+  std::string dialect;  // in which `request` is
+  Json request;         // a prompt's: what the model is sent; else what the body is given
+  std::int64_t input_tokens_max = 0;              // by the length of its texts
+  std::optional<std::int64_t> output_tokens_max;  // that it asks for
+  std::optional<NanoUsd> cost_max;                // nullopt: the price is not known
+  std::vector<Preview> steps;                     // of a cascade
 };
 
 // What applying a prompt would take.
@@ -139,6 +165,9 @@ class Engine {
   // Asks nobody. kUnsupported for a variant that is no prompt.
   io::Task<Result<Forecast>> forecast(const Function& function, const Variant& variant, Json input,
                                       ApplyOptions options);
+  // The same for people to look at, and for every kind of body. Asks nobody, leaves no row.
+  io::Task<Result<Preview>> preview(const Function& function, const Variant& variant, Json input,
+                                    ApplyOptions options);
   // Why the variant cannot run now, without asking anybody: a missing key or model file.
   std::optional<Error> unusable(const Function& function, const Variant& variant) const;
   models::Router& router();

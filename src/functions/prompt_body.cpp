@@ -55,6 +55,7 @@ class ScoreWork final : public Work {
         input_(std::move(input)) {}
   std::optional<Digest> fingerprint() const override;
   std::size_t request_bytes() const override;
+  Json given() const override;
   io::Task<Outcome> run() override;
 
  private:
@@ -73,11 +74,13 @@ class ChatWork final : public Work {
       : runner_(runner), call_(call), request_(std::move(request)) {}
   std::optional<Digest> fingerprint() const override;
   std::size_t request_bytes() const override { return text_bytes(request_); }
+  const wire::ChatRequest* chat() const override { return &request_; }
   io::Task<Outcome> run() override;
 
  private:
   io::Task<Status> ask(Outcome& outcome, wire::ChatReply& reply);
   io::Task<Status> call_tools(const wire::Message& message, Outcome& outcome);
+  io::Task<Status> tell_again();
   io::Task<Json> call_tool(wire::ToolCall call, Outcome& outcome, bool& failed);
 
   PromptRunner& runner_;
@@ -179,6 +182,19 @@ std::size_t ScoreWork::request_bytes() const {
   return bytes;
 }
 
+Json ScoreWork::given() const {
+  Json labels = Json::array(), examples = Json::array();
+  for (const std::string& label : task_.labels) labels.as_array().push_back(label);
+  for (const local::LabelExample& example : task_.examples)
+    examples.as_array().push_back(
+        Json::object({{"input", example.input}, {"label", example.label}}));
+  return Json::object({{"instructions", task_.instructions},
+                       {"labels", std::move(labels)},
+                       {"examples", std::move(examples)},
+                       {"scoring", local::to_string(scoring_)},
+                       {"input", input_}});
+}
+
 std::optional<Digest> ScoreWork::fingerprint() const {
   Sha256 digest;
   digest.field("score")
@@ -229,7 +245,7 @@ std::optional<Digest> ChatWork::fingerprint() const {
 
 io::Task<Status> ChatWork::ask(Outcome& outcome, wire::ChatReply& reply) {
   models::CompletionOptions options{call_.options.purse, call_.options.cancel,
-                                    call_.options.on_text};
+                                    call_.options.on_text, call_.options.reader};
   wire::ChatRequest request = request_;
   std::string model = runner_.prompt().model;
   models::CompletionResult answer = co_await runner_.engine().router.complete(
@@ -249,12 +265,14 @@ io::Task<Json> ChatWork::call_tool(wire::ToolCall call, Outcome& outcome, bool& 
   Result<Json> input = json_parse(call.arguments.empty() ? "{}" : call.arguments, "arguments");
   if (!input) co_return Json(input.error().message());
   ApplyOptions options = call_.options;
+  options.call = {};
   options.parent = call_.id;
   options.trace = call_.trace;
   options.depth = call_.options.depth + 1;
   options.held_out = 0;
   options.only_cases = nullptr;
   options.on_text = {};
+  options.reader = nullptr;
   options.answered = {};
   const Function& function = **tool;
   const Variant& variant = function.variants.front();
@@ -315,6 +333,14 @@ std::string misfit(const Error& error, const wire::ChatReply& reply) {
   return cut ? error.what + " (the answer was cut at max_tokens)" : error.what;
 }
 
+// Whoever reads along has read what is not the output.
+io::Task<Status> ChatWork::tell_again() {
+  OutputReader* reader = call_.options.reader;
+  if (reader == nullptr) co_return Status{};
+  Status told = co_await reader->again();
+  co_return told;
+}
+
 io::Task<Outcome> ChatWork::run() {
   Outcome outcome;
   outcome.model = runner_.prompt().model;
@@ -342,6 +368,11 @@ io::Task<Outcome> ChatWork::run() {
         outcome.output = std::unexpected(called.error());
         co_return outcome;
       }
+      Status told = co_await tell_again();
+      if (!told) {
+        outcome.output = std::unexpected(told.error());
+        co_return outcome;
+      }
       continue;
     }
     Result<Json> value = runner_.read(reply);
@@ -358,6 +389,11 @@ io::Task<Outcome> ChatWork::run() {
       co_return outcome;
     }
     repaired = true;
+    Status told = co_await tell_again();
+    if (!told) {
+      outcome.output = std::unexpected(told.error());
+      co_return outcome;
+    }
     const std::string said = reply.text();
     if (!said.empty())
       request_.messages.push_back(wire::Message::text(wire::Role::kAssistant, said));

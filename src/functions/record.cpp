@@ -2,6 +2,7 @@
 
 #include "base/limits.hpp"
 #include "functions/body.hpp"
+#include "functions/slot.hpp"
 #include "io/time.hpp"
 #include "io/waiter.hpp"
 
@@ -29,6 +30,13 @@ std::string tried_text(const Outcome& outcome) {
   return tried.as_object().empty() ? std::string() : json_write(tried);
 }
 
+store::CallStatus status_of(const Outcome& outcome) {
+  if (outcome.output) return store::CallStatus::kOk;
+  const store::CallStatus status = status_of(outcome.output.error());
+  return outcome.broken && status == store::CallStatus::kError ? store::CallStatus::kBroken
+                                                               : status;
+}
+
 store::CallRow call_row(const Record& what, const Outcome& outcome) {
   const Call& call = *what.call;
   store::CallRow row;
@@ -43,17 +51,21 @@ store::CallRow call_row(const Record& what, const Outcome& outcome) {
   row.model = outcome.model;
   row.route = outcome.route;
   row.finish_reason = outcome.finish_reason;
-  row.tried = tried_text(outcome);
-  row.input = json_write(call.input);
-  row.extras = outcome.extras;
+  row.key = call.options.key;
+  const bool full = call.options.record == RecordLevel::kFull;
+  if (full) {
+    row.tried = tried_text(outcome);
+    row.input = json_write(call.input);
+    row.extras = outcome.extras;
+  }
   if (call.function != nullptr) row.function = call.function->name;
   if (call.variant != nullptr) row.variant = call.variant->name;
   if (call.variant != nullptr) row.config = call.variant->digest;
   if (call.options.tags.is_object()) row.tags = json_write(call.options.tags);
   if (outcome.output) {
-    row.output = json_write(*outcome.output);
+    if (full) row.output = json_write(*outcome.output);
   } else {
-    row.status = status_of(outcome.output.error());
+    row.status = status_of(outcome);
     row.error_kind = std::string(to_string(outcome.output.error().kind));
     row.error = error_text(outcome.output.error());
   }
@@ -96,7 +108,7 @@ struct Committed {
   std::optional<Status> status;
 };
 
-io::Task<Status> append(Engine::Impl& engine, store::Batch batch, bool durable) {
+io::Task<Status> append(Engine::Impl& engine, store::Batch batch, bool durable, Slot& slot) {
   store::Store& store = *engine.shared.store;
   if (durable) {
     auto committed = std::make_shared<Committed>(engine.core);
@@ -112,10 +124,11 @@ io::Task<Status> append(Engine::Impl& engine, store::Batch batch, bool durable) 
         });
     if (!queued) co_return queued;
     while (!committed->status) co_await committed->waiter.wait();
+    if (*committed->status) slot.end();
     co_return *committed->status;
   }
-  store::Completion nobody;
-  Status queued = co_await append_relaxed(engine, std::move(batch), std::move(nobody));
+  store::Completion freed = slot.freed_by_commit();
+  Status queued = co_await append_relaxed(engine, std::move(batch), std::move(freed));
   co_return queued;
 }
 
@@ -173,23 +186,31 @@ void add_usage(std::optional<wire::Usage>& sum, const std::optional<wire::Usage>
   sum->raw = Json();
 }
 
-io::Task<Status> record(Engine::Impl& engine, Record what, const Outcome& outcome) {
-  if (engine.shared.store == nullptr) co_return Status{};
+io::Task<Status> record(Engine::Impl& engine, Record what, const Outcome& outcome, Slot& slot) {
   const Call& call = *what.call;
+  if (engine.shared.store == nullptr || call.options.record == RecordLevel::kNone)
+    co_return Status{};
+  store::InflightResult settled;
+  settled.status = status_of(outcome);
+  settled.latency = what.latency;
+  settled.tokens = tokens_of(outcome.usage).value_or(store::Tokens{});
+  settled.cost = outcome.cost.value_or(NanoUsd{});
+  slot.settle(settled);
   store::Batch batch;
   store::CallRow row = call_row(what, outcome);
   add_attempts(batch, call.id, outcome.attempts);
   if (call.variant != nullptr && engine.shared.first_of(call.variant->digest)) {
     batch.configs.push_back(config_row(*call.function, *call.variant));
   }
-  if (outcome.output && what.fingerprint) {
+  // What is not kept cannot be used again.
+  if (outcome.output && what.fingerprint && call.options.record == RecordLevel::kFull) {
     const Digest body = call.variant != nullptr ? call.variant->digest : Digest{};
     const std::uint64_t key =
         call.options.held_out != 0 ? call.options.held_out : hash64(row.input, 2);
     batch.outputs.push_back({*what.fingerprint, call.options.repeat, body, key, call.id});
   }
   batch.calls.push_back(std::move(row));
-  Status appended = co_await append(engine, std::move(batch), call.options.durable);
+  Status appended = co_await append(engine, std::move(batch), call.options.durable, slot);
   co_return appended;
 }
 

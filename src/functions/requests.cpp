@@ -216,6 +216,7 @@ void take_answer(const models::CompletionResult& answer, Outcome& outcome) {
   add_cost(outcome.cost, answer ? answer->cost : answer.error().cost);
   if (!answer) {
     outcome.output = std::unexpected(answer.error().error);
+    outcome.broken = answer.error().broken;
     return;
   }
   outcome.route = answer->route;

@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::size_t kFitsMax = 64;
 constexpr std::size_t kPoolQueueMax = 100'000;
+constexpr std::size_t kLookupThreads = 2;
 
 Digest fits_key(const Function& function, const Variant& variant, const Subset& only) {
   Sha256 digest;
@@ -30,7 +31,8 @@ Shared::Impl::Impl(Project snapshot, models::Hub& models, store::Store* rows,
       clock(the_clock),
       log(the_log),
       ids(the_clock),
-      pool("learning", std::max(1u, std::thread::hardware_concurrency()), kPoolQueueMax) {}
+      pool("learning", std::max(1u, std::thread::hardware_concurrency()), kPoolQueueMax),
+      lookups("lookups", kLookupThreads, kPoolQueueMax) {}
 
 Once<Shared::Impl::Set>& Shared::Impl::set_of(const Function& function) {
   const std::lock_guard lock(mutex_);

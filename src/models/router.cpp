@@ -75,12 +75,17 @@ void add(std::optional<wire::Usage>& sum, const std::optional<wire::Usage>& more
 // The text of the first choice, piece by piece, for a function's caller.
 class TextSink final : public ReplySink {
  public:
-  explicit TextSink(const std::function<void(std::string_view)>& on_text) : on_text_(on_text) {}
+  explicit TextSink(const CompletionOptions& options) : options_(options) {}
   io::Task<Status> begin(const ReplyBegin&) override { co_return Status{}; }
   io::Task<Status> bytes(std::string_view) override { co_return Status{}; }
   io::Task<Status> deltas(std::vector<wire::Delta>& deltas) override {
     for (const wire::Delta& delta : deltas) {
-      if (const std::string_view text = text_of(delta); !text.empty()) on_text_(text);
+      const std::string_view text = text_of(delta);
+      if (text.empty()) continue;
+      if (options_.on_text) options_.on_text(text);
+      if (options_.reader == nullptr) continue;
+      Status read = co_await options_.reader->text(text);
+      if (!read) co_return read;
     }
     co_return Status{};
   }
@@ -96,7 +101,7 @@ class TextSink final : public ReplySink {
     }
     return {};
   }
-  const std::function<void(std::string_view)>& on_text_;
+  const CompletionOptions& options_;
 };
 
 }  // namespace
@@ -147,12 +152,13 @@ io::Task<CompletionResult> Router::complete(wire::ChatRequest request, std::stri
                                             CompletionOptions options) {
   ClientRequest ask;
   ask.chat = std::move(request);
-  ask.stream = static_cast<bool>(options.on_text);
-  TextSink sink(options.on_text);
+  ask.stream = options.on_text || options.reader != nullptr;
+  TextSink sink(options);
   ClientOptions how{options.purse, options.cancel, ask.stream ? &sink : nullptr, true};
   ClientResult result = co_await answer(ask, std::move(model), std::move(how));
   if (result.error) {
-    CompletionFailure failure{std::move(*result.error), std::move(result.attempts), result.cost};
+    CompletionFailure failure{std::move(*result.error), std::move(result.attempts), result.cost,
+                              result.broken};
     co_return std::unexpected(std::move(failure));
   }
   Completion completion;

@@ -47,14 +47,24 @@ struct CompletionFailure {
   Error error;
   std::vector<Attempt> attempts;
   std::optional<NanoUsd> cost;
+  bool broken = false;  // some of its text was shown, and then the stream was cut
 };
 using CompletionResult = std::expected<Completion, CompletionFailure>;
+
+// Where streamed text goes. It is awaited, so that a slow reader slows the upstream; an error stops
+// the request (kCancelled).
+class TextReader {
+ public:
+  virtual ~TextReader() = default;
+  virtual io::Task<Status> text(std::string_view piece) = 0;
+};
 
 struct CompletionOptions {
   Purse* purse = nullptr;  // asked before every attempt
   io::CancelToken cancel = {};
   // Called with each piece of text as it comes, on the core's thread; set: the request is streamed.
   std::function<void(std::string_view)> on_text = {};
+  TextReader* reader = nullptr;  // the same, awaited; set: the request is streamed
 };
 
 struct LabelScores {

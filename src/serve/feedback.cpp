@@ -48,13 +48,38 @@ Result<store::FeedbackRow> feedback_of(const Json& body, Id id) {
   return row;
 }
 
-// The row must name a call that is there, in the queue or on the disk.
+// Most traces bear the id of their first call, which may still be in the queue. A trace that the
+// client named itself has no such call: then all that was queued goes to the disk first.
+Result<bool> is_trace(store::Store& store, const Id& trace) {
+  const Result<std::optional<store::CallRow>> first = store.call(trace);
+  if (!first) return std::unexpected(first.error());
+  if (*first && (*first)->trace == trace) return true;
+  store::CallFilter filter;
+  filter.trace = trace;
+  for (const bool flushed : {false, true}) {
+    if (flushed) {
+      if (Status done = store.flush(); !done) return std::unexpected(done.error());
+    }
+    const Result<store::CallPage> page = store.list(filter, 1);
+    if (!page) return std::unexpected(page.error());
+    if (!page->calls.empty()) return true;
+  }
+  return false;
+}
+
+// The row must name a call or a trace that is there, in the queue or on the disk.
 Result<store::Receipt> keep(store::Store& store, store::FeedbackRow row) {
   if (!row.call.is_nil()) {
     const Result<std::optional<store::CallRow>> known = store.call(row.call);
     if (!known) return std::unexpected(known.error());
     if (!*known)
       return fail(Kind::kNotFound, fmt::format("there is no call '{}'", row.call.to_string()));
+  } else {
+    const Result<bool> known = is_trace(store, row.trace);
+    if (!known) return std::unexpected(known.error());
+    if (!*known)
+      return fail(Kind::kNotFound, fmt::format("there is no trace '{}'", row.trace.to_string()),
+                  "a trace bears the id of its first call, unless the call named another one");
   }
   store::Batch batch;
   batch.feedback.push_back(std::move(row));

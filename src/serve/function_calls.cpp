@@ -1,127 +1,49 @@
-// The project's own functions: one input, or rows.
+// The project's own functions: one input, rows, a stream, or only a look at what would be sent.
 
 #include <algorithm>
 
-#include "functions/call_json.hpp"
-#include "functions/choice.hpp"
 #include "io/scope.hpp"
+#include "io/sse.hpp"
+#include "serve/event_stream.hpp"
+#include "serve/function_request.hpp"
 #include "serve/handlers.hpp"
-#include "serve/reply.hpp"
 
 namespace sighter::serve {
 namespace {
 
-constexpr std::size_t kRowsMax = 10'000;
 constexpr std::size_t kRowsAtATime = 16;
 
-struct Asked {
-  const functions::Function* function = nullptr;
-  const functions::Variant* variant = nullptr;
-  functions::ApplyOptions options;
-  std::vector<Json> inputs;
-  bool rows = false;  // "inputs" was given, not "input"
-};
-
-Status read_options(const Json& body, functions::ApplyOptions& options) {
-  for (const auto& [name, place] :
-       {std::pair("trace", &options.trace), {"parent", &options.parent}}) {
-    const Json* value = body.find(name);
-    if (value == nullptr || value->is_null()) continue;
-    const std::optional<Id> id = value->is_string() ? Id::parse(value->as_string()) : std::nullopt;
-    if (!id) return fail(Kind::kInvalid, fmt::format("{}: must be an id", name));
-    *place = *id;
-  }
-  if (const Json* tags = body.find("tags"); tags != nullptr && !tags->is_null()) {
-    const bool good =
-        tags->is_object() && std::all_of(tags->as_object().begin(), tags->as_object().end(),
-                                         [](const auto& tag) { return tag.second.is_string(); });
-    if (!good) return fail(Kind::kInvalid, "tags: must be an object of strings");
-    options.tags = *tags;
-  }
-  return {};
-}
-
-// What is not known is not ignored: it may be what keeps a call from being paid.
-Status check_members(const Json& body) {
-  constexpr std::string_view kKnown[] = {"input", "inputs", "variant", "tags", "trace", "parent"};
-  if (!body.is_object()) return fail(Kind::kInvalid, "request: must be a JSON object");
-  for (const auto& [name, value] : body.as_object()) {
-    if (std::find(std::begin(kKnown), std::end(kKnown), name) == std::end(kKnown))
-      return fail(Kind::kInvalid, fmt::format("{}: is not known here", name),
-                  "input or inputs, variant, tags, trace, parent");
-  }
-  return {};
-}
-
-Result<Asked> asked_of(Exchange& exchange, Json body) {
-  Asked asked;
-  if (Status known = check_members(body); !known) return std::unexpected(known.error());
-  Result<const functions::Function*> function =
-      exchange.door.shared.project().function(exchange.path_value);
-  if (!function) return std::unexpected(function.error());
-  asked.function = *function;
-  if (const Json* name = body.find("variant"); name != nullptr && !name->is_null()) {
-    if (!name->is_string()) return fail(Kind::kInvalid, "variant: must be a string");
-    Result<const functions::Variant*> variant = asked.function->variant(name->as_string());
-    if (!variant) return std::unexpected(variant.error());
-    asked.variant = *variant;
-  }
-  if (Status read = read_options(body, asked.options); !read) return std::unexpected(read.error());
-  Json* input = body.find("input");
-  Json* inputs = body.find("inputs");
-  if ((input == nullptr) == (inputs == nullptr))
-    return fail(Kind::kInvalid, "input: give one input, or a list as inputs");
-  if (input != nullptr) {
-    asked.inputs.push_back(std::move(*input));
-    return asked;
-  }
-  if (!inputs->is_array() || inputs->as_array().size() > kRowsMax)
-    return fail(Kind::kInvalid, fmt::format("inputs: must be a list of at most {}", kRowsMax));
-  asked.rows = true;
-  asked.inputs = std::move(inputs->as_array());
-  return asked;
-}
-
-Json result_json(const functions::Applied& applied) {
-  Json out = Json::object({{"output", applied.output},
-                           {"call", applied.call.to_string()},
-                           {"variant", applied.variant},
-                           {"cost_usd", functions::usd_json(applied.cost)},
-                           {"ms", static_cast<double>(applied.latency.count()) / 1000}});
-  Json usage;
-  if (applied.usage) {
-    usage = Json::object({{"input_tokens", applied.usage->input},
-                          {"output_tokens", applied.usage->output},
-                          {"cached_tokens", applied.usage->cache_read},
-                          {"reasoning_tokens", applied.usage->reasoning}});
-  }
-  out.as_object().set("usage", std::move(usage));
-  if (applied.confidence) out.as_object().set("confidence", *applied.confidence);
-  return out;
-}
-
-Json failure_json(const functions::ApplyFailure& failure) {
-  return Json::object({{"error", Json::object({{"kind", to_string(failure.error.kind)},
-                                               {"message", failure.error.message()}})},
-                       {"call", failure.call.to_string()},
-                       {"cost_usd", functions::usd_json(failure.cost)}});
+void count(Exchange& exchange, const functions::ApplyResult& applied) {
+  Metrics& metrics = exchange.door.metrics;
+  const std::optional<NanoUsd>& cost = applied ? applied->cost : applied.error().cost;
+  if (cost) metrics.add_cost(*cost);
+  if (!applied) return;
+  if (applied->usage) metrics.add_usage(*applied->usage);
+  if (applied->first_token) metrics.add_first_token(*applied->first_token);
 }
 
 // Takes rows from the list until none is left; several of these run side by side.
-io::Task<void> work_off(Exchange* exchange, const Asked* asked, std::size_t* next,
+io::Task<void> work_off(Exchange* exchange, const FunctionRequest* asked, std::size_t* next,
                         std::vector<Json>* results) {
   const io::CancelToken gone = exchange->request.gone();
   while (*next < asked->inputs.size() && !gone.cancelled()) {
     const std::size_t row = (*next)++;
     functions::ApplyOptions options = asked->options;
     Json input = asked->inputs[row];
+    if (asked->dry_run) {
+      Result<functions::Preview> seen = co_await exchange->engine.preview(
+          *asked->function, *asked->variant, std::move(input), std::move(options));
+      (*results)[row] = seen ? preview_json(*seen) : native_error(seen.error());
+      continue;
+    }
     functions::ApplyResult applied = co_await exchange->engine.apply(
         *asked->function, *asked->variant, std::move(input), std::move(options));
-    (*results)[row] = applied ? result_json(*applied) : failure_json(applied.error());
+    count(*exchange, applied);
+    (*results)[row] = applied ? result_json(*asked, *applied) : failure_json(applied.error());
   }
 }
 
-io::Task<void> answer_rows(Exchange& exchange, Asked asked) {
+io::Task<void> answer_rows(Exchange& exchange, FunctionRequest asked) {
   std::vector<Json> results(asked.inputs.size());
   std::size_t next = 0;
   io::Scope scope(exchange.core());
@@ -136,53 +58,113 @@ io::Task<void> answer_rows(Exchange& exchange, Asked asked) {
   co_await send_json(exchange, 200, std::move(body));
 }
 
-}  // namespace
+io::Task<void> answer_dry(Exchange& exchange, FunctionRequest asked) {
+  Json input = std::move(asked.inputs.front());
+  functions::ApplyOptions options = asked.options;
+  Result<functions::Preview> seen = co_await exchange.engine.preview(
+      *asked.function, *asked.variant, std::move(input), std::move(options));
+  if (!seen) {
+    co_await send_error(exchange, std::move(seen.error()));
+    co_return;
+  }
+  Json answer = preview_json(*seen);
+  answer.as_object().set("dry_run", true);
+  std::string body = json_write(answer);
+  co_await send_json(exchange, 200, std::move(body));
+}
 
-io::Task<void> call_function(Exchange& exchange) {
-  Result<JsonBody> body = co_await read_json_body(exchange);
-  if (!body) {
-    co_await send_error(exchange, std::move(body.error()));
-    co_return;
+// What a model writes, as events while it writes them.
+class Pieces final : public functions::OutputReader {
+ public:
+  explicit Pieces(EventStream& stream) : stream_(stream) {}
+
+  io::Task<Status> text(std::string_view piece) override {
+    if (!stream_.begun()) {
+      Status begun = stream_.begin();
+      if (!begun) co_return begun;
+    }
+    const Json data = Json::object({{"text", piece}});
+    std::string event = io::sse_event("delta", json_write(data));
+    Status written = co_await stream_.write(std::move(event));
+    said_ = true;
+    co_return written;
   }
-  Result<Json> json = json_parse(body->text, "request");
-  Result<Asked> asked =
-      json ? asked_of(exchange, std::move(*json)) : Result<Asked>(std::unexpected(json.error()));
-  if (asked && asked->variant == nullptr) {
-    Result<const functions::Variant*> chosen =
-        functions::choose_variant(exchange.engine, *asked->function);
-    if (chosen)
-      asked->variant = *chosen;
-    else
-      asked = std::unexpected(chosen.error());
+  io::Task<Status> again() override {
+    if (!said_) co_return Status{};
+    said_ = false;
+    std::string event = io::sse_event("again", "{}");
+    Status written = co_await stream_.write(std::move(event));
+    co_return written;
   }
-  if (!asked) {
-    co_await send_error(exchange, std::move(asked.error()));
-    co_return;
-  }
-  asked->options.cancel = exchange.request.gone();
-  functions::ApplyOptions preparing;
-  preparing.cancel = exchange.request.gone();
-  Status prepared = co_await exchange.engine.prepare(*asked->function, *asked->variant, false,
-                                                     std::move(preparing));
-  if (!prepared) {
-    co_await send_error(exchange, std::move(prepared.error()));
-    co_return;
-  }
-  if (asked->rows) {
-    co_await answer_rows(exchange, std::move(*asked));
-    co_return;
-  }
-  Json input = std::move(asked->inputs.front());
-  functions::ApplyOptions options = asked->options;
+
+ private:
+  EventStream& stream_;
+  bool said_ = false;
+};
+
+io::Task<void> answer_streamed(Exchange& exchange, FunctionRequest asked) {
+  EventStream stream(exchange);
+  Pieces pieces(stream);
+  asked.options.call = exchange.door.shared.next_id();
+  exchange.headers.add("x-sighter-call", asked.options.call.to_string());
+  functions::ApplyOptions options = asked.options;
+  options.reader = &pieces;
+  Json input = std::move(asked.inputs.front());
   functions::ApplyResult applied = co_await exchange.engine.apply(
-      *asked->function, *asked->variant, std::move(input), std::move(options));
+      *asked.function, *asked.variant, std::move(input), std::move(options));
+  count(exchange, applied);
+  Status begun;
+  if (applied && !stream.begun()) begun = stream.begin();
+  if (stream.begun() && begun) {
+    if (!applied) exchange.door.metrics.broken_stream();
+    const Json last = applied ? result_json(asked, *applied) : failure_json(applied.error());
+    std::string event = io::sse_event(applied ? "result" : "error", json_write(last));
+    Status written = co_await stream.write(std::move(event));
+    (void)written;  // a client that has gone
+  }
+  co_await stream.close();
+  if (!exchange.responder.started() && !applied)
+    co_await send_error(exchange, std::move(applied.error().error));
+}
+
+io::Task<void> answer_one(Exchange& exchange, FunctionRequest asked) {
+  Json input = std::move(asked.inputs.front());
+  functions::ApplyOptions options = asked.options;
+  functions::ApplyResult applied = co_await exchange.engine.apply(
+      *asked.function, *asked.variant, std::move(input), std::move(options));
+  count(exchange, applied);
+  const Id& call = applied ? applied->call : applied.error().call;
+  exchange.headers.add("x-sighter-call", call.to_string());
   if (!applied) {
-    exchange.headers.add("x-sighter-call", applied.error().call.to_string());
     co_await send_error(exchange, std::move(applied.error().error));
     co_return;
   }
-  std::string answer = json_write(result_json(*applied));
+  std::string answer = json_write(result_json(asked, *applied));
   co_await send_json(exchange, 200, std::move(answer));
+}
+
+}  // namespace
+
+io::Task<void> call_function(Exchange& exchange) {
+  Result<FunctionRequest> asked = co_await read_function_request(exchange);
+  if (asked && !asked->dry_run) {
+    functions::ApplyOptions preparing;
+    preparing.cancel = exchange.request.gone();
+    Status prepared = co_await exchange.engine.prepare(*asked->function, *asked->variant, false,
+                                                       std::move(preparing));
+    if (!prepared) asked = std::unexpected(std::move(prepared.error()));
+  }
+  if (!asked) {
+    co_await send_error(exchange, std::move(asked.error()));
+  } else if (asked->rows) {
+    co_await answer_rows(exchange, std::move(*asked));
+  } else if (asked->dry_run) {
+    co_await answer_dry(exchange, std::move(*asked));
+  } else if (asked->stream) {
+    co_await answer_streamed(exchange, std::move(*asked));
+  } else {
+    co_await answer_one(exchange, std::move(*asked));
+  }
 }
 
 }  // namespace sighter::serve

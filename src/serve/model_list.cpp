@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "functions/answer_function.hpp"
 #include "serve/handlers.hpp"
 #include "serve/reply.hpp"
 
@@ -11,7 +12,16 @@ namespace {
 std::vector<std::string> names_of(Exchange& exchange) {
   std::vector<std::string> names;
   for (const auto& [name, spec] : exchange.door.hub.config().models()) names.push_back(name);
+  for (const functions::Function& function : exchange.door.shared.project().functions)
+    names.push_back("function/" + function.name);
   return names;
+}
+
+Status known_model(Exchange& exchange, const std::string& name) {
+  if (functions::names_function(name))
+    return functions::check_function_name(exchange.door.shared.project(), name);
+  const Result<models::ModelSpec> spec = exchange.door.hub.config().find(name);
+  return spec ? Status{} : Status(std::unexpected(spec.error()));
 }
 
 bool asks_anthropic(const Exchange& exchange) {
@@ -54,10 +64,10 @@ io::Task<void> show_model(Exchange& exchange) {
   const std::vector<std::string> names = names_of(exchange);
   const bool listed = std::find(names.begin(), names.end(), name) != names.end();
   if (!listed) {
-    // "provider/name" is a model too, though no list has it.
-    Result<models::ModelSpec> spec = exchange.door.hub.config().find(name);
-    if (!spec) {
-      co_await send_error(exchange, std::move(spec.error()));
+    // "provider/name" and "function/NAME/VARIANT" are models too, though no list has them.
+    Status known = known_model(exchange, name);
+    if (!known) {
+      co_await send_error(exchange, std::move(known.error()));
       co_return;
     }
   }

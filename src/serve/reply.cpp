@@ -67,6 +67,7 @@ io::Task<void> send_json(Exchange& exchange, int status, std::string body) {
 
 io::Task<void> send_error(Exchange& exchange, Error error) {
   wire::WireError said = wire::to_wire_error(error);
+  if (exchange.dialect == wire::Dialect::kNone) said.raw = native_error(error);
   co_await send_wire_error(exchange, std::move(said));
 }
 
@@ -87,7 +88,17 @@ io::Task<void> send_failure(Exchange& exchange, const models::ClientResult& resu
   co_await send_wire_error(exchange, std::move(said));
 }
 
+Json native_error(const Error& error) {
+  Json said = Json::object({{"kind", to_string(error.kind)}, {"message", error.what}});
+  if (!error.hint.empty()) said.as_object().set("hint", error.hint);
+  return Json::object({{"error", std::move(said)}});
+}
+
 std::string error_body(wire::Dialect dialect, const wire::WireError& error) {
+  if (dialect == wire::Dialect::kNone) {
+    const bool ready = error.dialect == wire::Dialect::kNone && error.raw.is_object();
+    return json_write(ready ? error.raw : native_error({error.kind, error.message, {}}));
+  }
   return codec_for_errors(dialect).encode_error(error);
 }
 

@@ -17,8 +17,10 @@ io::Task<void> send_error(Exchange& exchange, Error error);
 // What a provider said, with its own status, or what kept us from asking one.
 io::Task<void> send_failure(Exchange& exchange, const models::ClientResult& result);
 
-// The body of an error of the exchange's dialect; with `event`, the server-sent event that ends a
-// stream which broke.
+// {"error": {"kind", "message", "hint"}}: how the program's own routes say what went wrong.
+Json native_error(const Error& error);
+// The body of an error of the exchange's dialect (kNone: the program's own form); with `event`, the
+// server-sent event that ends a stream which broke.
 std::string error_body(wire::Dialect dialect, const wire::WireError& error);
 std::string error_event(wire::Dialect dialect, const wire::WireError& error);
 // What is said of a failure: the provider's own words where there are some.

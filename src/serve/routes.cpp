@@ -72,6 +72,7 @@ Match find_exactly(std::string_view method, std::string_view path) {
     std::string_view value;
     if (!fits(route.path, path, value)) continue;
     match.path_known = true;
+    match.dialect = route.dialect;
     if (route.method != method && !(method == "HEAD" && route.method == "GET")) continue;
     std::optional<std::string> decoded = percent_decoded(value, false);
     if (!decoded || (!decoded->empty() && !clean("/" + *decoded))) continue;

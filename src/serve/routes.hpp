@@ -28,8 +28,9 @@ std::span<const Route> routes();
 
 struct Match {
   const Route* route = nullptr;
-  std::string value;        // of the path's place, decoded
-  bool path_known = false;  // with another method: 405
+  std::string value;                             // of the path's place, decoded
+  bool path_known = false;                       // with another method: 405
+  wire::Dialect dialect = wire::Dialect::kNone;  // of the path, where it is known
 };
 // Paths below /v1 are found without it too, as some SDKs compose them. A path with empty, "." or
 // ".." segments, or with escapes that decode to none of its own kind, is not found.

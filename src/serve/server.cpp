@@ -37,6 +37,11 @@ Result<Pem> read_pem(const Settings& settings) {
   return pem;
 }
 
+// In whose words an SDK is told that a path is not there.
+wire::Dialect dialect_of(const io::Headers& headers) {
+  return headers.has("anthropic-version") ? wire::Dialect::kAnthropic : wire::Dialect::kOpenAiChat;
+}
+
 io::Task<void> not_found(Exchange& exchange, bool path_known) {
   Error error{Kind::kNotFound, fmt::format("there is no {}", exchange.request.path()),
               "docs/serve.md lists what there is"};
@@ -84,6 +89,7 @@ io::Task<void> Server::Impl::handle(Lane& lane, io::ServerRequest& request,
                                     io::Responder& responder) {
   const SteadyTime begin = lane.core.clock().steady_now();
   Exchange exchange{door, *lane.engine, request, responder};
+  exchange.dialect = dialect_of(request.headers());
   if (!door.metrics.enter(door.settings.in_flight_max)) {
     door.metrics.turned_away();
     Error full{Kind::kUnavailable, "too many requests are under way", "try again a little later"};
@@ -99,10 +105,8 @@ io::Task<void> Server::Impl::handle(Lane& lane, io::ServerRequest& request,
 io::Task<void> Server::Impl::answer(Exchange& exchange) {
   io::ServerRequest& request = exchange.request;
   Match match = find_route(request.method(), request.path());
-  if (match.route != nullptr) {
-    exchange.dialect = match.route->dialect;
-    exchange.path_value = std::move(match.value);
-  }
+  exchange.dialect = match.path_known ? match.dialect : dialect_of(request.headers());
+  if (match.route != nullptr) exchange.path_value = std::move(match.value);
   add_cors(request.headers(), door.settings, exchange.headers);
   const bool open = match.route != nullptr && match.route->open;
   const bool preflight = request.method() == "OPTIONS" && request.headers().has("Origin");

@@ -39,7 +39,7 @@ def functions(gateway):
     checks.equal(results[21].get("output"), "bad", "rows behind it are answered")
     for body, wanted, what in (({"input": 7}, 400, "a wrong input"), ({}, 400, "no input"), ({"input": "x", "inputs": []}, 400, "both"),
                                ({"input": "x", "tags": {"a": 1}}, 400, "tags that are no strings"), ({"input": "x", "variant": "cod"}, 404, "an unknown variant"),
-                               ({"input": "x", "dry_run": True}, 400, "a member that is not known"), ({"input": "x", "varient": "code"}, 400, "a typo"),
+                               ({"input": "x", "dry_run": 1}, 400, "dry_run that is no truth value"), ({"input": "x", "varient": "code"}, 400, "a typo"),
                                ({"input": "error"}, 502, "a body that failed")):
         status, _, answer = gateway.ask("POST", "/v1/functions/judge", body)
         checks.that(status == wanted and answer["error"]["message"], f"{what} is {wanted}", (status, answer))
