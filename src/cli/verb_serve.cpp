@@ -88,6 +88,11 @@ Result<int> run_serve(const Arguments& arguments, Terminal& terminal) {
     if (!address) return std::unexpected(address.error().in("--listen"));
     settings->listen = std::move(*address);
   }
+  if (const std::optional<std::string> text = arguments.text("ops-listen")) {
+    Result<std::optional<serve::Address>> address = serve::parse_ops_address(*text);
+    if (!address) return std::unexpected(address.error().in("--ops-listen"));
+    settings->ops_listen = std::move(*address);
+  }
   if (Status taken = take_leftovers(session, terminal); !taken)
     return std::unexpected(taken.error().in("calls of a process that was killed"));
   Result<std::unique_ptr<serve::Server>> server =

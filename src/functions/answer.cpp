@@ -33,6 +33,10 @@ std::string tried_text(const models::ClientResult& result) {
 
 // Media and the like are kept as they came: what a client sent can be asked again.
 std::string input_text(const models::ClientRequest& request) {
+  if (request.endpoint == models::Endpoint::kOther && request.envelope.members().empty()) {
+    return json_write(Json::object(
+        {{"method", request.method}, {"path", request.path}, {"bytes", request.body.size()}}));
+  }
   if (request.body.empty())
     return request.chat ? json_write(request_as_input(*request.chat)) : std::string();
   if (!request.envelope.members().empty()) return request.body;

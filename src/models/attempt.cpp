@@ -155,7 +155,8 @@ std::optional<Trouble> Router::Impl::prepare(Call& call, const Choice& choice, s
   exchange.key = std::move(*proof);
   exchange.out = std::move(*out);
   exchange.request_bytes = exchange.out.http.body.size();
-  exchange.out.http.may_resend = route.may_repeat;
+  const bool acts = call.request->endpoint == Endpoint::kOther && call.request->method != "GET";
+  exchange.out.http.may_resend = route.may_repeat && !acts;
   add_credentials(provider, exchange.key, exchange.out.http);
   return std::nullopt;
 }

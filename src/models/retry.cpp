@@ -25,6 +25,11 @@ std::size_t keys_of(const Provider& provider) {
   return 1 + provider.more_keys.size();
 }
 
+// A file or a batch that was made twice is two of them.
+bool acts_once(const ClientRequest& request) {
+  return request.endpoint == Endpoint::kOther && request.method != "GET";
+}
+
 bool is_streamed(const Call& call) {
   return call.options.sink != nullptr && call.request->stream;
 }
@@ -152,7 +157,7 @@ io::Task<std::optional<Trouble>> Router::Impl::ask(Call& call, Selection& select
                                                    Target target) {
   const Choice& choice = selection.choice(target);
   const Hedge& hedge = call.spec->routing.hedge;
-  if (hedge.enabled && choice.route->may_repeat) {
+  if (hedge.enabled && choice.route->may_repeat && !acts_once(*call.request)) {
     choice.state->hedges.earn(hedge.share, kHedgesSaved);
     const DurationQuantile& times =
         is_streamed(call) ? choice.state->first_token : choice.state->whole_answer;
@@ -163,8 +168,9 @@ io::Task<std::optional<Trouble>> Router::Impl::ask(Call& call, Selection& select
   }
   std::optional<Trouble> trouble = co_await attempt(call, choice, target.key);
   if (trouble) {
-    trouble->last = call.result.begun || trouble->error.kind == Kind::kCancelled ||
-                    (trouble->may_have_worked && !choice.route->may_repeat);
+    trouble->last =
+        call.result.begun || trouble->error.kind == Kind::kCancelled ||
+        (trouble->may_have_worked && (!choice.route->may_repeat || acts_once(*call.request)));
   }
   report(selection, target, trouble, call.result);
   if (trouble && !leads_on(call.spec->routing, *trouble)) selection.only(target);

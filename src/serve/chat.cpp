@@ -1,5 +1,5 @@
-// The doors whose requests name a model in their JSON: OpenAI Chat Completions, Embeddings and
-// legacy Completions, Anthropic Messages and its counting of tokens.
+// The doors whose requests name a model in their JSON: OpenAI Chat Completions and Embeddings,
+// Anthropic Messages and its counting of tokens.
 
 #include "serve/conversation.hpp"
 #include "serve/handlers.hpp"
@@ -39,9 +39,6 @@ io::Task<void> answer_messages(Exchange& exchange) {
 }
 io::Task<void> answer_embeddings(Exchange& exchange) {
   co_await answer(exchange, models::Endpoint::kEmbeddings);
-}
-io::Task<void> answer_completions(Exchange& exchange) {
-  co_await answer(exchange, models::Endpoint::kCompletions);
 }
 io::Task<void> count_tokens(Exchange& exchange) {
   co_await answer(exchange, models::Endpoint::kCountTokens);

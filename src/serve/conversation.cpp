@@ -173,6 +173,15 @@ io::Task<void> send_whole(Exchange& exchange, const models::ClientRequest& reque
 
 }  // namespace
 
+io::Headers passed_on(const io::Headers& headers) {
+  io::Headers out;
+  for (const std::string_view name : kPassedOn) {
+    for (const std::string_view value : headers.all(name))
+      out.add(std::string(name), std::string(value));
+  }
+  return out;
+}
+
 Result<models::ClientRequest> client_request(const Exchange& exchange, JsonBody body,
                                              wire::Dialect dialect, models::Endpoint endpoint) {
   if (Status good = check_types(body, dialect, endpoint); !good)
@@ -186,10 +195,7 @@ Result<models::ClientRequest> client_request(const Exchange& exchange, JsonBody 
   request.body = std::move(body.text);
   request.envelope = std::move(body.envelope);
   const io::Headers& headers = exchange.request.headers();
-  for (const std::string_view name : kPassedOn) {
-    for (const std::string_view value : headers.all(name))
-      request.headers.add(std::string(name), std::string(value));
-  }
+  request.headers = passed_on(headers);
   request.allow_drop = exchange.door.settings.allow_drop;
   if (const auto list = headers.get("x-sighter-allow-drop")) {
     for (std::string& word : words(*list)) request.allow_drop.push_back(std::move(word));

@@ -13,6 +13,9 @@ Result<models::ClientRequest> client_request(const Exchange& exchange, JsonBody 
                                              wire::Dialect dialect,
                                              models::Endpoint endpoint = models::Endpoint::kChat);
 
+// Of a client's headers those that go on to a provider; never its credentials.
+io::Headers passed_on(const io::Headers& headers);
+
 // Asks `model` and writes whatever comes of it.
 io::Task<void> converse(Exchange& exchange, models::ClientRequest request, std::string model);
 

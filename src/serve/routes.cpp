@@ -8,6 +8,8 @@ namespace {
 
 using wire::Dialect;
 
+constexpr std::string_view kPassed = "A provider's own path, passed on unchanged";
+
 constexpr Route kRoutes[] = {
     {"POST", "/v1/chat/completions", Dialect::kOpenAiChat, answer_chat, false,
      "OpenAI Chat Completions, whole and streamed"},
@@ -25,7 +27,7 @@ constexpr Route kRoutes[] = {
      "How many tokens a request of Anthropic Messages has"},
     {"POST", "/v1/embeddings", Dialect::kOpenAiChat, answer_embeddings, false, "OpenAI Embeddings"},
     {"POST", "/v1/completions", Dialect::kOpenAiChat, answer_completions, false,
-     "OpenAI's legacy Completions, over providers that have them"},
+     "OpenAI's legacy Completions, over any upstream"},
     {"POST", "/v1/functions/{name}", Dialect::kNone, call_function, false,
      "Applies a function of the project to an input or to rows"},
     {"POST", "/v1/feedback", Dialect::kNone, take_feedback, false,
@@ -34,6 +36,34 @@ constexpr Route kRoutes[] = {
     {"GET", "/v1/calls/{id}", Dialect::kNone, show_call, false, "One call with all that it called"},
     {"GET", "/v1/models", Dialect::kOpenAiChat, list_models, false, "The models that can be asked"},
     {"GET", "/v1/models/{id...}", Dialect::kOpenAiChat, show_model, false, "One of them"},
+    {"POST", "/v1/moderations", Dialect::kOpenAiChat, pass_through, false, kPassed},
+    {"POST", "/v1/audio/{path...}", Dialect::kOpenAiChat, pass_through, false, kPassed},
+    {"POST", "/v1/images/{path...}", Dialect::kOpenAiChat, pass_through, false, kPassed},
+    {"GET", "/v1/files", Dialect::kOpenAiChat, pass_through, false, kPassed},
+    {"POST", "/v1/files", Dialect::kOpenAiChat, pass_through, false, kPassed},
+    {"GET", "/v1/files/{path...}", Dialect::kOpenAiChat, pass_through, false, kPassed},
+    {"POST", "/v1/files/{path...}", Dialect::kOpenAiChat, pass_through, false, kPassed},
+    {"DELETE", "/v1/files/{path...}", Dialect::kOpenAiChat, pass_through, false, kPassed},
+    {"POST", "/v1/uploads", Dialect::kOpenAiChat, pass_through, false, kPassed},
+    {"POST", "/v1/uploads/{path...}", Dialect::kOpenAiChat, pass_through, false, kPassed},
+    {"GET", "/v1/batches", Dialect::kOpenAiChat, pass_through, false, kPassed},
+    {"POST", "/v1/batches", Dialect::kOpenAiChat, pass_through, false, kPassed},
+    {"GET", "/v1/batches/{path...}", Dialect::kOpenAiChat, pass_through, false, kPassed},
+    {"POST", "/v1/batches/{path...}", Dialect::kOpenAiChat, pass_through, false, kPassed},
+    {"GET", "/v1/messages/batches", Dialect::kAnthropic, pass_through, false, kPassed},
+    {"POST", "/v1/messages/batches", Dialect::kAnthropic, pass_through, false, kPassed},
+    {"GET", "/v1/messages/batches/{path...}", Dialect::kAnthropic, pass_through, false, kPassed},
+    {"POST", "/v1/messages/batches/{path...}", Dialect::kAnthropic, pass_through, false, kPassed},
+    {"DELETE", "/v1/messages/batches/{path...}", Dialect::kAnthropic, pass_through, false, kPassed},
+    {"POST", "/v1/rerank", Dialect::kOpenAiChat, pass_through, false, kPassed},
+    {"GET", "/v1/fine_tuning/{path...}", Dialect::kOpenAiChat, pass_through, false, kPassed},
+    {"POST", "/v1/fine_tuning/{path...}", Dialect::kOpenAiChat, pass_through, false, kPassed},
+    {"GET", "/v1/vector_stores", Dialect::kOpenAiChat, pass_through, false, kPassed},
+    {"POST", "/v1/vector_stores", Dialect::kOpenAiChat, pass_through, false, kPassed},
+    {"GET", "/v1/vector_stores/{path...}", Dialect::kOpenAiChat, pass_through, false, kPassed},
+    {"POST", "/v1/vector_stores/{path...}", Dialect::kOpenAiChat, pass_through, false, kPassed},
+    {"DELETE", "/v1/vector_stores/{path...}", Dialect::kOpenAiChat, pass_through, false, kPassed},
+    {"GET", "/openapi.json", Dialect::kNone, show_openapi, false, "This description"},
     {"GET", "/healthz", Dialect::kNone, show_health, true, "Answers while the program runs"},
     {"GET", "/readyz", Dialect::kNone, show_readiness, true,
      "Fails when calls cannot be stored, or when stopping"},
@@ -71,11 +101,11 @@ Match find_exactly(std::string_view method, std::string_view path) {
   for (const Route& route : kRoutes) {
     std::string_view value;
     if (!fits(route.path, path, value)) continue;
+    std::optional<std::string> decoded = percent_decoded(value, false);
+    if (!decoded || (!decoded->empty() && !clean("/" + *decoded))) continue;
     match.path_known = true;
     match.dialect = route.dialect;
     if (route.method != method && !(method == "HEAD" && route.method == "GET")) continue;
-    std::optional<std::string> decoded = percent_decoded(value, false);
-    if (!decoded || (!decoded->empty() && !clean("/" + *decoded))) continue;
     match.route = &route;
     match.value = std::move(*decoded);
     break;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "serve/multipart.hpp"
 #include "serve/reply.hpp"
 
 namespace sighter::serve {
@@ -39,6 +40,20 @@ TEST(Routes, HaveNoTricksWithPaths) {
         "/v1/models/%2e%2e", "/v1/models/..%2fx", "/v1/models/%zz", "/v1/models/%f",
         "/v1/models/%ff", "", "v1/models", "*"})
     EXPECT_EQ(found("GET", path), "") << path;
+}
+
+TEST(Form, AFieldIsFoundWhereverItStands) {
+  const std::string_view type = "multipart/form-data; boundary=\"x\"";
+  const std::string body =
+      "preamble\r\n--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--x\r\n"
+      "content-disposition: form-data; name=\"model\"\r\n\r\nm\r\n--x--";
+  const auto found = find_form_field(type, body, "model");
+  ASSERT_TRUE(found);
+  EXPECT_EQ(body.substr(found->begin, found->end - found->begin), "m");
+  EXPECT_FALSE(find_form_field(type, body, "b"));
+  EXPECT_FALSE(find_form_field("multipart/form-data", body, "model"));
+  for (std::size_t size = 0; size + 5 < body.size(); ++size)
+    EXPECT_FALSE(find_form_field(type, std::string_view(body).substr(0, size), "model")) << size;
 }
 
 TEST(Query, ValuesAreDecoded) {

@@ -163,7 +163,13 @@ Status Server::Impl::listen() {
   if (settings.ops_listen) {
     Result<io::Listener> ops =
         io::Listener::open(settings.ops_listen->host, settings.ops_listen->port);
-    if (!ops) return std::unexpected(ops.error().in("[serve] ops_listen"));
+    if (!ops) {
+      return fail(ops.error().kind,
+                  fmt::format("health and metrics: {} (the door itself would be {})",
+                              ops.error().what, settings.listen.text()),
+                  "another 'sighter serve' may run: --ops-listen 127.0.0.1:0 takes a free port, "
+                  "--ops-listen off does without (or [serve] ops_listen)");
+    }
     ops_listener = std::move(*ops);
   }
   const std::size_t count = settings.cores != 0

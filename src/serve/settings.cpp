@@ -50,10 +50,8 @@ Status read_addresses(const Json& serve, Settings& settings) {
   }
   text.clear();
   if (Status read = read_text(serve, "ops_listen", text); !read) return read;
-  if (text == "off") {
-    settings.ops_listen.reset();
-  } else if (!text.empty()) {
-    Result<Address> address = parse_address(text);
+  if (!text.empty()) {
+    Result<std::optional<Address>> address = parse_ops_address(text);
     if (!address) return std::unexpected(address.error().in("[serve] ops_listen"));
     settings.ops_listen = std::move(*address);
   }
@@ -131,6 +129,13 @@ Result<Address> parse_address(std::string_view text) {
                 "write HOST:PORT, for example 127.0.0.1:7777 or [::1]:7777");
   address.port = port;
   return address;
+}
+
+Result<std::optional<Address>> parse_ops_address(std::string_view text) {
+  if (text == "off") return std::nullopt;
+  Result<Address> address = parse_address(text);
+  if (!address) return std::unexpected(std::move(address.error()));
+  return std::optional(std::move(*address));
 }
 
 Result<Settings> read_settings(const Json& serve, const std::filesystem::path& folder) {

@@ -24,6 +24,9 @@ struct Address {
 // "127.0.0.1:7777", "[::1]:7777", "localhost:0", ":7777" (every address); kInvalid.
 Result<Address> parse_address(std::string_view text);
 
+// The same, or "off": nullopt.
+Result<std::optional<Address>> parse_ops_address(std::string_view text);
+
 struct Settings {
   Address listen{"127.0.0.1", 7777};
   std::optional<Address> ops_listen = Address{"127.0.0.1", 7778};  // nullopt: "off"

@@ -45,6 +45,12 @@ TEST(Settings, RefusesWhatItDoesNotUnderstand) {
   }
 }
 
+TEST(Settings, TheSecondPortMayBeOff) {
+  EXPECT_FALSE(*parse_ops_address("off"));
+  EXPECT_EQ((*parse_ops_address("127.0.0.1:0"))->port, 0);
+  EXPECT_FALSE(parse_ops_address("of"));
+}
+
 TEST(Settings, KnowsLoopback) {
   for (const char* text : {"127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "localhost:1"})
     EXPECT_TRUE(parse_address(text)->is_loopback()) << text;

@@ -387,6 +387,10 @@ constexpr Option kServeOptions[] = {
      .value = "HOST:PORT",
      .help = "where to listen; port 0 takes a free one",
      .otherwise = "[serve] listen, else 127.0.0.1:7777"},
+    {.name = "ops-listen",
+     .value = "HOST:PORT",
+     .help = "where health and metrics listen beside it; port 0 takes a free one, off does without",
+     .otherwise = "[serve] ops_listen, else 127.0.0.1:7778"},
     {.name = "open",
      .help = "listen beyond this machine without a key: everybody who reaches the port can spend"},
 };

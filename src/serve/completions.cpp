@@ -1,0 +1,240 @@
+// Legacy Completions: as they are over upstreams that have them, else each prompt as a
+// conversation.
+
+#include <algorithm>
+
+#include "serve/conversation.hpp"
+#include "serve/event_stream.hpp"
+#include "serve/handlers.hpp"
+#include "wire/openai_completions.hpp"
+
+namespace sighter::serve {
+namespace {
+
+namespace legacy = wire::openai_completions;
+
+constexpr std::size_t kPromptsAtATime = 8;
+
+// OpenAI has Completions for its oldest models alone, some others for none; servers that people run
+// themselves have them.
+bool has_completions(const models::Provider& provider, std::string_view upstream) {
+  if (provider.dialect != wire::Dialect::kOpenAiChat &&
+      provider.dialect != wire::Dialect::kOpenAiResponses)
+    return false;
+  if (provider.name == "openai" || !provider.api_version.empty()) {
+    return upstream.find("instruct") != upstream.npos || upstream.starts_with("davinci") ||
+           upstream.starts_with("babbage");
+  }
+  constexpr std::string_view kWithout[] = {"gemini", "groq", "mistral", "xai", "cerebras"};
+  return std::find(std::begin(kWithout), std::end(kWithout), provider.name) == std::end(kWithout);
+}
+
+// A model that nobody knows is asked for as it is, and not found there.
+bool goes_as_it_is(const Exchange& exchange, const std::string& model) {
+  if (model.starts_with("function/")) return false;
+  const models::ModelsConfig& config = exchange.door.hub.config();
+  const Result<models::ModelSpec> spec = config.find(model);
+  if (!spec) return true;
+  return !spec->local && std::all_of(spec->routes.begin(), spec->routes.end(), [&](const auto& r) {
+    const models::Provider* provider = config.provider(r.provider);
+    return provider != nullptr && has_completions(*provider, r.upstream);
+  });
+}
+
+struct Asked {
+  models::ClientRequest client;  // the request as it came
+  legacy::CompletionRequest completion;
+  std::string model;
+  std::vector<Id> calls;  // one a prompt; the first one's id is their trace
+};
+
+models::ClientRequest request_of(const Asked& asked, std::size_t prompt) {
+  models::ClientRequest request = asked.client;
+  request.endpoint = models::Endpoint::kChat;
+  request.may_relay = false;
+  request.chat = legacy::conversation(asked.completion, prompt);
+  return request;
+}
+
+functions::AnswerOptions options_of(const Exchange& exchange, const Asked& asked,
+                                    std::size_t prompt) {
+  functions::AnswerOptions options;
+  options.call = asked.calls[prompt];
+  options.trace = asked.calls.front();
+  options.cancel = exchange.request.gone();
+  options.record = exchange.door.settings.record;
+  options.want_reply = true;
+  if (!exchange.door.key.empty()) options.key = "serve";
+  return options;
+}
+
+void count(Exchange& exchange, const models::ClientResult& result) {
+  if (result.usage) exchange.door.metrics.add_usage(*result.usage);
+  if (result.cost) exchange.door.metrics.add_cost(*result.cost);
+}
+
+// Takes prompts from the list until none is left or one has failed.
+io::Task<void> work_off(Exchange* exchange, const Asked* asked, std::size_t* next,
+                        std::vector<models::ClientResult>* results, bool* failed) {
+  while (*next < results->size() && !*failed) {
+    const std::size_t prompt = (*next)++;
+    models::ClientRequest request = request_of(*asked, prompt);
+    functions::AnswerOptions options = options_of(*exchange, *asked, prompt);
+    std::string model = asked->model;
+    functions::Answered answered =
+        co_await exchange->engine.answer(request, std::move(model), std::move(options));
+    count(*exchange, answered.result);
+    *failed = *failed || answered.result.error.has_value();
+    (*results)[prompt] = std::move(answered.result);
+  }
+}
+
+wire::EncodeOptions encode_options(const Exchange& exchange) {
+  wire::EncodeOptions options;
+  options.now_s = std::chrono::floor<std::chrono::seconds>(exchange.door.clock.system_now())
+                      .time_since_epoch()
+                      .count();
+  return options;
+}
+
+io::Task<void> send_failed(Exchange& exchange, const Asked& asked, std::size_t prompt,
+                           const models::ClientResult& result) {
+  add_call_headers(exchange.headers, asked.calls[prompt], result.route, result.attempts.size(),
+                   result.dropped, result.approximated, result.limits);
+  co_await send_failure(exchange, result);
+}
+
+io::Task<void> answer_whole(Exchange& exchange, const Asked& asked) {
+  std::vector<models::ClientResult> results(asked.calls.size());
+  std::size_t next = 0;
+  bool failed = false;
+  io::Scope scope(exchange.core());
+  for (std::size_t i = 0; i < std::min(kPromptsAtATime, results.size()); ++i)
+    io::spawn(scope, "prompts", work_off(&exchange, &asked, &next, &results, &failed));
+  co_await scope.join();
+  std::vector<wire::ChatReply> replies;
+  std::size_t attempts = 0;
+  std::optional<NanoUsd> cost = NanoUsd{};
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    models::ClientResult& result = results[i];
+    if (result.error) {
+      co_await send_failed(exchange, asked, i, result);
+      co_return;
+    }
+    if (!result.reply) continue;  // it was not asked, because another one failed
+    replies.push_back(std::move(*result.reply));
+    attempts += result.attempts.size();
+    if (cost && result.cost) *cost += *result.cost;
+    if (!result.cost) cost.reset();
+  }
+  wire::Encoded encoded = legacy::encode_reply(asked.completion, replies, encode_options(exchange));
+  models::ClientResult& first = results.front();
+  for (std::string& name : encoded.dropped) first.dropped.push_back(std::move(name));
+  add_call_headers(exchange.headers, asked.calls.front(), first.route, attempts, first.dropped,
+                   first.approximated, first.limits);
+  if (cost) exchange.headers.add("x-sighter-cost-usd", fmt::format("{}", cost->usd()));
+  co_await send_json(exchange, 200, std::move(encoded.body));
+}
+
+// One prompt's deltas as events of Completions.
+class Writer final : public models::ReplySink {
+ public:
+  Writer(Exchange& exchange, EventStream& stream, legacy::StreamEncoder& encoder, Id call,
+         std::size_t prompt)
+      : exchange_(exchange), stream_(stream), encoder_(encoder), call_(call), prompt_(prompt) {}
+
+  io::Task<Status> begin(const models::ReplyBegin& begin) override {
+    if (stream_.begun()) co_return Status{};
+    add_call_headers(exchange_.headers, call_, begin.route,
+                     static_cast<std::size_t>(begin.attempts), begin.dropped, begin.approximated,
+                     begin.limits);
+    Status begun = stream_.begin();
+    co_return begun;
+  }
+  io::Task<Status> bytes(std::string_view) override {
+    co_return fail(Kind::kInternal, "a translated stream came as bytes");
+  }
+  io::Task<Status> deltas(std::vector<wire::Delta>& deltas) override {
+    std::string events;
+    for (const wire::Delta& delta : deltas) encoder_.write(prompt_, delta, events);
+    if (events.empty()) co_return Status{};
+    Status written = co_await stream_.write(std::move(events));
+    co_return written;
+  }
+
+ private:
+  Exchange& exchange_;
+  EventStream& stream_;
+  legacy::StreamEncoder& encoder_;
+  const Id call_;
+  const std::size_t prompt_;
+};
+
+io::Task<void> answer_streamed(Exchange& exchange, const Asked& asked) {
+  EventStream stream(exchange);
+  const std::unique_ptr<legacy::StreamEncoder> encoder =
+      legacy::stream_encoder(asked.completion, encode_options(exchange));
+  for (std::size_t prompt = 0; prompt < asked.calls.size(); ++prompt) {
+    Writer writer(exchange, stream, *encoder, asked.calls[prompt], prompt);
+    models::ClientRequest request = request_of(asked, prompt);
+    functions::AnswerOptions options = options_of(exchange, asked, prompt);
+    options.sink = &writer;
+    std::string model = asked.model;
+    functions::Answered answered =
+        co_await exchange.engine.answer(request, std::move(model), std::move(options));
+    const models::ClientResult& result = answered.result;
+    count(exchange, result);
+    if (!result.error) continue;
+    if (!stream.begun()) {
+      co_await send_failed(exchange, asked, prompt, result);
+      break;
+    }
+    exchange.door.metrics.broken_stream();
+    std::string event = error_event(wire::Dialect::kOpenAiChat, wire_error_of(result));
+    Status written = co_await stream.write(std::move(event));
+    (void)written;  // a client that has gone
+    break;
+  }
+  co_await stream.close();
+}
+
+Result<Asked> asked_of(Exchange& exchange, models::ClientRequest client, std::string model) {
+  Result<Json> json = json_parse(client.body, "request");
+  if (!json) return std::unexpected(std::move(json.error()));
+  Result<legacy::CompletionRequest> completion = legacy::decode_request(std::move(*json));
+  if (!completion) return std::unexpected(std::move(completion.error()));
+  Asked asked{std::move(client), std::move(*completion), std::move(model), {}};
+  for (std::size_t i = 0; i < asked.completion.prompts.size(); ++i)
+    asked.calls.push_back(exchange.door.shared.next_id());
+  return asked;
+}
+
+}  // namespace
+
+io::Task<void> answer_completions(Exchange& exchange) {
+  Result<JsonBody> body = co_await read_json_body(exchange);
+  Result<models::ClientRequest> request =
+      body ? client_request(exchange, std::move(*body), exchange.dialect,
+                            models::Endpoint::kCompletions)
+           : Result<models::ClientRequest>(std::unexpected(std::move(body.error())));
+  if (!request) {
+    co_await send_error(exchange, std::move(request.error()));
+    co_return;
+  }
+  std::string model = request->envelope.string(request->body, "model")->value_or("");
+  if (goes_as_it_is(exchange, model)) {
+    co_await converse(exchange, std::move(*request), std::move(model));
+    co_return;
+  }
+  const bool streamed = request->stream;
+  Result<Asked> asked = asked_of(exchange, std::move(*request), std::move(model));
+  if (!asked) {
+    co_await send_error(exchange, std::move(asked.error()));
+  } else if (streamed) {
+    co_await answer_streamed(exchange, *asked);
+  } else {
+    co_await answer_whole(exchange, *asked);
+  }
+}
+
+}  // namespace sighter::serve

@@ -1,0 +1,345 @@
+// The whole door in one process: its own cores and a store whose writer waits, an upstream that
+// follows a script.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "base/log.hpp"
+#include "functions/test_folder.hpp"
+#include "io/blocking_pool.hpp"
+#include "io/http_client.hpp"
+#include "serve/multipart.hpp"
+#include "serve/openapi.hpp"
+#include "serve/routes.hpp"
+#include "serve/server.hpp"
+#include "testing/loop.hpp"
+#include "testing/scripted_upstream.hpp"
+#include "text/schema.hpp"
+
+namespace sighter::serve {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+namespace step = sighter::testing::step;
+
+const std::string kReply =
+    R"({"id":"r","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"good"},"finish_reason":"stop"}],"usage":{"prompt_tokens":10,"completion_tokens":2,"total_tokens":12}})";
+const std::string kPiece =
+    "data: {\"id\":\"r\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\","
+    "\"choices\":[{\"index\":0,\"delta\":{\"content\":\"go\"},\"finish_reason\":null}]}\n\n";
+const std::string kLast =
+    "data: {\"id\":\"r\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\","
+    "\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+constexpr std::string_view kFunction =
+    "input = { text = \"string\" }\noutput = \"text\"\n[variants.p]\nkind = \"prompt\"\n"
+    "model = \"m\"\nuser = \"About {{ input.text }}\"\n";
+
+// Upstream requests run on the test's loop, which the client's requests turn.
+class DoorTest : public ::testing::Test {
+ protected:
+  DoorTest() : upstream(loop.core()), dns("dns", 1, 16), client(loop.core(), dns, no_proxy()) {
+    ::setenv("SIGHTER_DOOR_TEST_KEY", "sk-of-the-provider", 1);
+    upstream.otherwise([](const sighter::testing::SeenRequest& seen) {
+      const bool stream = seen.body.find("\"stream\":true") != std::string::npos;
+      return stream ? sighter::testing::reply_stream({kPiece, kPiece, kLast})
+                    : sighter::testing::reply_json(kReply);
+    });
+    folder.write("functions/talk/function.toml", kFunction);
+    folder.write("sighter.toml",
+                 fmt::format("[providers.groq]\nbase_url = \"{0}\"\nkey = "
+                             "\"env:SIGHTER_DOOR_TEST_KEY\"\nretries = 2\n[providers.up]\nbase_url "
+                             "= \"{0}\"\nkey = \"env:SIGHTER_DOOR_TEST_KEY\"\n[providers.ant]\n"
+                             "dialect = \"anthropic\"\nbase_url = \"{0}\"\nkey = "
+                             "\"env:SIGHTER_DOOR_TEST_KEY\"\n[models.m]\nroutes = [\"groq/m\"]\n",
+                             upstream.url("/v1")));
+    Result<functions::Project> project = functions::read_project(folder.path());
+    CHECK(project.has_value());
+    store::Options options;
+    options.commit_interval = std::chrono::hours(1);
+    rows = std::move(*store::Store::open(folder.path() / "store.db", clock, options));
+    hub = std::make_unique<models::Hub>(project->models, clock, log, 1);
+    shared = std::make_unique<functions::Shared>(std::move(*project), *hub, rows.get(), clock, log);
+    Settings settings;
+    settings.listen = Address{"127.0.0.1", 0};
+    settings.ops_listen.reset();
+    settings.cores = 1;
+    settings.grace = std::chrono::seconds(0);
+    server = std::move(*Server::start(settings, false, *shared, *hub, clock, log));
+  }
+  ~DoorTest() override { server->stop(); }
+
+  static io::HttpClientOptions no_proxy() { return {}; }
+
+  io::HttpReply ask(std::string method, const std::string& path, std::string body = {},
+                    io::Headers headers = {}) {
+    io::HttpRequest request;
+    request.method = std::move(method);
+    request.url = fmt::format("http://127.0.0.1:{}{}", server->port(), path);
+    if (!body.empty() && !headers.has("content-type"))
+      headers.add("content-type", "application/json");
+    request.headers = std::move(headers);
+    request.body = std::move(body);
+    Result<io::HttpReply> reply = loop.run(client.fetch(std::move(request)));
+    EXPECT_TRUE(reply) << (reply ? "" : reply.error().message());
+    return reply ? std::move(*reply) : io::HttpReply{};
+  }
+  static Json json(const io::HttpReply& reply) {
+    Result<Json> value = json_parse(reply.body);
+    EXPECT_TRUE(value) << reply.body;
+    return value ? std::move(*value) : Json();
+  }
+
+  functions::TestFolder folder;
+  RealClock clock;
+  sighter::testing::Loop loop;
+  sighter::testing::ScriptedUpstream upstream;
+  io::BlockingPool dns;
+  io::HttpClient client;
+  Log log{Level::kOff};
+  std::unique_ptr<store::Store> rows;
+  std::unique_ptr<models::Hub> hub;
+  std::unique_ptr<functions::Shared> shared;
+  std::unique_ptr<Server> server;
+};
+
+TEST_F(DoorTest, EachLookUpByIdFindsItsCallWhileTheWriterWaits) {
+  const io::HttpReply chat = ask("POST", "/v1/chat/completions",
+                                 R"({"model":"m","messages":[{"role":"user","content":"x"}]})");
+  const io::HttpReply applied = ask("POST", "/v1/functions/talk", R"({"input":"x"})");
+  const Json response = json(ask("POST", "/v1/responses", R"({"model":"m","input":"x"})"));
+  EXPECT_EQ(rows->writer().committed_rows, 0);
+  for (const io::HttpReply* reply : {&chat, &applied}) {
+    const std::string id(reply->headers.get("x-sighter-call").value_or(""));
+    EXPECT_EQ(ask("GET", "/v1/calls/" + id).status, 200) << reply->body;
+  }
+  const std::string* id = response.find_string("id");
+  ASSERT_NE(id, nullptr);
+  EXPECT_EQ(ask("GET", "/v1/responses/" + *id).status, 200);
+  const io::HttpReply next =
+      ask("POST", "/v1/responses",
+          fmt::format(R"({{"model":"m","input":"y","previous_response_id":"{}"}})", *id));
+  EXPECT_EQ(next.status, 200) << next.body;
+  EXPECT_EQ(rows->writer().committed_rows, 0);
+  // Feedback waits for the disk itself, but finds its call before that.
+  const std::string call(applied.headers.get("x-sighter-call").value_or(""));
+  EXPECT_EQ(
+      ask("POST", "/v1/feedback", fmt::format(R"({{"call":"{}","metric":"m","value":1}})", call))
+          .status,
+      200);
+}
+
+TEST_F(DoorTest, FeedbackFindsATraceOfAClientInTheQueue) {
+  const std::string trace = shared->next_id().to_string();
+  const io::HttpReply applied =
+      ask("POST", "/v1/functions/talk", fmt::format(R"({{"input":"x","trace":"{}"}})", trace));
+  ASSERT_EQ(applied.status, 200) << applied.body;
+  EXPECT_EQ(rows->writer().committed_rows, 0);
+  EXPECT_EQ(
+      ask("POST", "/v1/feedback", fmt::format(R"({{"trace":"{}","metric":"m","value":1}})", trace))
+          .status,
+      200);
+  const std::string other = shared->next_id().to_string();
+  const io::HttpReply unknown =
+      ask("POST", "/v1/feedback", fmt::format(R"({{"trace":"{}","metric":"m","value":1}})", other));
+  EXPECT_EQ(unknown.status, 404);
+  EXPECT_EQ(json(unknown).pointer("/error/kind")->as_string(), "not_found");
+}
+
+TEST_F(DoorTest, CompletionsAreConversationsWhereTheUpstreamHasNone) {
+  const io::HttpReply reply =
+      ask("POST", "/v1/completions", R"({"model":"m","prompt":["a","b"],"max_tokens":5})");
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  const Json answer = json(reply);
+  ASSERT_EQ(answer.find("choices")->as_array().size(), 2u);
+  EXPECT_EQ(*answer.pointer("/choices/1/text"), Json("good"));
+  EXPECT_EQ(*answer.pointer("/usage/prompt_tokens"), Json(20));
+  for (const auto& seen : upstream.requests()) EXPECT_EQ(seen.target, "/v1/chat/completions");
+  const io::HttpReply streamed =
+      ask("POST", "/v1/completions", R"({"model":"m","prompt":"a","stream":true})");
+  EXPECT_THAT(streamed.body, HasSubstr("\"text\":\"go\""));
+  EXPECT_TRUE(streamed.body.ends_with("data: [DONE]\n\n")) << streamed.body;
+  const io::HttpReply refused =
+      ask("POST", "/v1/completions", R"({"model":"m","prompt":"a","suffix":"z"})");
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_THAT(refused.body, HasSubstr("suffix"));
+}
+
+TEST_F(DoorTest, ABrokenStreamOfCompletionsEndsWithAnErrorAndNoEndMark) {
+  upstream.add({step::Start{}, step::Chunk{kPiece}, step::Close{}});
+  const io::HttpReply reply =
+      ask("POST", "/v1/completions", R"({"model":"m","prompt":"a","stream":true})");
+  EXPECT_THAT(reply.body, HasSubstr("\"error\""));
+  EXPECT_THAT(reply.body, Not(HasSubstr("[DONE]")));
+}
+
+TEST_F(DoorTest, CompletionsGoAsTheyAreWhereTheUpstreamHasThem) {
+  const std::string text = R"({"id":"c","object":"text_completion","choices":[]})";
+  upstream.add(sighter::testing::reply_json(text));
+  EXPECT_EQ(ask("POST", "/v1/completions", R"({"model":"up/x","prompt":"a"})").body, text);
+  EXPECT_EQ(upstream.requests()[0].target, "/v1/completions");
+}
+
+TEST_F(DoorTest, OtherPathsGoToTheProviderThatIsNamedWithItsOwnCredentials) {
+  upstream.add({step::Reply{200, "RIFF\x01", "audio/wav"}});
+  const io::HttpReply sound =
+      ask("POST", "/v1/audio/speech?x=1", R"({"model":"up/tts","input":"a"})",
+          {{"authorization", "Bearer of-the-client"}, {"cookie", "c"}});
+  EXPECT_EQ(sound.body, "RIFF\x01");
+  EXPECT_EQ(sound.headers.get("content-type"), "audio/wav");
+  const auto& seen = upstream.requests()[0];
+  EXPECT_EQ(seen.target, "/v1/audio/speech?x=1");
+  EXPECT_EQ(seen.body, R"({"model":"tts","input":"a"})");
+  EXPECT_EQ(seen.headers.get("authorization"), "Bearer sk-of-the-provider");
+  EXPECT_FALSE(seen.headers.has("cookie"));
+
+  upstream.add(sighter::testing::reply_json(R"({"deleted":true})"));
+  EXPECT_EQ(ask("DELETE", "/v1/files/file-1", {}, {{"x-sighter-provider", "up"}}).status, 200);
+  EXPECT_EQ(upstream.requests()[1].method, "DELETE");
+  EXPECT_EQ(upstream.requests()[1].target, "/v1/files/file-1");
+}
+
+TEST_F(DoorTest, AFormsModelIsTheOnlyThingThatChangesInIt) {
+  upstream.add(sighter::testing::reply_json(R"({"text":"hi"})"));
+  const std::string form =
+      "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"model\"\r\n\r\nx\r\n--b\r\n"
+      "Content-Disposition: form-data; name=\"model\"\r\n\r\n{}\r\n--b--\r\n";
+  const io::HttpReply reply =
+      ask("POST", "/v1/audio/transcriptions", fmt::format(fmt::runtime(form), "up/whisper"),
+          {{"content-type", "multipart/form-data; boundary=b"}});
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  EXPECT_EQ(upstream.requests()[0].body, fmt::format(fmt::runtime(form), "whisper"));
+  EXPECT_EQ(upstream.requests()[0].headers.get("content-type"), "multipart/form-data; boundary=b");
+}
+
+TEST_F(DoorTest, OtherPathsAreNotFoundWhereNothingSaysWhoseTheyAre) {
+  EXPECT_EQ(ask("GET", "/v1/files").status, 404);
+  EXPECT_EQ(ask("GET", "/v1/files", {}, {{"x-sighter-provider", "nobody"}}).status, 404);
+  EXPECT_EQ(ask("POST", "/v1/moderations", R"({"input":"x"})").status, 404);
+  for (const char* path : {"/v1/files/..%2fx", "/v1/files/a%2Fb", "/v1/files/%2e%2e",
+                           "/v1/files//x", "/v1/files/../x", "/v1/files/a\\b", "/v1/files/a%00"})
+    EXPECT_EQ(ask("GET", path, {}, {{"x-sighter-provider", "up"}}).status, 404) << path;
+  EXPECT_TRUE(upstream.requests().empty());
+}
+
+TEST_F(DoorTest, WhatActsIsNotSentTwice) {
+  upstream.add({step::Close{}});
+  EXPECT_EQ(ask("POST", "/v1/batches", R"({"x":1})", {{"x-sighter-provider", "groq"}}).status, 503);
+  EXPECT_EQ(upstream.requests().size(), 1u);
+}
+
+TEST_F(DoorTest, BackgroundIsRefusedByName) {
+  const io::HttpReply reply =
+      ask("POST", "/v1/responses", R"({"model":"m","input":"x","background":true})");
+  EXPECT_EQ(reply.status, 400);
+  EXPECT_THAT(reply.body, HasSubstr("background"));
+}
+
+TEST_F(DoorTest, ASecondDoorIsToldWhichOfItsPortsIsTaken) {
+  Settings settings;
+  settings.listen = Address{"127.0.0.1", 0};
+  settings.ops_listen = Address{"127.0.0.1", server->port()};
+  const auto second = Server::start(settings, false, *shared, *hub, clock, log);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().kind, Kind::kConflict);
+  EXPECT_THAT(second.error().what, HasSubstr(settings.ops_listen->text()));
+  EXPECT_THAT(second.error().what, HasSubstr("health and metrics"));
+  EXPECT_THAT(second.error().hint, HasSubstr("--ops-listen"));
+}
+
+// --- the description
+
+TEST(OpenApi, HasEveryRouteOfTheTableAndNoOther) {
+  const Json document = openapi_document();
+  std::set<std::string> described, served;
+  for (const auto& [path, methods] : document.find("paths")->as_object()) {
+    for (const auto& [method, operation] : methods.as_object()) described.insert(method + path);
+  }
+  for (const Route& route : routes()) {
+    std::string path(route.path);
+    if (const auto rest = path.find("...}"); rest != path.npos) path.erase(rest, 3);
+    std::string method(route.method);
+    for (char& c : method) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    served.insert(method + path);
+  }
+  EXPECT_EQ(described, served);
+}
+
+class OpenApiWalk : public DoorTest {
+ protected:
+  // Whether the answer is what the description says.
+  void expect_fits(const io::HttpReply& reply, const Json& operation) {
+    const Json* schema = operation.pointer("/responses/200/content/application~1json/schema");
+    if (schema == nullptr) return;
+    Json whole = *schema;
+    whole.as_object().set("components", *document.find("components"));
+    Result<text::Schema> compiled = text::Schema::compile(whole, "openapi");
+    ASSERT_TRUE(compiled) << compiled.error().message();
+    const auto wrong = compiled->validate(json(reply));
+    EXPECT_TRUE(wrong.empty()) << text::describe(wrong) << reply.body;
+  }
+  const Json document = openapi_document();
+};
+
+TEST_F(OpenApiWalk, EveryPathAndMethodIsAnsweredAsItSays) {
+  const io::HttpReply applied = ask("POST", "/v1/functions/talk", R"({"input":"x"})");
+  const std::string call(applied.headers.get("x-sighter-call").value_or(""));
+  const std::string chat = R"({"model":"m","messages":[{"role":"user","content":"x"}]})";
+  const std::map<std::string, std::string> bodies = {
+      {"/v1/chat/completions", chat},
+      {"/v1/messages",
+       R"({"model":"m","max_tokens":9,"messages":[{"role":"user","content":"x"}]})"},
+      {"/v1/messages/count_tokens",
+       R"({"model":"ant/m","messages":[{"role":"user","content":"x"}]})"},
+      {"/v1/responses", R"({"model":"m","input":"x"})"},
+      {"/v1/embeddings", R"({"model":"up/e","input":"x"})"},
+      {"/v1/completions", R"({"model":"m","prompt":"x"})"},
+      {"/v1/functions/{name}", R"({"input":"x"})"},
+      {"/v1/feedback", fmt::format(R"({{"call":"{}","metric":"m","value":1}})", call)}};
+  for (const auto& [path, methods] : document.find("paths")->as_object()) {
+    for (const auto& [method, operation] : methods.as_object()) {
+      std::string target = path;
+      if (const std::size_t open = target.find('{'); open != target.npos) {
+        std::string value = "x";
+        if (path.starts_with("/v1/calls")) value = call;
+        if (path.starts_with("/v1/models")) value = "m";
+        if (path.starts_with("/v1/functions")) value = "talk";
+        if (path.starts_with("/v1/responses")) {
+          const Json kept = json(ask("POST", "/v1/responses", bodies.at("/v1/responses")));
+          value = *kept.find_string("id");
+        }
+        target.replace(open, target.find('}') - open + 1, value);
+      }
+      std::string word = method;
+      for (char& c : word) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+      const auto body = bodies.find(path);
+      const bool sends = word == "POST";
+      const io::HttpReply reply = ask(word, target,
+                                      !sends                 ? ""
+                                      : body == bodies.end() ? "{}"
+                                                             : body->second,
+                                      {{"x-sighter-provider", "up"}});
+      EXPECT_LT(reply.status, 300) << word << " " << target << " " << reply.body;
+      if (reply.status < 300) expect_fits(reply, operation);
+    }
+  }
+}
+
+TEST_F(OpenApiWalk, EveryKindOfAnswerOfAFunctionAndEveryErrorFit) {
+  const Json& function = *document.find("paths")->as_object().find("/v1/functions/{name}");
+  for (const char* body : {R"({"input":"x","dry_run":true})", R"({"inputs":["x",7]})",
+                           R"({"inputs":["x"],"dry_run":true})"})
+    expect_fits(ask("POST", "/v1/functions/talk", body), *function.find("post"));
+  for (const char* path : {"/v1/functions/nobody", "/v1/feedback"}) {
+    Json schema = *document.pointer("/components/schemas/Error");
+    schema.as_object().set("components", *document.find("components"));
+    Result<text::Schema> compiled = text::Schema::compile(schema, "openapi");
+    ASSERT_TRUE(compiled);
+    EXPECT_TRUE(compiled->validate(json(ask("POST", path, "{}"))).empty()) << path;
+  }
+}
+
+}  // namespace
+}  // namespace sighter::serve
