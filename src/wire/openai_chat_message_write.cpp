@@ -472,6 +472,7 @@ void MessageWriter::write_tool_result(const Message& message, const Block& block
                                       const ToolResult& result) {
   const bool read_here = message.extra.dialect == kMe && message.role == Role::kTool;
   std::vector<const Block*> parts;
+  const std::size_t held = held_media_.size();
   for (const Block& part : result.content) {
     if (is_part(part) && (read_here || part.as<Text>())) {
       parts.push_back(&part);
@@ -486,7 +487,7 @@ void MessageWriter::write_tool_result(const Message& message, const Block& block
   ObjectWriter writer(out_);
   writer.string("role", "tool");
   if (!read_here || !result.id.empty()) writer.string("tool_call_id", tool_id(result.id));
-  if (parts.empty() && !read_here && !result.content.empty()) {
+  if (parts.empty() && !read_here && held_media_.size() > held) {
     writer.string("content", "(see the next message)");
   } else {
     Message shape{.role = Role::kTool};

@@ -1,0 +1,340 @@
+#include "wire/differences.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace sighter::wire {
+namespace {
+
+using Side = Difference::Side;
+using How = Difference::How;
+
+constexpr std::string_view kAnywhere = "*";
+
+constexpr Difference kRows[] = {
+    // Reported by name.
+    {Side::kRequest, "openai", "openai-responses gemini", How::kApproximated, "cache_control", "",
+     "marks for the prompt cache are not said there"},
+    {Side::kRequest, "openai", "anthropic gemini", How::kApproximated,
+     "response_format.description", "", "not said there"},
+    {Side::kRequest, "openai", "gemini", How::kApproximated, "tools.strict", "", "not said there"},
+    {Side::kRequest, "openai", "gemini", How::kApproximated, "messages.content.signature", "",
+     "only the provider that made a thought takes it back"},
+    {Side::kRequest, "openai", "*", How::kApproximated, "messages.content.thinking", "",
+     "only the provider that made a thought takes it back"},
+    {Side::kRequest, "openai", "gemini", How::kApproximated, "reasoning.effort", "",
+     "tokens and words are turned into each other"},
+    {Side::kRequest, "openai", "*", How::kRefused,
+     "clear_thinking messages.prefix models provider reasoning_format transforms usage "
+     "web_search_options",
+     "", "a parameter that is not there"},
+    {Side::kRequest, "openai", "anthropic openai-responses", How::kRefused,
+     "frequency_penalty presence_penalty", "", "a parameter that is not there"},
+    {Side::kRequest, "openai", "anthropic gemini", How::kRefused,
+     "moderation prompt_cache_key service_tier thinking", "", "a parameter that is not there"},
+    {Side::kRequest, "openai", "openai-responses", How::kRefused, "stop", "",
+     "a parameter that is not there"},
+    {Side::kRequest, "openai", "gemini", How::kRefused, "user", "",
+     "a parameter that is not there"},
+    {Side::kRequest, "openai", "*", How::kRefused,
+     "tools.eager_input_streaming tools.openrouter:advisor tools.openrouter:web_search", "",
+     "a tool that the provider runs itself, or a member of its tools alone"},
+    {Side::kRequest, "openai", "anthropic gemini", How::kRefused, "messages.content.file_id", "",
+     "media that is not taken there, or lies with another provider"},
+    {Side::kRequest, "openai", "anthropic openai-responses", How::kRefused,
+     "messages.content.video", "", "media that is not taken there, or lies with another provider"},
+    {Side::kRequest, "anthropic", "openai", How::kApproximated,
+     "messages.content.tool_result.media", "",
+     "a result is a text there; its media follow in a message of the user"},
+    {Side::kRequest, "anthropic", "*", How::kApproximated, "cache_control", "",
+     "marks for the prompt cache are not said there"},
+    {Side::kRequest, "anthropic", "openai", How::kApproximated, "reasoning.summary", "",
+     "not said there"},
+    {Side::kRequest, "anthropic", "gemini", How::kApproximated, "tools.strict", "",
+     "not said there"},
+    {Side::kRequest, "anthropic", "gemini", How::kApproximated, "messages.content.signature", "",
+     "only the provider that made a thought takes it back"},
+    {Side::kRequest, "anthropic", "*", How::kApproximated, "messages.content.thinking", "",
+     "only the provider that made a thought takes it back"},
+    {Side::kRequest, "anthropic", "gemini", How::kApproximated, "messages.system_position", "",
+     "system prompts stand in front there"},
+    {Side::kRequest, "anthropic", "*", How::kApproximated, "reasoning.budget_tokens", "",
+     "tokens and words are turned into each other"},
+    {Side::kRequest, "anthropic", "gemini", How::kApproximated, "reasoning.effort", "",
+     "tokens and words are turned into each other"},
+    {Side::kRequest, "anthropic", "*", How::kRefused,
+     "messages.content.bash_code_execution_tool_result messages.content.container_upload "
+     "messages.content.mcp_tool_use messages.content.server_tool_use "
+     "messages.content.tool_addition messages.content.tool_reference "
+     "messages.content.tool_search_tool_result messages.content.web_fetch_tool_result "
+     "messages.content.web_search_tool_result",
+     "", "a block of a tool that the provider runs itself"},
+    {Side::kRequest, "anthropic", "*", How::kRefused, "container mcp_servers", "",
+     "a parameter that is not there"},
+    {Side::kRequest, "anthropic", "openai openai-responses", How::kRefused, "top_k", "",
+     "a parameter that is not there"},
+    {Side::kRequest, "anthropic", "*", How::kRefused,
+     "tools.advisor_20260301 tools.code_execution_20260120 tools.defer_loading "
+     "tools.memory_20250818 tools.tool_search_tool_bm25_20251119 tools.web_fetch_20250910 "
+     "tools.web_search_20250305",
+     "", "a tool that the provider runs itself, or a member of its tools alone"},
+    {Side::kRequest, "anthropic", "openai", How::kRefused, "messages.content.document.url", "",
+     "media that is not taken there, or lies with another provider"},
+    {Side::kRequest, "openai-responses", "openai", How::kApproximated,
+     "messages.content.tool_result.media", "",
+     "a result is a text there; its media follow in a message of the user"},
+    {Side::kRequest, "openai-responses", "gemini", How::kApproximated,
+     "messages.content.tool_result.name", "",
+     "a result is a text there; its media follow in a message of the user"},
+    {Side::kRequest, "openai-responses", "openai", How::kApproximated, "reasoning.summary", "",
+     "not said there"},
+    {Side::kRequest, "openai-responses", "gemini", How::kApproximated, "tools.strict", "",
+     "not said there"},
+    {Side::kRequest, "openai-responses", "gemini", How::kApproximated, "messages.content.signature",
+     "", "only the provider that made a thought takes it back"},
+    {Side::kRequest, "openai-responses", "*", How::kApproximated, "messages.content.thinking", "",
+     "only the provider that made a thought takes it back"},
+    {Side::kRequest, "openai-responses", "anthropic gemini", How::kApproximated,
+     "messages.system_position", "", "system prompts stand in front there"},
+    {Side::kRequest, "openai-responses", "gemini", How::kApproximated, "reasoning.effort", "",
+     "tokens and words are turned into each other"},
+    {Side::kRequest, "openai-responses", "*", How::kRefused,
+     "messages.content.additional_tools messages.content.compaction messages.content.mcp_call "
+     "messages.content.mcp_list_tools messages.content.tool_search_call "
+     "messages.content.tool_search_output",
+     "", "a block of a tool that the provider runs itself"},
+    {Side::kRequest, "openai-responses", "gemini", How::kRefused, "messages.content.namespace", "",
+     "a member of that dialect alone"},
+    {Side::kRequest, "openai-responses", "openai anthropic", How::kRefused,
+     "messages.content.tool_use.namespace", "", "a member of that dialect alone"},
+    {Side::kRequest, "openai-responses", "*", How::kRefused,
+     "background context_management conversation moderation previous_response_id reasoning.context "
+     "reasoning.generate_summary truncation",
+     "", "a parameter that is not there"},
+    {Side::kRequest, "openai-responses", "anthropic", How::kRefused,
+     "logprobs response_format tool_choice", "", "a parameter that is not there"},
+    {Side::kRequest, "openai-responses", "gemini", How::kRefused, "parallel_tool_calls", "",
+     "a parameter that is not there"},
+    {Side::kRequest, "openai-responses", "anthropic gemini", How::kRefused, "verbosity", "",
+     "a parameter that is not there"},
+    {Side::kRequest, "openai-responses", "*", How::kRefused,
+     "tools.code_interpreter tools.defer_loading tools.file_search tools.mcp tools.namespace "
+     "tools.tool_search tools.web_search",
+     "", "a tool that the provider runs itself, or a member of its tools alone"},
+    {Side::kRequest, "openai-responses", "openai", How::kRefused, "messages.content.document.url",
+     "", "media that is not taken there, or lies with another provider"},
+    {Side::kRequest, "openai-responses", "*", How::kRefused, "messages.content.file_id", "",
+     "media that is not taken there, or lies with another provider"},
+    {Side::kRequest, "gemini", "openai openai-responses", How::kApproximated,
+     "messages.content.is_error", "",
+     "a result is a text there; its media follow in a message of the user"},
+    {Side::kRequest, "gemini", "openai", How::kApproximated, "messages.content.tool_result.media",
+     "", "a result is a text there; its media follow in a message of the user"},
+    {Side::kRequest, "gemini", "*", How::kApproximated, "messages.content.signature", "",
+     "only the provider that made a thought takes it back"},
+    {Side::kRequest, "gemini", "*", How::kRefused,
+     "messages.content.toolCall messages.content.toolResponse", "",
+     "a block of a tool that the provider runs itself"},
+    {Side::kRequest, "gemini", "anthropic", How::kRefused,
+     "logprobs metadata response_format tool_choice top_logprobs", "",
+     "a parameter that is not there"},
+    {Side::kRequest, "gemini", "*", How::kRefused,
+     "modelArmorConfig safetySettings toolConfig.includeServerSideToolInvocations", "",
+     "a parameter that is not there"},
+    {Side::kRequest, "gemini", "openai-responses", How::kRefused, "stop", "",
+     "a parameter that is not there"},
+    {Side::kRequest, "gemini", "*", How::kRefused,
+     "tools.codeExecution tools.fileSearch tools.googleSearch tools.urlContext", "",
+     "a tool that the provider runs itself, or a member of its tools alone"},
+    {Side::kRequest, "gemini", "*", How::kRefused,
+     "messages.content.audio messages.content.file_id", "",
+     "media that is not taken there, or lies with another provider"},
+    {Side::kRequest, "gemini", "openai", How::kRefused, "messages.content.document.url", "",
+     "media that is not taken there, or lies with another provider"},
+    {Side::kRequest, "gemini", "anthropic openai-responses", How::kRefused,
+     "messages.content.video", "", "media that is not taken there, or lies with another provider"},
+    {Side::kReply, "openai", "gemini", How::kApproximated, "usage.cache_write", "",
+     "not counted there"},
+    {Side::kReply, "openai", "gemini", How::kApproximated, "messages.content.signature", "",
+     "only the provider that made a thought takes it back"},
+    {Side::kReply, "openai", "anthropic gemini", How::kLeftOut, "messages.content.format", "",
+     "a member of that dialect alone"},
+    {Side::kReply, "openai", "anthropic", How::kLeftOut,
+     "choices.logprobs choices.message.reasoning", "", "a member of that dialect or server alone"},
+    {Side::kReply, "openai", "*", How::kLeftOut,
+     "choices.message.audio choices.message.channel choices.message.executed_tools "
+     "choices.native_finish_reason choices.seed choices.stop_reason metadata moderation "
+     "obfuscation provider request_id sla_metrics system_fingerprint time_info usage_breakdown "
+     "x_groq",
+     "", "a member of that dialect or server alone"},
+    {Side::kReply, "openai", "gemini", How::kLeftOut, "messages.content.redacted_thinking", "",
+     "only the provider that made a thought takes it back"},
+    {Side::kReply, "anthropic", "gemini", How::kApproximated, "usage.cache_write", "",
+     "not counted there"},
+    {Side::kReply, "anthropic", "gemini", How::kApproximated, "messages.content.signature", "",
+     "only the provider that made a thought takes it back"},
+    {Side::kReply, "anthropic", "*", How::kLeftOut,
+     "messages.content.advisor_tool_result messages.content.bash_code_execution_tool_result "
+     "messages.content.mcp_tool_result messages.content.mcp_tool_use "
+     "messages.content.server_tool_use messages.content.text_editor_code_execution_tool_result "
+     "messages.content.tool_search_tool_result messages.content.web_fetch_tool_result "
+     "messages.content.web_search_tool_result",
+     "", "a block of a tool that the provider runs itself"},
+    {Side::kReply, "anthropic", "openai", How::kLeftOut, "messages.content.tool_use.caller", "",
+     "a member of that dialect alone"},
+    {Side::kReply, "anthropic", "*", How::kLeftOut, "container", "",
+     "a member of that dialect or server alone"},
+    {Side::kReply, "anthropic", "gemini", How::kLeftOut, "messages.content.redacted_thinking", "",
+     "only the provider that made a thought takes it back"},
+    {Side::kReply, "openai-responses", "gemini", How::kApproximated, "usage.cache_write", "",
+     "not counted there"},
+    {Side::kReply, "openai-responses", "gemini", How::kApproximated, "messages.content.signature",
+     "", "only the provider that made a thought takes it back"},
+    {Side::kReply, "openai-responses", "*", How::kLeftOut,
+     "messages.content.code_interpreter_call messages.content.compaction "
+     "messages.content.file_search_call messages.content.mcp_call messages.content.mcp_list_tools "
+     "messages.content.tool_search_call messages.content.tool_search_output "
+     "messages.content.web_search_call",
+     "", "a block of a tool that the provider runs itself"},
+    {Side::kReply, "openai-responses", "gemini", How::kLeftOut, "messages.content.namespace", "",
+     "a member of that dialect alone"},
+    {Side::kReply, "openai-responses", "openai", How::kLeftOut, "messages.content.tool_use.id", "",
+     "a member of that dialect alone"},
+    {Side::kReply, "openai-responses", "openai anthropic", How::kLeftOut,
+     "messages.content.tool_use.namespace", "", "a member of that dialect alone"},
+    {Side::kReply, "openai-responses", "*", How::kLeftOut,
+     "billing content_filters conversation moderation tool_usage total_tokens", "",
+     "a member of that dialect or server alone"},
+    {Side::kReply, "openai-responses", "anthropic", How::kLeftOut, "choices.logprobs", "",
+     "a member of that dialect or server alone"},
+    {Side::kReply, "openai-responses", "*", How::kLeftOut, "messages.content.citations", "",
+     "a source without an address"},
+    {Side::kReply, "openai-responses", "*", How::kLeftOut,
+     "event.response.file_search_call.completed event.response.file_search_call.in_progress "
+     "event.response.file_search_call.searching event.response.mcp_list_tools.completed "
+     "event.response.mcp_list_tools.in_progress event.response.queued "
+     "event.response.web_search_call.completed event.response.web_search_call.in_progress "
+     "event.response.web_search_call.searching",
+     "", "progress of a tool that the provider runs itself"},
+    {Side::kReply, "gemini", "openai anthropic", How::kApproximated, "messages.content.signature",
+     "", "only the provider that made a thought takes it back"},
+    {Side::kReply, "gemini", "openai anthropic", How::kApproximated, "choices.finish_reason", "",
+     "the nearest word is said"},
+    {Side::kReply, "gemini", "*", How::kLeftOut,
+     "messages.content.codeExecutionResult messages.content.executableCode "
+     "messages.content.toolCall messages.content.toolResponse",
+     "", "a block of a tool that the provider runs itself"},
+    {Side::kReply, "gemini", "*", How::kLeftOut,
+     "choices.avgLogprobs choices.finishMessage choices.groundingMetadata choices.safetyRatings "
+     "choices.urlContextMetadata createTime",
+     "", "a member of that dialect or server alone"},
+    {Side::kReply, "gemini", "anthropic", How::kLeftOut, "choices.logprobs", "",
+     "a member of that dialect or server alone"},
+
+    // Other forms of the same, and what follows from the above.
+    {Side::kRequest, "*", "anthropic", How::kFollows, "", "max_tokens",
+     "demanded there: 8192 where the request has none"},
+    {Side::kRequest, "*", "gemini", How::kFollows, "", "model stream", "said in the address there"},
+    {Side::kRequest, "*", "*", How::kFollows, "cache_control",
+     "messages.content.cache_control tools.cache_control", "the marks go with it"},
+    {Side::kRequest, "*", "*", How::kFollows, "messages.content.thinking",
+     "messages.content.signature", "the proof goes with the thought"},
+    {Side::kRequest, "gemini", "*", How::kFollows, "messages.content.toolCall",
+     "messages.content.signature", "the proof goes with the block"},
+    {Side::kRequest, "anthropic", "*", How::kFollows, "messages.content.thinking",
+     "messages.content.redacted_thinking", "an encrypted thought goes too"},
+    {Side::kRequest, "*", "*", How::kFollows,
+     "messages.content.audio messages.content.document.url messages.content.file_id "
+     "messages.content.video messages.content.tool_result.media",
+     "messages.media", "the media that the name stands for is left out, or comes later"},
+    {Side::kRequest, "anthropic openai-responses", "openai", How::kFollows,
+     "messages.content.tool_result.media", "messages.tool_results",
+     "a result of media alone points to the next message"},
+    {Side::kRequest, "openai-responses", "anthropic", How::kFollows, "",
+     "messages.tool_calls.id messages.tool_results.id",
+     "ids have letters, digits, '_' and '-' only there; calls and results still meet"},
+    {Side::kRequest, "*", "*", How::kFollows, "",
+     "reasoning.effort reasoning.mode reasoning.summary reasoning.include_thoughts",
+     "the same wish in the dialect's own words"},
+    {Side::kRequest, "*", "*", How::kFollows, "", "response_format.name response_format.strict",
+     "a schema has no name there, or has to have one; it is always enforced, or says so"},
+    {Side::kReply, "*", "openai-responses", How::kFollows, "", "id",
+     "ids of responses begin with resp_"},
+    {Side::kReply, "gemini", "openai-responses", How::kFollows, "", "reply",
+     "a model that failed in between is a failed response there"},
+    {Side::kReply, "anthropic", "gemini", How::kFollows, "", "messages.content.citations",
+     "citations come in the order of their sources"},
+    {Side::kReply, "openai anthropic", "openai-responses", How::kCarried, "",
+     "messages.content.redacted_thinking messages.content.signature",
+     "in encrypted_content, marked with the provider that alone gets it back"},
+    {Side::kReply, "gemini", "openai-responses", How::kCarried, "", "messages.content.signature",
+     "in encrypted_content, marked with the provider that alone gets it back"},
+    {Side::kReply, "gemini", "*", How::kFollows, "", "usage.image_input usage.audio_input",
+     "part of the input there; the call's row keeps the count"},
+    {Side::kReply, "anthropic openai", "*", How::kFollows, "", "usage.tool_requests",
+     "not counted there; the call's row keeps the count"},
+    {Side::kReply, "openai", "*", How::kFollows, "", "usage.cost_usd",
+     "not said there; the call's row keeps it"},
+};
+
+bool lists(std::string_view words, std::string_view word) {
+  if (words == kAnywhere) return true;
+  while (!words.empty()) {
+    const std::size_t end = std::min(words.find(' '), words.size());
+    if (words.substr(0, end) == word) return true;
+    words.remove_prefix(std::min(end + 1, words.size()));
+  }
+  return false;
+}
+
+std::string ticked(std::string_view words) {
+  std::string out;
+  while (!words.empty()) {
+    const std::size_t end = std::min(words.find(' '), words.size());
+    if (!out.empty()) out += ", ";
+    out += '`';
+    out += words.substr(0, end);
+    out += '`';
+    words.remove_prefix(std::min(end + 1, words.size()));
+  }
+  return out;
+}
+
+void write_side(std::string& out, Side side) {
+  out += "| from | to | what | how | why |\n|---|---|---|---|---|\n";
+  for (const Difference& row : kRows) {
+    if (row.side != side) continue;
+    std::string what = row.how == How::kFollows ? ticked(row.facts) : ticked(row.names);
+    if (row.how == How::kCarried) what = ticked(row.facts);
+    if (row.how == How::kFollows && !row.names.empty()) what += " (with " + ticked(row.names) + ")";
+    out +=
+        fmt::format("| {} | {} | {} | {} | {} |\n", row.from == kAnywhere ? "any" : row.from,
+                    row.to == kAnywhere ? "any other" : row.to, what, to_string(row.how), row.why);
+  }
+}
+
+}  // namespace
+
+bool Difference::between(Dialect a, Dialect b) const {
+  return a != b && lists(from, wire::to_string(a)) && lists(to, wire::to_string(b));
+}
+
+std::string_view to_string(Difference::How how) {
+  constexpr std::array<std::string_view, 5> kWords{"refused", "left out", "approximated", "carried",
+                                                   "another form"};
+  return kWords[static_cast<std::size_t>(how)];
+}
+
+std::span<const Difference> differences() {
+  return kRows;
+}
+
+std::string differences_markdown() {
+  std::string out = "### Requests\n\n";
+  write_side(out, Side::kRequest);
+  out += "\n### Replies and streams\n\n";
+  write_side(out, Side::kReply);
+  return out;
+}
+
+}  // namespace sighter::wire

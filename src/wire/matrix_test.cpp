@@ -1,0 +1,218 @@
+// Every recorded exchange said in every other dialect and read back there: what differs is named in
+// the table of differences, and the table names nothing that does not happen.
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "wire/codec.hpp"
+#include "wire/differences.hpp"
+#include "wire/reply_builder.hpp"
+#include "wire/test_events.hpp"
+#include "wire/test_facts.hpp"
+#include "wire/test_recorded.hpp"
+
+namespace sighter::wire {
+namespace {
+
+using How = Difference::How;
+using Side = Difference::Side;
+using Names = std::vector<std::string>;
+
+constexpr Dialect kTargets[] = {Dialect::kOpenAiChat, Dialect::kAnthropic,
+                                Dialect::kOpenAiResponses, Dialect::kGemini};
+
+std::vector<std::string> words_of(std::string_view text) {
+  std::istringstream in{std::string(text)};
+  std::vector<std::string> out;
+  for (std::string word; in >> word;) out.push_back(word);
+  return out;
+}
+
+bool holds(const Names& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// Holds what happened against the table, and remembers which of its words were met.
+class Matrix {
+ public:
+  void reported(Side side, Dialect from, Dialect to, const Names& names, std::optional<How> how,
+                const std::string& source) {
+    for (const std::string& name : names) {
+      bool known = false;
+      for (std::size_t i = 0; i < differences().size(); ++i) {
+        const Difference& row = differences()[i];
+        if (row.side != side || !row.between(from, to) || row.how >= How::kCarried) continue;
+        if ((how && row.how != *how) || !holds(words_of(row.names), name)) continue;
+        known = true;
+        met_[i].insert(name);
+      }
+      if (known) continue;
+      EXPECT_TRUE(known) << to_string(from) << " -> " << to_string(to) << ": " << name
+                         << " is not in the table of differences; " << source;
+    }
+  }
+
+  void differ(Side side, Dialect from, Dialect to, const Names& facts, const Names& names,
+              const std::string& source) {
+    for (const std::string& fact : facts) {
+      bool known = holds(names, fact);
+      for (std::size_t i = 0; i < differences().size(); ++i) {
+        const Difference& row = differences()[i];
+        if (row.side != side || !row.between(from, to) || !holds(words_of(row.facts), fact))
+          continue;
+        const std::vector<std::string> with = words_of(row.names);
+        bool together = with.empty();
+        for (const std::string& name : with) {
+          if (!holds(names, name)) continue;
+          together = true;
+          met_[i].insert(name);
+        }
+        if (!together) continue;
+        known = true;
+        met_[i].insert(fact);
+      }
+      EXPECT_TRUE(known) << to_string(from) << " -> " << to_string(to) << ": " << fact
+                         << " differs in silence; " << source;
+    }
+  }
+
+  // Nothing stands in the table that did not happen; prints how much of each kind stands there.
+  void nothing_is_dead() const {
+    std::map<std::string_view, int> counts;
+    for (std::size_t i = 0; i < differences().size(); ++i) {
+      const Difference& row = differences()[i];
+      const auto found = met_.find(i);
+      for (const std::string_view text : {row.names, row.facts}) {
+        for (const std::string& word : words_of(text)) {
+          ++counts[to_string(row.how)];
+          EXPECT_TRUE(found != met_.end() && found->second.contains(word))
+              << row.from << " -> " << row.to << ": " << word << " never happens";
+        }
+      }
+    }
+    for (const auto& [how, count] : counts) fmt::print("  {}: {} names\n", how, count);
+    fmt::print("  {} rows, {} translations\n", differences().size(), translations_);
+  }
+
+  void count() { ++translations_; }
+
+ private:
+  std::map<std::size_t, std::set<std::string>> met_;
+  int translations_ = 0;
+};
+
+void request(Matrix& matrix, const Exchange& exchange, Dialect from, Dialect to) {
+  static const Names kAll{"*"};
+  Result<ChatRequest> asked = codec_of(from)->decode_request(exchange.request);
+  ASSERT_TRUE(asked) << asked.error().what;
+  const Result<Encoded> encoded = codec_of(to)->encode_request(*asked, {.allow_drop = kAll});
+  ASSERT_TRUE(encoded) << encoded.error().what;
+  const Result<Encoded> strict = codec_of(to)->encode_request(*asked, {});
+  EXPECT_EQ(strict.has_value(), encoded->dropped.empty()) << exchange.source;
+  Result<Json> body = json_parse(encoded->body);
+  ASSERT_TRUE(body) << body.error().what;
+  const Result<ChatRequest> back = codec_of(to)->decode_request(std::move(*body));
+  ASSERT_TRUE(back) << back.error().what << encoded->body;
+  Names names = encoded->dropped;
+  names.insert(names.end(), encoded->approximated.begin(), encoded->approximated.end());
+  matrix.count();
+  matrix.reported(Side::kRequest, from, to, encoded->dropped, How::kRefused, exchange.source);
+  matrix.reported(Side::kRequest, from, to, encoded->approximated, How::kApproximated,
+                  exchange.source);
+  matrix.differ(Side::kRequest, from, to, differing(facts_of(*asked), facts_of(*back)), names,
+                exchange.source);
+}
+
+void reply(Matrix& matrix, const Exchange& exchange, Dialect from, Dialect to) {
+  const Result<ChatReply> said = codec_of(from)->decode_reply(*exchange.reply, nullptr);
+  ASSERT_TRUE(said) << said.error().what;
+  const Encoded encoded = codec_of(to)->encode_reply(*said, {.now_s = 1});
+  Names names = encoded.dropped;
+  names.insert(names.end(), encoded.approximated.begin(), encoded.approximated.end());
+  Result<Json> body = json_parse(encoded.body);
+  ASSERT_TRUE(body) << body.error().what;
+  const Result<ChatReply> back = codec_of(to)->decode_reply(std::move(*body), nullptr);
+  matrix.count();
+  matrix.reported(Side::kReply, from, to, names, std::nullopt, exchange.source);
+  matrix.differ(Side::kReply, from, to,
+                back ? differing(facts_of(*said), facts_of(*back)) : Names{"reply"}, names,
+                exchange.source);
+}
+
+void stream(Matrix& matrix, const std::vector<Delta>& deltas, const Exchange& exchange,
+            Dialect from, Dialect to) {
+  ReplyBuilder first;
+  for (const Delta& delta : deltas) first.add(delta);
+  first.end();
+  ChatRequest asked;
+  asked.include_usage = true;
+  const std::unique_ptr<StreamEncoder> encoder = codec_of(to)->stream_encoder(asked, {.now_s = 1});
+  std::string bytes;
+  for (const Delta& delta : deltas) encoder->write(delta, bytes);
+  const Streamed second = read_stream(*codec_of(to), bytes);
+  matrix.count();
+  matrix.reported(Side::kReply, from, to, encoder->dropped(), std::nullopt, exchange.source);
+  if (first.state() == ReplyBuilder::State::kBroken) {
+    EXPECT_EQ(second.builder.state(), first.state()) << exchange.source;
+    EXPECT_EQ(second.builder.error().message, first.error().message) << exchange.source;
+    return;
+  }
+  const bool whole = second.builder.state() == ReplyBuilder::State::kComplete;
+  matrix.differ(
+      Side::kReply, from, to,
+      whole ? differing(facts_of(first.reply()), facts_of(second.builder.reply())) : Names{"reply"},
+      encoder->dropped(), exchange.source);
+}
+
+TEST(Matrix, WhatDiffersBetweenDialectsIsNamedInTheTableAndNothingElse) {
+  Matrix matrix;
+  int exchanges = 0;
+  for (const RecordedFile& file : kRecordedFiles) {
+    if (recorded(file.name).empty()) GTEST_SKIP() << "not here: " << recorded_path(file.name);
+    for (const Exchange& exchange : recorded(file.name)) {
+      ++exchanges;
+      for (const Dialect to : kTargets) {
+        if (to == file.dialect) continue;
+        request(matrix, exchange, file.dialect, to);
+        if (!exchange.stream.empty()) {
+          const Streamed read = read_stream(*codec_of(file.dialect), exchange.stream);
+          stream(matrix, read.deltas, exchange, file.dialect, to);
+        } else if (exchange.reply && exchange.status == 200 && !exchange.counts_tokens()) {
+          reply(matrix, exchange, file.dialect, to);
+          Result<ChatReply> said = codec_of(file.dialect)->decode_reply(*exchange.reply, nullptr);
+          if (said) stream(matrix, deltas_of(std::move(*said)), exchange, file.dialect, to);
+        }
+      }
+    }
+  }
+  fmt::print("  {} exchanges\n", exchanges);
+  matrix.nothing_is_dead();
+}
+
+// SIGHTER_WRITE_DOCS=1 writes the table into the page instead.
+TEST(Matrix, ThePageOfDialectsShowsTheTable) {
+  const std::string path = std::string(SIGHTER_SOURCE_DIR) + "/docs/dialects.md";
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  std::string page = text.str();
+  constexpr std::string_view kBegin = "<!-- differences: begin -->\n";
+  constexpr std::string_view kEnd = "<!-- differences: end -->";
+  const std::size_t begin = page.find(kBegin);
+  const std::size_t end = page.find(kEnd);
+  ASSERT_TRUE(begin != page.npos && end != page.npos) << path;
+  const std::size_t at = begin + kBegin.size();
+  const std::string wanted = differences_markdown();
+  if (std::getenv("SIGHTER_WRITE_DOCS") != nullptr) {
+    page.replace(at, end - at, wanted);
+    std::ofstream(path) << page;
+    return;
+  }
+  EXPECT_EQ(page.substr(at, end - at), wanted) << "SIGHTER_WRITE_DOCS=1 writes it anew";
+}
+
+}  // namespace
+}  // namespace sighter::wire

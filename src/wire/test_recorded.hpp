@@ -1,0 +1,71 @@
+#pragma once
+// For tests of this room: the recorded exchanges with real providers, where they are.
+
+#include <fstream>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "wire/media.hpp"
+#include "wire/message.hpp"
+
+namespace sighter::wire {
+
+struct Exchange {
+  std::string source{};
+  std::string path{};
+  int status = 0;
+  Json request{};
+  std::optional<Json> reply{};
+  std::string stream{};  // its bytes as they came; empty: it was none
+
+  bool counts_tokens() const { return path.ends_with("/count_tokens"); }
+};
+
+struct RecordedFile {
+  const char* name;
+  Dialect dialect;
+};
+inline constexpr RecordedFile kRecordedFiles[] = {
+    {"openai_chat", Dialect::kOpenAiChat}, {"compatible_chat", Dialect::kOpenAiChat},
+    {"anthropic", Dialect::kAnthropic},    {"openai_responses", Dialect::kOpenAiResponses},
+    {"gemini", Dialect::kGemini},
+};
+
+inline std::string recorded_path(const std::string& name) {
+  return std::string(SIGHTER_SOURCE_DIR) + "/../shared/data/recorded_replies/" + name + ".jsonl";
+}
+
+inline Exchange exchange_of(const Json& line) {
+  Exchange out;
+  out.source = *line.find_string("source");
+  out.path = *line.find_string("path");
+  out.status = static_cast<int>(line.find("status")->to_int().value_or(0));
+  out.request = *line.find("request");
+  if (const Json* reply = line.find("response")) out.reply = *reply;
+  const std::string* raw = line.find_string("raw");
+  constexpr std::string_view kBinary = "base64:";
+  if (raw == nullptr) return out;
+  if (raw->starts_with(kBinary)) {
+    out.stream = base64_decode(std::string_view(*raw).substr(kBinary.size())).value_or("");
+  } else if (raw->starts_with('{')) {
+    out.reply = json_parse(*raw).value();
+  } else {
+    out.stream = *raw;
+  }
+  return out;
+}
+
+// Read once; empty where the folder is not there.
+inline const std::vector<Exchange>& recorded(const std::string& name) {
+  static std::map<std::string, std::vector<Exchange>> known;
+  const auto [at, fresh] = known.try_emplace(name);
+  std::ifstream file(fresh ? recorded_path(name) : std::string());
+  for (std::string line; fresh && std::getline(file, line);) {
+    at->second.push_back(exchange_of(json_parse(line).value()));
+  }
+  return at->second;
+}
+
+}  // namespace sighter::wire
