@@ -388,6 +388,7 @@ constexpr Option kServeOptions[] = {
      .help = "where to listen; port 0 takes a free one",
      .otherwise = "[serve] listen, else 127.0.0.1:7777"},
     {.name = "ops-listen",
+     .type = kText,
      .value = "HOST:PORT",
      .help = "where health and metrics listen beside it; port 0 takes a free one, off does without",
      .otherwise = "[serve] ops_listen, else 127.0.0.1:7778"},
