@@ -193,6 +193,28 @@ TEST(Matrix, WhatDiffersBetweenDialectsIsNamedInTheTableAndNothingElse) {
   matrix.nothing_is_dead();
 }
 
+// What some readers take for the end of a line is a letter like any other.
+TEST(Matrix, LineSeparatorsInStreamedTextSurviveInEveryDialect) {
+  const std::string text =
+      "a\xE2\x80\xA8"
+      "b\xE2\x80\xA9"
+      "c\xC2\x85"
+      "d\r\ne";
+  ChatReply said{.id = "i", .model = "m"};
+  said.choices.emplace_back();
+  said.choices[0].message.content.emplace_back(Text{.text = text});
+  std::vector<Delta> deltas = deltas_of(said);
+  for (const Dialect from : kTargets) {
+    const auto encoder = codec_of(from)->stream_encoder({}, {.now_s = 1});
+    std::string bytes;
+    for (const Delta& delta : deltas) encoder->write(delta, bytes);
+    const Streamed read = read_stream(*codec_of(from), bytes);
+    EXPECT_EQ(read.builder.state(), ReplyBuilder::State::kComplete) << bytes;
+    EXPECT_EQ(read.builder.reply().text(), text) << to_string(from);
+    deltas = read.deltas;  // and on from this dialect into the next
+  }
+}
+
 // SIGHTER_WRITE_DOCS=1 writes the table into the page instead.
 TEST(Matrix, ThePageOfDialectsShowsTheTable) {
   const std::string path = std::string(SIGHTER_SOURCE_DIR) + "/docs/dialects.md";

@@ -2,25 +2,15 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <fstream>
-
 #include "wire/anthropic.hpp"
 #include "wire/embeddings.hpp"
 #include "wire/openai_chat.hpp"
 #include "wire/reply_builder.hpp"
 #include "wire/test_events.hpp"
+#include "wire/test_recorded.hpp"
 
 namespace sighter::wire {
 namespace {
-
-struct Exchange {
-  std::string source;
-  int status = 0;
-  Json request;
-  std::optional<Json> reply;
-  std::string raw;
-};
 
 std::string first_difference(const Json& a, const Json& b, const std::string& at = "") {
   if (a == b) return "";
@@ -51,21 +41,8 @@ std::string first_difference(const Json& a, const Json& b, const std::string& at
 class Recorded : public ::testing::TestWithParam<std::pair<const char*, Dialect>> {
  protected:
   void SetUp() override {
-    const std::string path = std::string(SIGHTER_SOURCE_DIR) + "/../shared/data/recorded_replies/" +
-                             GetParam().first + ".jsonl";
-    std::ifstream file(path);
-    if (!file) GTEST_SKIP() << "no recorded exchanges at " << path;
-    for (std::string line; std::getline(file, line);) {
-      Result<Json> json = json_parse(line);
-      ASSERT_TRUE(json) << json.error().what;
-      Exchange exchange;
-      exchange.source = *json->find_string("source");
-      exchange.status = static_cast<int>(json->find("status")->to_int().value_or(0));
-      exchange.request = *json->find("request");
-      if (const Json* reply = json->find("response")) exchange.reply = *reply;
-      if (const std::string* raw = json->find_string("raw")) exchange.raw = *raw;
-      exchanges_.push_back(std::move(exchange));
-    }
+    exchanges_ = recorded(GetParam().first);
+    if (exchanges_.empty()) GTEST_SKIP() << "not here: " << recorded_path(GetParam().first);
     ASSERT_GT(exchanges_.size(), 50u);
   }
   const Codec& codec() const { return *codec_of(GetParam().second); }
@@ -122,14 +99,14 @@ TEST_P(Recorded, ErrorsKeepTheProvidersWords) {
 TEST_P(Recorded, StreamsGiveTheSameReplyWhenWrittenBack) {
   int streams = 0;
   for (const Exchange& exchange : exchanges_) {
-    if (exchange.raw.empty() || exchange.raw.find("data:") == std::string::npos) continue;
-    const Streamed first = read_stream(codec(), exchange.raw);
-    const bool broken = exchange.raw.find("event: error") != std::string::npos;
+    if (exchange.stream.empty()) continue;
+    const Streamed first = read_stream(codec(), exchange.stream);
+    const bool broken = exchange.stream.find("event: error") != std::string::npos;
     EXPECT_EQ(first.builder.state(),
               broken ? ReplyBuilder::State::kBroken : ReplyBuilder::State::kComplete)
         << exchange.source << first.builder.error().message;
     EXPECT_TRUE(broken || first.builder.reply().usage.has_value() ||
-                exchange.raw.find("moderation") != std::string::npos)
+                exchange.stream.find("moderation") != std::string::npos)
         << exchange.source;
 
     ChatRequest request;
@@ -149,12 +126,27 @@ TEST_P(Recorded, StreamsGiveTheSameReplyWhenWrittenBack) {
   EXPECT_GE(streams, 10);
 }
 
+TEST(RecordedEmbeddings, RequestAndReplySurvive) {
+  const std::vector<Exchange>& all = recorded("openai_embeddings");
+  if (all.empty()) GTEST_SKIP() << "not here: " << recorded_path("openai_embeddings");
+  for (const Exchange& exchange : all) {
+    const Result<EmbeddingRequest> request = openai_embeddings::decode_request(exchange.request);
+    ASSERT_TRUE(request) << request.error().what;
+    const std::string asked = openai_embeddings::encode_request(*request).body;
+    EXPECT_EQ(first_difference(exchange.request, json_parse(asked).value()), "");
+    const Result<EmbeddingReply> reply = openai_embeddings::decode_reply(*exchange.reply);
+    ASSERT_TRUE(reply) << reply.error().what;
+    const std::string said = openai_embeddings::encode_reply(*reply);
+    EXPECT_EQ(first_difference(*exchange.reply, json_parse(said).value()), "");
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Wire, Recorded,
                          ::testing::Values(std::pair{"openai_chat", Dialect::kOpenAiChat},
-                                         std::pair{"compatible_chat", Dialect::kOpenAiChat},
-                                         std::pair{"anthropic", Dialect::kAnthropic},
-                                         std::pair{"openai_responses", Dialect::kOpenAiResponses},
-                                         std::pair{"gemini", Dialect::kGemini}),
+                                           std::pair{"compatible_chat", Dialect::kOpenAiChat},
+                                           std::pair{"anthropic", Dialect::kAnthropic},
+                                           std::pair{"openai_responses", Dialect::kOpenAiResponses},
+                                           std::pair{"gemini", Dialect::kGemini}),
                          [](const auto& one) { return std::string(one.param.first); });
 
 }  // namespace

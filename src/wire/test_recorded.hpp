@@ -49,9 +49,10 @@ inline Exchange exchange_of(const Json& line) {
   if (raw == nullptr) return out;
   if (raw->starts_with(kBinary)) {
     out.stream = base64_decode(std::string_view(*raw).substr(kBinary.size())).value_or("");
-  } else if (raw->starts_with('{')) {
+  } else if (const std::size_t at = raw->find_first_not_of(" \r\n\t");
+             at != raw->npos && (*raw)[at] == '{') {
     out.reply = json_parse(*raw).value();
-  } else {
+  } else if (raw->find("data:") != raw->npos) {
     out.stream = *raw;
   }
   return out;
