@@ -1,5 +1,6 @@
-// The least that a relay on our own HTTP server and client can cost: takes a request, sends its body on,
-// passes the answer back as it comes. What `sighter serve` costs beyond this is its own work.
+// The least that a relay on our own HTTP server and client can cost: takes a request, sends its
+// body on, passes the answer back as it comes. What `sighter serve` costs beyond this is its own
+// work.
 //
 //   relay UPSTREAM_PORT [cores=2]
 //
@@ -87,10 +88,13 @@ int main(int count, char** words) {
   Cores cores("relay", cores_wanted, clock);
   std::vector<std::unique_ptr<HttpClient>> clients;
   std::vector<std::unique_ptr<HttpServer>> servers;
+  const std::shared_ptr<ServerGroup> group = make_server_group();
   for (std::size_t i = 0; i < cores.size(); ++i) {
     clients.push_back(std::make_unique<HttpClient>(cores[i], dns));
     const Relay handler{clients.back().get(), fmt::format("http://127.0.0.1:{}", words[1])};
-    servers.push_back(std::make_unique<HttpServer>(cores[i], *listener, handler));
+    HttpServerOptions options;
+    options.group = group;
+    servers.push_back(std::make_unique<HttpServer>(cores[i], *listener, handler, options));
     HttpServer* server = servers.back().get();
     cores[i].call([server] { (void)server->start(); });
   }

@@ -2,6 +2,7 @@
 // One client of the HTTP server: reads a request, lets the handler answer it, and again. For this
 // room's sources only.
 
+#include <atomic>
 #include <list>
 #include <memory>
 #include <string>
@@ -22,6 +23,8 @@ struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
 
   void accept();
   void on_accept(boost::system::error_code error, Transport::Socket socket);
+  // A connection that is counted in `taken` already.
+  void take(Transport::Socket socket);
   void turn_away(Transport::Socket socket);
   Task<void> serve(Transport::Socket socket);
   const std::string& date();
@@ -35,6 +38,7 @@ struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
   Alarm accept_again;
   std::shared_ptr<boost::asio::ssl::context> tls;
   std::list<Connection*> connections;
+  std::atomic<std::size_t> taken = 0;  // connections here, or promised by the group
   bool started = false;
   bool stopping = false;
 

@@ -12,6 +12,7 @@
 #include "base/check.hpp"
 #include "base/log.hpp"
 #include "io/http_connection.hpp"
+#include "io/server_group.hpp"
 
 namespace sighter::io {
 namespace {
@@ -69,6 +70,10 @@ Listener::~Listener() {
   if (fd_ >= 0) ::close(fd_);
 }
 
+std::shared_ptr<ServerGroup> make_server_group() {
+  return std::make_shared<ServerGroup>();
+}
+
 HttpServer::Impl::Impl(Core& c, Handler h, HttpServerOptions o)
     : core(c),
       handler(std::move(h)),
@@ -115,14 +120,22 @@ void HttpServer::Impl::on_accept(boost::system::error_code error, Transport::Soc
     accept_again.set_after(kAcceptPause);
     return;
   }
-  if (!error) {
-    if (connections.size() >= options.connections_max) {
-      turn_away(std::move(socket));
-    } else {
-      spawn(scope, "http connection", serve(std::move(socket)));
-    }
+  if (!error && options.group) {
+    if (!options.group->hand_over(*this, socket)) take(std::move(socket));
+  } else if (!error) {
+    ++taken;
+    take(std::move(socket));
   }
   accept();
+}
+
+void HttpServer::Impl::take(Transport::Socket socket) {
+  if (connections.size() < options.connections_max) {
+    spawn(scope, "http connection", serve(std::move(socket)));
+    return;
+  }
+  --taken;
+  turn_away(std::move(socket));
 }
 
 void HttpServer::Impl::turn_away(Transport::Socket socket) {
@@ -137,8 +150,11 @@ void HttpServer::Impl::turn_away(Transport::Socket socket) {
 
 Task<void> HttpServer::Impl::serve(Transport::Socket socket) {
   const std::shared_ptr<Impl> self = shared_from_this();
-  Connection connection(*this, std::move(socket));
-  co_await connection.serve();
+  {
+    Connection connection(*this, std::move(socket));
+    co_await connection.serve();
+  }
+  --taken;
 }
 
 HttpServer::HttpServer(Core& core, const Listener& listener, Handler handler,
@@ -167,6 +183,7 @@ Status HttpServer::start() {
     if (!set) return set;
   }
   impl_->started = true;
+  if (options.group) options.group->join(impl_);
   impl_->accept();
   return {};
 }
@@ -192,6 +209,7 @@ struct CutAll {
 Task<void> HttpServer::stop(Duration grace) {
   const std::shared_ptr<Impl> impl = impl_;
   impl->stopping = true;
+  if (impl->options.group) impl->options.group->leave(impl.get());
   impl->accept_again.clear();
   boost::system::error_code ignored;
   impl->acceptor.close(ignored);

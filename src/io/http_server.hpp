@@ -41,6 +41,11 @@ class Listener {
   std::uint16_t port_ = 0;
 };
 
+class ServerGroup;
+// For servers of several cores behind one Listener: whichever accepts a connection, the one with
+// the fewest gets it. Without it the core that is idle first takes all of a burst.
+std::shared_ptr<ServerGroup> make_server_group();
+
 struct HttpServerOptions {
   std::size_t header_bytes_max = limits::kHeaderBytesMax;
   std::size_t body_bytes_max = limits::kRequestBytesMax;
@@ -52,7 +57,8 @@ struct HttpServerOptions {
   Duration write_timeout = std::chrono::seconds(60);     // a client that does not read
   std::string tls_certificate_pem;                       // with its chain; both or neither
   std::string tls_key_pem;
-  Log* log = nullptr;  // faults of handlers and of accept
+  std::shared_ptr<ServerGroup> group;  // null: keeps what it accepts
+  Log* log = nullptr;                  // faults of handlers and of accept
 };
 
 // A request and its Responder are used by one coroutine: never a read beside a write.

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -11,7 +12,9 @@
 
 #include "base/log.hpp"
 #include "io/blocking_pool.hpp"
+#include "io/core.hpp"
 #include "io/http_client.hpp"
+#include "io/scope.hpp"
 #include "testing/loop.hpp"
 
 namespace sighter::io {
@@ -42,6 +45,11 @@ class RawClient {
               static_cast<ssize_t>(bytes.size()));
   }
   void say_no_more() { ::shutdown(fd_, SHUT_WR); }
+  // Until something can be heard; false when nothing comes within 10 s.
+  bool wait_for_bytes() {
+    pollfd waiting{fd_, POLLIN, 0};
+    return ::poll(&waiting, 1, 10'000) == 1;
+  }
   // What has come so far; appends "<closed>" or "<reset>" once.
   const std::string& hear() {
     char buffer[65'536];
@@ -63,6 +71,13 @@ class RawClient {
   std::string heard_;
   bool ended_ = false;
 };
+
+Task<void> responder_says(Responder& responder) {
+  Headers headers;
+  std::string body = "here";
+  const Status sent = co_await responder.send(200, std::move(headers), std::move(body));
+  EXPECT_TRUE(sent.has_value());
+}
 
 struct Handled {
   std::string method, path, query, body;
@@ -463,6 +478,33 @@ TEST_F(HttpServerTest, BeyondTheLimitOfConnectionsIs503) {
   third.say(kGet);
   loop.settle();
   EXPECT_TRUE(third.hear().starts_with("HTTP/1.1 200 ")) << third.hear();
+}
+
+TEST(ServerGroup, ConnectionsAreSharedEquallyWhicheverCoreAccepts) {
+  const RealClock clock;
+  const Listener listener = *Listener::open("127.0.0.1", 0);
+  Cores cores("group", 2, clock);
+  const std::shared_ptr<ServerGroup> group = make_server_group();
+  std::vector<std::unique_ptr<HttpServer>> servers;
+  for (std::size_t i = 0; i < cores.size(); ++i) {
+    HttpServerOptions options;
+    options.group = group;
+    auto handler = [](ServerRequest&, Responder& responder) { return responder_says(responder); };
+    servers.push_back(std::make_unique<HttpServer>(cores[i], listener, handler, options));
+    cores[i].call([&] { ASSERT_TRUE(servers[i]->start().has_value()); });
+  }
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < 20; ++i) {
+    clients.push_back(std::make_unique<RawClient>(listener.port()));
+    clients.back()->say("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    EXPECT_TRUE(clients.back()->wait_for_bytes());
+    EXPECT_TRUE(clients.back()->hear().starts_with("HTTP/1.1 200"));
+  }
+  for (std::size_t i = 0; i < cores.size(); ++i) {
+    cores[i].call([&] { EXPECT_EQ(servers[i]->connections(), 10u); });
+    run_blocking(cores[i], servers[i]->stop(Duration::zero()));
+    cores[i].call([&] { servers[i].reset(); });
+  }
 }
 
 TEST_F(HttpServerTest, StoppingLetsRunningRequestsFinishAndClosesIdleConnections) {

@@ -79,6 +79,7 @@ struct Server::Impl {
 
   Door door;
   std::optional<io::Listener> listener, ops_listener;
+  const std::shared_ptr<io::ServerGroup> group = io::make_server_group();  // not the operators'
   std::vector<std::unique_ptr<Lane>> lanes;  // the last one is the operators'
   std::filesystem::file_time_type certificate_changed{};
   bool stopped = false;
@@ -140,6 +141,7 @@ Status Server::Impl::open_lane(Lane& lane, const io::Listener& where, bool ops, 
     if (!ops) {
       options.tls_certificate_pem = pem.certificate;
       options.tls_key_pem = pem.key;
+      options.group = group;
     }
     Lane* own = &lane;
     auto handler = [this, own](io::ServerRequest& request, io::Responder& responder) {
