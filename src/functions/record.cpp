@@ -150,9 +150,10 @@ io::Task<Status> append_relaxed(Engine::Impl& engine, store::Batch batch, store:
   store::Store& store = *engine.shared.store;
   // A full queue means that the disk is slower than the calls: the calls wait for it.
   constexpr int kTriesMax = 2000;
+  const auto shared = std::make_shared<const store::Batch>(std::move(batch));
   Status queued;
   for (int i = 0; i < kTriesMax; ++i) {
-    queued = store.append(batch, store::Durability::kRelaxed, done);
+    queued = store.append(shared, store::Durability::kRelaxed, done);
     if (queued || queued.error().kind != Kind::kUnavailable) co_return queued;
     Status slept = co_await engine.core.timers().sleep_for(std::chrono::milliseconds(5));
     if (!slept) co_return slept;

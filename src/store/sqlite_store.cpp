@@ -34,7 +34,9 @@ class SqliteStore final : public Store {
     writer_ = std::make_unique<Writer>(std::move(connection), options_);
   }
 
-  Status append(Batch batch, Durability durability, Completion done) override;
+  using Store::append;
+  Status append(std::shared_ptr<const Batch> batch, Durability durability,
+                Completion done) override;
   Result<Receipt> commit(Batch batch) override;
   Status flush() override;
   Status close() override;
@@ -87,7 +89,8 @@ class SqliteStore final : public Store {
   Result<StoreSize> size() override;
 
  private:
-  Result<Queue::Pushed> push(Batch batch, Durability durability, Completion done, bool wait);
+  Result<Queue::Pushed> push(std::shared_ptr<const Batch> batch, Durability durability,
+                             Completion done, bool wait);
   std::unexpected<Error> not_taken(Queue::Pushed pushed) const;
   Status only_writers() const;
   template <class T>
@@ -122,19 +125,20 @@ std::unexpected<Error> SqliteStore::not_taken(Queue::Pushed pushed) const {
               "the disk is slower than the calls; try again in a moment");
 }
 
-Result<Queue::Pushed> SqliteStore::push(Batch batch, Durability durability, Completion done,
-                                        bool wait) {
+Result<Queue::Pushed> SqliteStore::push(std::shared_ptr<const Batch> batch, Durability durability,
+                                        Completion done, bool wait) {
   if (Status s = only_writers(); !s) return std::unexpected(s.error());
   Item item;
-  item.rows = batch.row_count();
-  item.bytes = batch.byte_count();
-  item.batch = std::make_shared<const Batch>(std::move(batch));
+  item.rows = batch->row_count();
+  item.bytes = batch->byte_count();
+  item.batch = std::move(batch);
   item.durability = durability;
   item.done = std::move(done);
   return writer_->queue().push(std::move(item), wait);
 }
 
-Status SqliteStore::append(Batch batch, Durability durability, Completion done) {
+Status SqliteStore::append(std::shared_ptr<const Batch> batch, Durability durability,
+                           Completion done) {
   const auto pushed = push(std::move(batch), durability, std::move(done), false);
   if (!pushed) return std::unexpected(pushed.error());
   if (*pushed == Queue::Pushed::kYes) return {};
@@ -145,7 +149,7 @@ Result<Receipt> SqliteStore::commit(Batch batch) {
   auto promise = std::make_shared<std::promise<Result<Receipt>>>();
   std::future<Result<Receipt>> future = promise->get_future();
   const auto pushed = push(
-      std::move(batch), Durability::kDurable,
+      std::make_shared<const Batch>(std::move(batch)), Durability::kDurable,
       [promise](Result<Receipt> r) { promise->set_value(std::move(r)); }, true);
   if (!pushed) return std::unexpected(pushed.error());
   if (*pushed != Queue::Pushed::kYes) return not_taken(*pushed);

@@ -149,7 +149,12 @@ class Store {
   // --- writing
   // Queues the rows and returns at once. kUnavailable when the queue is full (it names the reason
   // when the disk is the reason); then `done` is not called.
-  virtual Status append(Batch batch, Durability durability, Completion done = {}) = 0;
+  Status append(Batch batch, Durability durability, Completion done = {}) {
+    return append(std::make_shared<const Batch>(std::move(batch)), durability, std::move(done));
+  }
+  // The same for who would try again, without a copy.
+  virtual Status append(std::shared_ptr<const Batch> batch, Durability durability,
+                        Completion done) = 0;
   // Queues (waiting for room) and waits for the commit. kNotFound: a row names an unknown call.
   // kConflict: a feedback's client key was used for something else.
   virtual Result<Receipt> commit(Batch batch) = 0;
