@@ -44,6 +44,7 @@ class Stream final : public HttpStream {
   const Headers& headers() const override { return exchange_->parser().headers(); }
   const std::string& reason() const override { return exchange_->parser().reason(); }
   Task<Result<std::string_view>> read() override { return exchange_->read(); }
+  Headers take_headers() { return std::move(exchange_->parser().headers()); }
 
  private:
   std::unique_ptr<Exchange> exchange_;
@@ -105,21 +106,22 @@ Task<Result<std::unique_ptr<HttpStream>>> HttpClient::open(HttpRequest request, 
 Task<Result<HttpReply>> HttpClient::fetch(HttpRequest request, Deadlines deadlines,
                                           CancelToken token, HttpTrace* trace,
                                           std::size_t body_bytes_max) {
-  const Result<Url> url = Url::parse(request.url);
+  const std::string address = request.url;
   Result<std::unique_ptr<HttpStream>> stream =
       co_await open(std::move(request), deadlines, std::move(token), trace);
   if (!stream) co_return std::unexpected(std::move(stream.error()));
   HttpReply reply;
   reply.status = (*stream)->status();
   reply.reason = (*stream)->reason();
-  reply.headers = (*stream)->headers();
+  reply.headers = static_cast<Stream&>(**stream).take_headers();  // open() makes no other
   for (;;) {
     Result<std::string_view> piece = co_await (*stream)->read();
     if (!piece) co_return std::unexpected(std::move(piece.error()));
     if (piece->empty()) co_return reply;
     if (reply.body.size() + piece->size() > body_bytes_max) {
-      co_return fail(Kind::kTooLarge, fmt::format("{} answered with more than {} bytes",
-                                                  url->authority(), body_bytes_max));
+      co_return fail(Kind::kTooLarge,
+                     fmt::format("{} answered with more than {} bytes",
+                                 Url::parse(address)->authority(), body_bytes_max));
     }
     reply.body.append(*piece);
   }
