@@ -3,7 +3,8 @@
 
     bench/gateway.py [--build DIR] [--rounds 3] [--seconds 4] [--peer] [ROW...]
 
-Rows: relay recorded translated latency streams paced open memory start; all of them when none is named.
+Rows: relay recorded translated latency streams paced open memory overload start; all of them when none is named; and
+soak, which runs only when it is named (twice --soak seconds at half of what the machine can).
 Each row prints what every server did in each round, the ratio to nginx of the same round (median, least,
 most) and the processor time a request of the server took, which holds on a busy machine too. While wrk
 loads, a program that checks every answer runs beside it. `--peer` adds Portkey (npm); `io` is bench/relay:
@@ -142,7 +143,7 @@ def nginx_proxy(work, fixed, echo):
     location /echo/v1/ {{ proxy_buffering off; proxy_pass http://echo/v1/; }} }}""", 2)
 
 
-def sighter(build, work, name, fixed, echo, record, key=None):
+def sighter(build, work, name, fixed, echo, record, key=None, in_flight=10_000):
     folder = work / name
     folder.mkdir()
     port = free_port()
@@ -163,6 +164,7 @@ price = {{ input = 1, output = 2 }}
 listen = "127.0.0.1:{port}"
 ops_listen = "off"
 record = "{record}"
+in_flight_max = {in_flight}
 {'key = "env:BENCH_KEY"' if key else ''}
 """)
     headers = {"Authorization": f"Bearer {key}"} if key else {}
@@ -190,6 +192,7 @@ class Bench:
     def __init__(self, arguments, work):
         self.build, self.rounds, self.seconds, self.work = arguments.build, arguments.rounds, arguments.seconds, work
         self.peer, self.ok, self.running = arguments.peer, True, []
+        self.soak_seconds = arguments.soak
         self.can_serve = subprocess.run([self.build / "sighter", "serve", "--help"], capture_output=True).returncode == 0
         if not self.can_serve:
             print("this sighter has no 'serve': its rows are left out")
@@ -391,6 +394,39 @@ class Bench:
                 after.append(server.resident_kb() / 1024)
             print(f"  {server.name:8} idle {idle:.1f} MB, after 40,000 requests each " + " ".join(f"{a:.1f}" for a in after), flush=True)
 
+    def overload(self):
+        """64 requests at a time are let in, each takes 50 ms; 640 clients ask, and again 50 ms after a refusal."""
+        print("overload: 10 x what is let in, 64 at a time at 50 ms each")
+        self.echo = self.keep(our_upstream(self.build, delay_ms=50))
+        server = self.keep(sighter(self.build, self.work / self.folder(), "sighter", self.echo.port, self.echo.port, "full", None, 64))
+        alone = self.load(server, model="echo", connections=64, seconds=self.seconds)
+        before = server.resident_kb() / 1024
+        crowd = self.load(server, model="echo", connections=640, seconds=self.seconds * 3, pause_ms=50)
+        after = server.resident_kb() / 1024
+        print(f"  64 clients:  {alone['per_second']:,.0f} answers/s, p50 {alone['p50_us'] / 1000:.1f} ms, p99 {alone['p99_us'] / 1000:.1f} ms")
+        print(f"  640 clients: {crowd['per_second']:,.0f} answers/s, p50 {crowd['p50_us'] / 1000:.1f} ms, p99 {crowd['p99_us'] / 1000:.1f} ms; "
+              f"{crowd['refused'] / crowd['seconds']:,.0f} refused/s, p50 {crowd['refused_p50_us'] / 1000:.2f} ms, "
+              f"p99 {crowd['refused_p99_us'] / 1000:.1f} ms; memory {before:.1f} MB before, {after:.1f} after", flush=True)
+        self.ok = self.ok and crowd["refused"] > 0 and crowd["done"] > 0
+
+    def soak(self):
+        self.echo = self.keep(our_upstream(self.build))
+        server = self.keep(sighter(self.build, self.work / self.folder(), "sighter", self.echo.port, self.echo.port, "full"))
+        rate = int(self.load(server, model="echo", connections=64, seconds=self.seconds)["per_second"] / 2)
+        print(f"soak: {rate:,} requests/s, each a durable row, twice {self.soak_seconds} s")
+        for turn in ("first", "second"):
+            words = [self.build / "load", server.url(), "model=echo", "connections=64", f"rate={rate}", f"seconds={self.soak_seconds}"]
+            run = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            seen = []
+            while run.poll() is None:
+                seen.append(server.resident_kb() / 1024)
+                time.sleep(1)
+            result = json.loads(run.stdout.read())
+            self.ok = self.ok and not result["wrong"] and not result["failed"]
+            tenths = [seen[len(seen) * i // 10] for i in range(10)] + [seen[-1]]
+            print(f"  {turn:6} {result['done']} right, {result['wrong']} wrong, {result['failed']} failed, p50 {result['p50_us']:.0f} us, "
+                  f"p99 {result['p99_us']:.0f} us; MB at each tenth: " + " ".join(f"{m:.1f}" for m in tenths), flush=True)
+
     def start(self):
         print("start and size")
         stripped = self.work / "stripped"
@@ -412,7 +448,8 @@ class Bench:
         print(f"  from exec to the first answered request: median {statistics.median(taken):.0f} ms, least {min(taken):.0f}, most {max(taken):.0f}")
 
 
-ROWS = ["relay", "recorded", "translated", "latency", "streams", "paced", "open", "memory", "start"]
+ROWS = ["relay", "recorded", "translated", "latency", "streams", "paced", "open", "memory", "overload", "start"]
+LONG = ["soak"]
 
 
 def main():
@@ -421,7 +458,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--peer", action="store_true")
-    parser.add_argument("rows", nargs="*", choices=[[], *ROWS])
+    parser.add_argument("--soak", type=int, default=600)
+    parser.add_argument("rows", nargs="*", choices=[[], *ROWS, *LONG])
     arguments = parser.parse_args()
     missing = [package for program, package in PACKAGES.items() if not shutil.which(program)]
     if missing:

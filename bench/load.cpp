@@ -2,12 +2,14 @@
 //
 //   load URL [door=chat|messages] [stream=0] [connections=64] [requests=20000] [seconds=0]
 //        [chunks=20] [cores=1] [key=...] [model=bench]
-//        [header=NAME:VALUE...]
+//        [rate=0] [pause_ms=0] [header=NAME:VALUE...]
 //
 // Whole: the answer must repeat the request's own number. Streams: every piece in order, none
 // twice, and the end mark. Pieces of bench/upstream hold the time at which they left it; the time
 // on their way is from there to this program. `seconds` above 0 stops after so long instead of
-// after `requests`. Prints one line of JSON; ends with 1 when an answer was wrong.
+// after `requests`. `rate` above 0: so many requests a second at most. `pause_ms` above 0: an
+// answer of 429 or 503 with retry-after is a refusal and no fault, and its connection rests so
+// long. Prints one line of JSON; ends with 1 when an answer was wrong.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -20,9 +22,11 @@
 #include <vector>
 
 #include "io/blocking_pool.hpp"
+#include "io/core.hpp"
 #include "io/http_client.hpp"
 #include "io/scope.hpp"
 #include "io/sse.hpp"
+#include "io/time.hpp"
 
 namespace {
 
@@ -33,10 +37,11 @@ struct Plan {
   Headers headers;
   std::string url, door = "chat", key, model = "bench";
   std::int64_t stream = 0, connections = 64, requests = 20'000, seconds = 0, chunks = 20, cores = 1;
+  std::int64_t rate = 0, pause_ms = 0;
 };
 
 struct Seen {
-  std::vector<float> took_us, first_us, way_us;
+  std::vector<float> took_us, first_us, way_us, refused_us;
   std::int64_t done = 0, wrong = 0, failed = 0;
   std::string first_fault;
   void fault(std::int64_t& count, std::string words) {
@@ -48,6 +53,7 @@ struct Seen {
 struct Work {
   const Plan& plan;
   const Clock& clock;
+  Core& core;
   HttpClient& client;
   std::atomic<std::int64_t>& left;
   SteadyTime until;
@@ -139,7 +145,16 @@ Task<void> one_whole(Work& work, std::int64_t number) {
   HttpRequest request = request_of(work.plan, mark);
   const SteadyTime before = work.clock.steady_now();
   const Result<HttpReply> reply = co_await work.client.fetch(std::move(request));
-  seen.took_us.push_back(micros((work.clock.steady_now() - before).count()));
+  const float took = micros((work.clock.steady_now() - before).count());
+  if (reply && work.plan.pause_ms > 0 && (reply->status == 429 || reply->status == 503) &&
+      reply->headers.has("Retry-After")) {
+    seen.refused_us.push_back(took);
+    const Status rested =
+        co_await work.core.timers().sleep_for(std::chrono::milliseconds(work.plan.pause_ms));
+    (void)rested;
+    co_return;
+  }
+  seen.took_us.push_back(took);
   if (!reply) {
     seen.fault(seen.failed, reply.error().message());
     co_return;
@@ -151,7 +166,15 @@ Task<void> one_whole(Work& work, std::int64_t number) {
 }
 
 Task<void> ask(Work* work) {
-  for (;;) {
+  const Plan& plan = work->plan;
+  const auto interval = std::chrono::nanoseconds(
+      plan.rate > 0 ? 1'000'000'000 * plan.connections / plan.rate : std::int64_t{0});
+  const CancelToken never;
+  for (SteadyTime turn = work->clock.steady_now();; turn += interval) {
+    if (plan.rate > 0) {
+      const Status waited = co_await work->core.timers().sleep_until(turn, never);
+      (void)waited;
+    }
     const std::int64_t number = work->left.fetch_sub(1);
     if (number <= 0 || work->clock.steady_now() >= work->until) co_return;
     if (work->plan.stream) {
@@ -178,7 +201,8 @@ bool read_plan(int count, char** words, Plan& plan) {
       {"door", &plan.door}, {"key", &plan.key}, {"model", &plan.model}};
   std::map<std::string, std::int64_t*> numbers{
       {"stream", &plan.stream},   {"connections", &plan.connections}, {"requests", &plan.requests},
-      {"seconds", &plan.seconds}, {"chunks", &plan.chunks},           {"cores", &plan.cores}};
+      {"seconds", &plan.seconds}, {"chunks", &plan.chunks},           {"cores", &plan.cores},
+      {"rate", &plan.rate},       {"pause_ms", &plan.pause_ms}};
   for (int i = 2; i < count; ++i) {
     const std::string word = words[i];
     const std::size_t cut = word.find('=');
@@ -209,6 +233,7 @@ Seen sum_of(std::vector<std::unique_ptr<Work>>& all) {
     sum.took_us.insert(sum.took_us.end(), seen.took_us.begin(), seen.took_us.end());
     sum.first_us.insert(sum.first_us.end(), seen.first_us.begin(), seen.first_us.end());
     sum.way_us.insert(sum.way_us.end(), seen.way_us.begin(), seen.way_us.end());
+    sum.refused_us.insert(sum.refused_us.end(), seen.refused_us.begin(), seen.refused_us.end());
   }
   return sum;
 }
@@ -233,7 +258,8 @@ int main(int count, char** words) {
   for (std::size_t i = 0; i < cores.size(); ++i) {
     clients.push_back(std::make_unique<HttpClient>(cores[i], dns, options));
     scopes.push_back(std::make_unique<Scope>(cores[i]));
-    all.push_back(std::make_unique<Work>(Work{plan, clock, *clients.back(), left, until, {}}));
+    all.push_back(
+        std::make_unique<Work>(Work{plan, clock, cores[i], *clients.back(), left, until, {}}));
   }
   for (std::int64_t i = 0; i < plan.connections; ++i) {
     const auto core = static_cast<std::size_t>(i) % cores.size();
@@ -248,7 +274,8 @@ int main(int count, char** words) {
       "\"way_p50_us\":{:.1f},\"way_p99_us\":{:.1f}}}\n",
       sum.done, sum.wrong, sum.failed, seconds, static_cast<double>(sum.done) / seconds,
       at(sum.took_us, 0.5), at(sum.took_us, 0.99), at(sum.first_us, 0.5), at(sum.first_us, 0.99),
-      at(sum.way_us, 0.5), at(sum.way_us, 0.99));
+      at(sum.way_us, 0.5), at(sum.way_us, 0.99), sum.refused_us.size(), at(sum.refused_us, 0.5),
+      at(sum.refused_us, 0.99));
   if (!sum.first_fault.empty()) std::fprintf(stderr, "first fault: %s\n", sum.first_fault.c_str());
   clients.clear();
   return sum.wrong + sum.failed > 0 ? 1 : 0;
