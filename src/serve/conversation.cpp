@@ -138,7 +138,7 @@ void count(Exchange& exchange, const models::ClientResult& result) {
 }
 
 io::Task<void> send_whole(Exchange& exchange, const models::ClientRequest& request,
-                          functions::Answered answered) {
+                          functions::Answered& answered) {
   models::ClientResult& result = answered.result;
   std::string body;
   std::string type = "application/json";
@@ -203,7 +203,7 @@ Result<models::ClientRequest> client_request(const Exchange& exchange, JsonBody 
   return request;
 }
 
-io::Task<void> converse(Exchange& exchange, models::ClientRequest request, std::string model) {
+io::Task<void> converse(Exchange& exchange, models::ClientRequest&& request, std::string model) {
   functions::AnswerOptions options;
   options.call = exchange.door.shared.next_id();
   options.cancel = exchange.request.gone();
@@ -223,7 +223,7 @@ io::Task<void> converse(Exchange& exchange, models::ClientRequest request, std::
     co_await send_failure(exchange, result);
     co_return;
   }
-  co_await send_whole(exchange, request, std::move(answered));
+  co_await send_whole(exchange, request, answered);
 }
 
 }  // namespace sighter::serve

@@ -16,7 +16,8 @@ Result<models::ClientRequest> client_request(const Exchange& exchange, JsonBody 
 // Of a client's headers those that go on to a provider; never its credentials.
 io::Headers passed_on(const io::Headers& headers);
 
-// Asks `model` and writes whatever comes of it.
-io::Task<void> converse(Exchange& exchange, models::ClientRequest request, std::string model);
+// Asks `model` and writes whatever comes of it. `request` is the caller's, who keeps it until this
+// ends: a stream stays open for long, and so would each copy in a coroutine's frame.
+io::Task<void> converse(Exchange& exchange, models::ClientRequest&& request, std::string model);
 
 }  // namespace sighter::serve
