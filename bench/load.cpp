@@ -271,7 +271,8 @@ int main(int count, char** words) {
   fmt::print(
       "{{\"done\":{},\"wrong\":{},\"failed\":{},\"seconds\":{:.3f},\"per_second\":{:.1f},"
       "\"p50_us\":{:.1f},\"p99_us\":{:.1f},\"first_p50_us\":{:.1f},\"first_p99_us\":{:.1f},"
-      "\"way_p50_us\":{:.1f},\"way_p99_us\":{:.1f}}}\n",
+      "\"way_p50_us\":{:.1f},\"way_p99_us\":{:.1f},\"refused\":{},\"refused_p50_us\":{:.1f},"
+      "\"refused_p99_us\":{:.1f}}}\n",
       sum.done, sum.wrong, sum.failed, seconds, static_cast<double>(sum.done) / seconds,
       at(sum.took_us, 0.5), at(sum.took_us, 0.99), at(sum.first_us, 0.5), at(sum.first_us, 0.99),
       at(sum.way_us, 0.5), at(sum.way_us, 0.99), sum.refused_us.size(), at(sum.refused_us, 0.5),
