@@ -334,6 +334,20 @@ TEST(PromptBody, two_answers_that_do_not_fit_are_an_error_with_its_row) {
   EXPECT_EQ(bench.bench->row(answer.error().call).status, store::CallStatus::kError);
 }
 
+TEST(PromptBody, sends_what_its_variant_adds_to_the_request) {
+  PromptBench bench(
+      "headers = { \"x-team\" = \"desk\" }\nextra_body = { \"/reasoning/effort\" = \"low\" }\n");
+  const ApplyResult answer = bench.ask("hm");
+  ASSERT_TRUE(answer) << answer.error().error.message();
+  EXPECT_EQ(bench.upstream.requests()[0].headers.get("x-team"), "desk");
+  EXPECT_THAT(bench.body(0), HasSubstr(R"("reasoning":{"effort":"low"})"));
+  // Another variant that sends another thing is another question.
+  PromptBench other("extra_body = { \"/reasoning/effort\" = \"high\" }\n");
+  const ApplyResult second = other.ask("hm");
+  ASSERT_TRUE(second);
+  EXPECT_NE(second->fingerprint, answer->fingerprint);
+}
+
 TEST(PromptBody, a_stored_answer_asks_nobody) {
   PromptBench bench;
   ApplyOptions options;

@@ -18,6 +18,7 @@
 #include "functions/contract.hpp"
 #include "learn/learner.hpp"
 #include "local/labels.hpp"
+#include "models/body_edits.hpp"
 #include "text/template.hpp"
 
 namespace sighter::functions {
@@ -57,6 +58,7 @@ struct PromptBody {
   std::vector<std::string> tools;  // names of functions
   int tool_turns = 8;
   Json parameters;  // temperature, max_tokens, top_p, seed, stop, effort ...
+  models::Extras extras;
 };
 
 // The cheapest body first; the next one when it is not sure.

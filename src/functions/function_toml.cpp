@@ -10,6 +10,7 @@
 #include "functions/cases.hpp"
 #include "functions/function.hpp"
 #include "functions/function_templates.hpp"
+#include "functions/requests.hpp"
 #include "text/verbs.hpp"
 
 namespace sighter::functions {
@@ -219,6 +220,8 @@ PromptBody Reader::prompt(const TomlTable& table, Sha256& digest) {
                     static_cast<int>(body.structured), body.repair));
   field(digest, "tools", fmt::format("{} {}", body.tool_turns, fmt::join(body.tools, "\n")));
   field(digest, "parameters", json_canonical(body.parameters));
+  body.extras = models::read_extras(table);
+  add_extras(digest, body.extras);
   return body;
 }
 

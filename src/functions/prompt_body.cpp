@@ -238,6 +238,7 @@ std::optional<Digest> ChatWork::fingerprint() const {
     if (spec->local) digest.field(spec->local->path.string());
   }
   digest.field(runner_.prompt().repair ? "repair" : "");
+  add_extras(digest, runner_.prompt().extras);
   for (const Function* tool : runner_.tools())
     digest.field(tool->name).field(hex(tool->variants.front().digest));
   return digest.finish();
@@ -245,7 +246,8 @@ std::optional<Digest> ChatWork::fingerprint() const {
 
 io::Task<Status> ChatWork::ask(Outcome& outcome, wire::ChatReply& reply) {
   models::CompletionOptions options{call_.options.purse, call_.options.cancel,
-                                    call_.options.on_text, call_.options.reader};
+                                    call_.options.on_text, call_.options.reader,
+                                    &runner_.prompt().extras};
   wire::ChatRequest request = request_;
   std::string model = runner_.prompt().model;
   models::CompletionResult answer = co_await runner_.engine().router.complete(

@@ -176,6 +176,12 @@ std::size_t text_bytes(const wire::ChatRequest& request) {
   return bytes;
 }
 
+void add_extras(Sha256& digest, const models::Extras& extras) {
+  for (const auto& [name, value] : extras.headers) digest.field("header").field(name).field(value);
+  for (const models::BodyEdit& edit : extras.body)
+    digest.field("body").field(edit.pointer).field(json_canonical(edit.value));
+}
+
 Digest request_digest(const wire::ChatRequest& request) {
   Sha256 digest;
   for (const wire::Message& message : request.messages) feed(digest, message);

@@ -26,6 +26,8 @@ void apply_parameters(wire::ChatRequest& request, const Json& parameters);
 std::size_t text_bytes(const wire::ChatRequest& request);
 // Of everything that reaches the model.
 Digest request_digest(const wire::ChatRequest& request);
+// Adds what a variant sends beside that; nothing where it sends nothing.
+void add_extras(Sha256& digest, const models::Extras& extras);
 // Adds what the requests of an answer cost, took and met to the outcome; its error too.
 void take_answer(const models::CompletionResult& answer, Outcome& outcome);
 

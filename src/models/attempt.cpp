@@ -99,10 +99,14 @@ Result<Hold> Router::Impl::reserve(const Call& call, const Exchange& exchange) {
       estimate(exchange.request_bytes, tokens, exchange.price.value_or(Price{})));
 }
 
-void Router::Impl::settle(const Exchange& exchange, Hold& hold, Attempt& attempt) {
+void Router::Impl::settle(const Exchange& exchange, Hold& hold, Attempt& attempt, bool stopped) {
   attempt.usage = exchange.usage;
   if (exchange.usage && (exchange.price || exchange.usage->cost_usd)) {
     attempt.cost = cost_of(*exchange.usage, exchange.price.value_or(Price{}));
+  } else if (!exchange.usage && !exchange.output && stopped && exchange.trace.request_sent &&
+             exchange.price) {
+    // Stopped on this side before anything came back: the provider had it to read, and counts that.
+    attempt.cost = estimate(exchange.request_bytes, 0, *exchange.price);
   } else if (!exchange.usage && !exchange.output) {
     attempt.cost = NanoUsd{};
   } else if (exchange.price) {
@@ -191,7 +195,8 @@ io::Task<std::optional<Trouble>> Router::Impl::attempt(Call& call, const Choice&
   choice.state->load.ended();
   const SteadyTime now = core.clock().steady_now();
   made.latency = std::chrono::duration_cast<std::chrono::microseconds>(now - exchange.sent);
-  settle(exchange, *hold, made);
+  const bool stopped = trouble && trouble->error.kind == Kind::kCancelled;
+  settle(exchange, *hold, made, stopped);
   if (trouble) {
     // What the provider's own key is must not be seen, even where the provider repeats it.
     trouble->error.what = without_secret(std::move(trouble->error.what), exchange.key);

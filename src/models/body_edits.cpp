@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "base/toml.hpp"
+
 namespace sighter::models {
 namespace {
 
@@ -72,6 +74,26 @@ Status edit_body(std::string& body, const std::vector<BodyEdit>& edits) {
   }
   body = json_write(*json);
   return {};
+}
+
+Extras read_extras(const TomlTable& table) {
+  Extras extras;
+  const TomlTable headers = table.table("headers");
+  for (const std::string& header : headers.keys()) {
+    const std::string value = headers.string(header, "");
+    if ((header + value).find_first_of("\r\n") != std::string::npos)
+      headers.mistake(header, "a header cannot hold line breaks");
+    extras.headers.emplace_back(header, value);
+  }
+  const std::optional<Json> body = table.json("extra_body");
+  if (!body) return extras;
+  Result<std::vector<BodyEdit>> edits = read_body_edits(*body);
+  if (edits) {
+    extras.body = std::move(*edits);
+  } else {
+    table.mistake("extra_body", edits.error().what, edits.error().hint);
+  }
+  return extras;
 }
 
 Result<std::vector<BodyEdit>> read_body_edits(const Json& object) {

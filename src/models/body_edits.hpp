@@ -3,11 +3,15 @@
 // know can be sent all the same.
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.hpp"
 #include "base/json.hpp"
 
+namespace sighter {
+class TomlTable;
+}
 namespace sighter::models {
 
 struct BodyEdit {
@@ -24,5 +28,13 @@ Status edit_body(std::string& body, const std::vector<BodyEdit>& edits);
 
 // An object of pointers and values, as a configuration has it. kInvalid names what is wrong.
 Result<std::vector<BodyEdit>> read_body_edits(const Json& object);
+
+// What is sent beside or instead of what this program would say: of a provider, and of a variant.
+struct Extras {
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::vector<BodyEdit> body;
+};
+// `headers` and `extra_body` of a provider's or a variant's table; mistakes are noted there.
+Extras read_extras(const TomlTable& table);
 
 }  // namespace sighter::models

@@ -73,17 +73,6 @@ void read_authentication(const TomlTable& table, Provider& provider) {
   provider.key_name = *how == "query" ? "key" : *how;
 }
 
-void read_extra_body(const TomlTable& table, Provider& provider) {
-  const auto extra = table.json("extra_body");
-  if (!extra) return;
-  Result<std::vector<BodyEdit>> edits = read_body_edits(*extra);
-  if (edits) {
-    provider.extra_body = std::move(*edits);
-  } else {
-    table.mistake("extra_body", edits.error().what, edits.error().hint);
-  }
-}
-
 std::optional<Route> split_route(std::string_view name) {
   const std::size_t cut = name.find_first_of("/:");
   if (cut == name.npos || cut == 0 || cut + 1 == name.size()) return std::nullopt;
@@ -159,14 +148,9 @@ void ModelsConfig::read_provider(const TomlTable& table, const std::string& name
     if (known == providers_.end()) provider.authentication = Authentication::kNone;
   }
   read_authentication(table, provider);
-  const TomlTable headers = table.table("headers");
-  for (const std::string& header : headers.keys()) {
-    const std::string value = headers.string(header, "");
-    if ((header + value).find_first_of("\r\n") != std::string::npos)
-      headers.mistake(header, "a header cannot hold line breaks");
-    provider.headers.emplace_back(header, value);
-  }
-  read_extra_body(table, provider);
+  Extras extras = read_extras(table);
+  for (auto& header : extras.headers) provider.headers.push_back(std::move(header));
+  if (table.has("extra_body")) provider.extra_body = std::move(extras.body);
   provider.api_version = table.string("api_version").value_or(provider.api_version);
   set_timeout(table, "connect_timeout_s", provider.timeouts.connect);
   set_timeout(table, "first_byte_timeout_s", provider.timeouts.first_byte);
@@ -314,8 +298,11 @@ std::optional<Price> ModelsConfig::price(const ModelSpec& model, const Route& ro
 std::optional<Error> ModelsConfig::missing_key(const Provider& provider) const {
   if (provider.authentication == Authentication::kNone) return std::nullopt;
   const Result<std::string> key = resolve_key(provider.key);
-  if (!key) return key.error().in(provider.name);
-  return std::nullopt;
+  if (key) return std::nullopt;
+  for (const std::string& other : provider.more_keys) {
+    if (resolve_key(other)) return std::nullopt;
+  }
+  return key.error().in(provider.name);
 }
 
 Result<std::string> resolve_key(const std::string& reference) {

@@ -153,6 +153,10 @@ io::Task<CompletionResult> Router::complete(wire::ChatRequest request, std::stri
   ClientRequest ask;
   ask.chat = std::move(request);
   ask.stream = options.on_text || options.reader != nullptr;
+  if (options.extras != nullptr) {
+    ask.extra_headers = options.extras->headers;
+    ask.extra_body = options.extras->body;
+  }
   TextSink sink(options);
   ClientOptions how{options.purse, options.cancel, ask.stream ? &sink : nullptr, true};
   ClientResult result = co_await answer(ask, std::move(model), std::move(how));
