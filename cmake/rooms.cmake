@@ -47,6 +47,7 @@ function(sighter_check_headers room)
     add_library(${room}_headers OBJECT ${checks})
     target_link_libraries(${room}_headers PRIVATE sighter_options ${ARGN})
     target_compile_options(${room}_headers PRIVATE -O0 -g0 -fno-sanitize=all)
+    target_compile_definitions(${room}_headers PRIVATE SIGHTER_SOURCE_DIR="${CMAKE_SOURCE_DIR}") # for those of tests
     sighter_use(${room}_headers ${room})
   endif()
 endfunction()
