@@ -66,7 +66,7 @@ def broken_streams():
             code, screen, _ = made.on_terminal("fire", "hello", "-m", f"{provider}/cut", "--color", "never")
             checks.that(code == 1 and "a long" in screen and "stream broke" in screen, f"{provider}: a stream that was cut is told as broken", screen)
             checks.equal(len(upstream.of("cut")), 1, f"{provider}: what was shown is not asked for again")
-            checks.equal([c["status"] for c in made.calls()], ["error"], f"{provider}: nor stored as complete")
+            checks.equal([c["status"] for c in made.calls()], ["broken"], f"{provider}: and stored as broken")
         upstream.close()
 
 
