@@ -130,6 +130,7 @@ io::WorkerPool& CodeRunner::pool() {
   spec.folder = function_.folder.string();
   spec.environment = io::child_environment(code_.environment);
   spec.network = code_.network;
+  spec.limits = code_.limits;
   io::WorkerPoolOptions options;
   options.name = fmt::format("{}/{}", function_.name, variant_.name);
   options.workers_max = code_.workers > 0 ? static_cast<std::size_t>(code_.workers)

@@ -16,6 +16,7 @@
 #include "base/money.hpp"
 #include "functions/cases.hpp"
 #include "functions/contract.hpp"
+#include "io/subprocess.hpp"
 #include "learn/learner.hpp"
 #include "local/labels.hpp"
 #include "models/body_edits.hpp"
@@ -31,6 +32,9 @@ struct CodeBody {
   std::vector<std::string>
       environment;  // names of variables that it may see beside PATH, HOME, LANG
   int workers = 0;  // processes a core; 0: the number of processors
+  // Of each process; no limit of memory unless one is set, since some languages reserve a lot of
+  // it.
+  io::ProcessLimits limits{.open_files = 1024, .file_bytes = std::uint64_t{1} << 30};
 };
 
 // A small model fitted to the function's cases.

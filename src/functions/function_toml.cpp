@@ -88,6 +88,13 @@ CodeBody Reader::code(const TomlTable& table, Sha256& digest) {
   body.network = table.boolean("network").value_or(false);
   body.environment = table.strings("env");
   body.workers = static_cast<int>(table.integer("workers", 0, 1024).value_or(0));
+  const auto limit = [&](const char* name, std::uint64_t unit, std::uint64_t& value) {
+    if (const auto most = table.integer(name, 1, 1 << 20))
+      value = static_cast<std::uint64_t>(*most) * unit;
+  };
+  limit("memory_mb", 1 << 20, body.limits.memory_bytes);
+  limit("file_mb", 1 << 20, body.limits.file_bytes);
+  limit("open_files", 1, body.limits.open_files);
   for (const std::string& word : body.command) digest.field(word);
   for (const std::string& name : body.environment) field(digest, "env", name);
   field(digest, "network", body.network ? "yes" : "no");

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <poll.h>
 #include <sys/prctl.h>
@@ -11,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -114,6 +116,10 @@ void close_others_on_exec() {
       give_up(plan, Step::kLimits);
     }
   }
+  // Not even root's child may look into our memory and environment (keep_memory_private()). Others
+  // may not anyway, and have nothing to give up.
+  for (const int capability : {CAP_SYS_PTRACE, CAP_SYS_ADMIN, CAP_PERFMON})
+    (void)::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) give_up(plan, Step::kPrivileges);
   if (!plan.network && !refuse_network()) give_up(plan, Step::kNetwork);
   sigset_t none;
@@ -192,7 +198,11 @@ Error what_failed(const ProcessSpec& spec, const Report& report) {
 }
 
 void add_limit(Plan& plan, int what, std::uint64_t value) {
-  if (value > 0) plan.limits.emplace_back(what, rlimit{value, value});
+  rlimit ours{};
+  if (value == 0 || ::getrlimit(static_cast<__rlimit_resource>(what), &ours) != 0) return;
+  // Ours may be lower already, and only root could raise it.
+  const rlim_t most = std::min<rlim_t>(value, ours.rlim_max);
+  plan.limits.emplace_back(what, rlimit{most, most});
 }
 
 Plan make_plan(const ProcessSpec& spec, std::string program) {

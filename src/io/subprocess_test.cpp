@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -208,6 +209,18 @@ TEST_F(SubprocessTest, OurMemoryCannotBeReadByAChild) {
                  "print(libc.ptrace(16, os.getppid(), 0, 0), ctypes.get_errno())"));
   ASSERT_TRUE(ran.has_value());
   EXPECT_EQ(ran->out, "-1 1\n");
+}
+
+TEST_F(SubprocessTest, OurEnvironmentCannotBeReadByAChild) {
+  keep_memory_private();
+  ProcessSpec spec = python(
+      "import os\ntry:\n print(len(open(f'/proc/{os.getppid()}/environ', 'rb').read()))\n"
+      "except OSError as e:\n print(e.strerror)");
+  spec.network = true;
+  const Result<ProcessOutput> ran = run(spec);
+  ::prctl(PR_SET_DUMPABLE, 1);
+  ASSERT_TRUE(ran.has_value());
+  EXPECT_EQ(ran->out, "Permission denied\n");
 }
 
 TEST_F(SubprocessTest, LimitsHold) {

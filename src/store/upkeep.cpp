@@ -8,6 +8,7 @@ namespace sighter::store {
 namespace {
 
 constexpr std::int64_t kChunkCalls = 2'000;  // of one transaction, so that others get their turn
+constexpr std::int64_t kFewCalls = 8;
 constexpr std::int64_t kChunkPages = 2'000;
 
 // Runs one statement, bound by `bind`, and says how many rows it changed.
@@ -76,15 +77,27 @@ Result<std::int64_t> prune_older(Connection& connection, const Id& bound) {
   }
 }
 
+// How many of the oldest calls to take away at once: those that the surplus amounts to if all are
+// about as large, at least kFewCalls, since a page is given back only when its last row has gone.
+Result<std::int64_t> surplus_calls(Connection& connection, std::int64_t used, std::int64_t most) {
+  const auto all = connection.integer_of("SELECT count(*) FROM call");
+  if (!all) return all;
+  const double share = static_cast<double>(used - most) / static_cast<double>(used);
+  const auto surplus = static_cast<std::int64_t>(static_cast<double>(*all) * share);
+  return std::clamp(surplus, kFewCalls, kChunkCalls);
+}
+
 Result<std::int64_t> prune_to_size(Connection& connection, std::int64_t bytes_max) {
   std::int64_t calls = 0;
   while (true) {
     const auto used = used_bytes(connection);
     if (!used) return used;
     if (*used <= bytes_max) return calls;
+    const auto chunk = surplus_calls(connection, *used, bytes_max);
+    if (!chunk) return chunk;
     const auto removed = change(
         connection, "DELETE FROM call WHERE row IN (SELECT row FROM call ORDER BY id LIMIT ?)",
-        [&](Statement& s) { s.integer(kChunkCalls); });
+        [&](Statement& s) { s.integer(*chunk); });
     if (!removed) return removed;
     calls += *removed;
     if (*removed == 0) return calls;  // the rest is not calls

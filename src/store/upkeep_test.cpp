@@ -181,6 +181,22 @@ TEST_F(UpkeepTest, PruningToASizeRemovesTheOldestAndGivesTheSpaceBack) {
   EXPECT_LE(std::filesystem::file_size(path), static_cast<std::uintmax_t>(limit));
 }
 
+TEST_F(UpkeepTest, PruningASmallStoreTakesNoMoreThanTheSurplus) {
+  auto store = open_or_die(path, clock);
+  for (int i = 0; i < 400; ++i) {
+    CallRow row = some_call(ids, clock);
+    row.output.assign(900, 'x');
+    ASSERT_TRUE(store->append(batch_of(std::move(row)), Durability::kRelaxed));
+  }
+  ASSERT_TRUE(store->flush());
+  const std::int64_t limit = store->size()->used_bytes * 95 / 100;
+  const auto pruned = store->prune({std::nullopt, limit});
+  ASSERT_TRUE(pruned);
+  EXPECT_GE(pruned->calls, 15);
+  EXPECT_LE(pruned->calls, 60);
+  EXPECT_LE(store->size()->used_bytes, limit);
+}
+
 TEST_F(UpkeepTest, ErasureRemovesTaggedCallsAndTheCallsTheyMadeFromEveryFile) {
   auto store = open_or_die(path, clock);
   CallRow root = some_call(ids, clock);
