@@ -7,6 +7,7 @@
 #include <map>
 
 #include "base/file.hpp"
+#include "base/hash.hpp"
 #include "base/limits.hpp"
 #include "cli/progress.hpp"
 #include "cli/session.hpp"
@@ -119,13 +120,21 @@ struct Work {
   std::size_t taken = 0;
   std::size_t done = 0;
   std::size_t failed = 0;
-  std::size_t skip = 0;
+  std::vector<std::string> kept;
   bool ended = false;
   std::optional<Error> stopped;
 };
 
-std::string answer_line(const std::string& id, const functions::ApplyResult& applied) {
-  Json line = Json::object({{"id", id}});
+// What tells a row and the body that answered it from others, in the line of its answer.
+std::string mark_of(const RowsRequest& request, const Json& input) {
+  const std::string whole = fmt::format("{}\n{}\n{}", request.function->name, request.variant->name,
+                                        json_canonical(input));
+  return fmt::format("{:016x}", hash64(whole, 3));
+}
+
+std::string answer_line(const std::string& id, const std::string& mark,
+                        const functions::ApplyResult& applied) {
+  Json line = Json::object({{"id", id}, {"row", mark}});
   if (applied) {
     line.as_object().set("output", applied->output);
     line.as_object().set("call", applied->call.to_string());
@@ -145,7 +154,16 @@ io::Task<void> worker(Work* work) {
       co_return;
     }
     const std::size_t index = work->taken++;
-    if (index < work->skip) continue;
+    const std::string mark = mark_of(work->request, (*row)->input);
+    if (index < work->kept.size()) {
+      if (work->kept[index].empty() || work->kept[index] == mark) continue;
+      work->stopped =
+          Error{Kind::kConflict,
+                fmt::format("{}:{} is not the answer to row {} of {} by '{}'", work->request.out,
+                            index + 1, index + 1, work->request.in, work->request.variant->name),
+                "name another file with --out, or remove this one"};
+      co_return;
+    }
     functions::ApplyOptions options;
     options.purse = &work->purse;
     // What is under way is paid for: only the second signal gives it up.
@@ -159,7 +177,7 @@ io::Task<void> worker(Work* work) {
     if (!applied && applied.error().error.kind == Kind::kCancelled) co_return;
     if (!applied) ++work->failed;
     ++work->done;
-    work->answers.give(index, answer_line((*row)->id, applied));
+    work->answers.give(index, answer_line((*row)->id, mark, applied));
     work->progress.update(work->answers.written(), work->rows.size(), work->purse.spent());
   }
 }
@@ -176,20 +194,30 @@ io::Task<Status> all_rows(Work* work) {
   co_return Status{};
 }
 
-// Whole lines that an earlier run wrote; a cut last line is removed.
-Result<std::size_t> continue_file(int fd, const std::string& path) {
+// Marks of the whole lines that an earlier run wrote, "" for one without; a cut last line is
+// removed.
+Result<std::vector<std::string>> continue_file(int fd, const std::string& path) {
   Result<std::string> content = read_file(path, std::size_t{4} << 30);
   if (!content) return std::unexpected(content.error());
-  std::size_t lines = 0, whole = 0;
+  std::vector<std::string> marks;
+  std::size_t whole = 0;
   for (std::size_t at = content->find('\n'); at != std::string::npos;
        at = content->find('\n', at + 1)) {
-    ++lines;
+    const Result<Json> line =
+        json_parse(std::string_view(*content).substr(whole, at - whole), path);
+    if (!line || !line->is_object()) {
+      return fail(Kind::kConflict,
+                  fmt::format("{}:{} is no answer of `fire`", path, marks.size() + 1),
+                  "name another file with --out, or remove this one");
+    }
+    const Json* mark = line->find("row");
+    marks.push_back(mark != nullptr && mark->is_string() ? mark->as_string() : std::string());
     whole = at + 1;
   }
   if (whole < content->size() && ::ftruncate(fd, static_cast<off_t>(whole)) != 0)
     return fail(Kind::kIo, fmt::format("cannot cut the last line of {}", path));
   ::lseek(fd, 0, SEEK_END);
-  return lines;
+  return marks;
 }
 
 }  // namespace
@@ -198,21 +226,22 @@ Result<int> fire_rows(Session& session, Terminal& terminal, const RowsRequest& r
   Result<std::unique_ptr<Rows>> rows = Rows::open(request.in, {});
   if (!rows) return std::unexpected(rows.error());
   int fd = -1;
-  std::size_t skip = 0;
+  std::vector<std::string> kept;
   if (!request.out.empty()) {
     fd = ::open(request.out.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0)
       return fail(Kind::kIo, fmt::format("cannot write {}: {}", request.out, std::strerror(errno)));
-    Result<std::size_t> lines = continue_file(fd, request.out);
-    if (!lines) return std::unexpected(lines.error());
-    skip = *lines;
-    if (skip > 0) terminal.remark(fmt::format("{} answers are there already\n", skip));
+    Result<std::vector<std::string>> marks = continue_file(fd, request.out);
+    if (!marks) return std::unexpected(marks.error());
+    kept = std::move(*marks);
+    if (!kept.empty()) terminal.remark(fmt::format("{} answers are there already\n", kept.size()));
   }
   Answers answers(terminal, fd);
-  answers.start_at(skip);
+  answers.start_at(kept.size());
   Progress progress(terminal, session.clock(), request.function->name);
-  Work work{session, request, **rows, answers, progress, models::Purse(request.function->budget),
-            0,       0,       0,      skip,    false,    {}};
+  Work work{
+      session, request, **rows, answers,         progress, models::Purse(request.function->budget),
+      0,       0,       0,      std::move(kept), false,    {}};
   Status status = session.run(all_rows(&work));
   progress.finish();
   if (fd >= 0) ::close(fd);

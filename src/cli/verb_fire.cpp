@@ -6,6 +6,7 @@
 
 #include "base/file.hpp"
 #include "base/limits.hpp"
+#include "base/utf8.hpp"
 #include "cli/arguments.hpp"
 #include "cli/fire_forecast.hpp"
 #include "cli/fire_rows.hpp"
@@ -74,6 +75,22 @@ Result<std::string> standard_input() {
   }
   while (content.ends_with('\n') || content.ends_with('\r')) content.pop_back();
   return content;
+}
+
+// Models take text: neither half a character nor a NUL.
+Status check_text(std::string_view text, std::string_view where) {
+  std::optional<std::size_t> at = find_invalid_utf8(text);
+  const std::size_t nul = text.find('\0');
+  const bool has_nul = nul != text.npos && (!at || nul < *at);
+  if (has_nul) at = nul;
+  if (!at) return {};
+  const std::string_view before = text.substr(0, *at);
+  const auto line = std::count(before.begin(), before.end(), '\n') + 1;
+  const std::size_t column = *at - (before.rfind('\n') + 1) + 1;  // npos + 1 is 0
+  return fail(Kind::kInvalid,
+              fmt::format("{}:{}:{}: {}", where, line, column,
+                          has_nul ? "a NUL byte" : "this is not UTF-8"),
+              has_nul ? "take it out" : "convert it, for example: iconv -f latin1 -t utf8");
 }
 
 Json input_of(const std::string& text) {
@@ -250,12 +267,22 @@ Result<Json> with_image(const Arguments& arguments, const functions::Function& f
   return input;
 }
 
-bool many_rows(const std::string& text) {
-  const std::size_t newline = text.find('\n');
-  if (newline == text.npos || text.find_first_not_of(" \t") == text.npos ||
-      text[text.find_first_not_of(" \t")] != '{')
-    return false;
-  return json_parse(text.substr(0, newline), "row").has_value();
+// JSON Lines: no single JSON text, and of the lines that are not empty the first two begin an
+// object. One of them may be broken: then its line is named.
+bool many_rows(std::string_view text) {
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
+  const std::string_view whole = text;
+  int objects = 0;
+  while (!text.empty() && objects < 2) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    const std::size_t first = line.find_first_not_of(" \t\r");
+    if (first == line.npos) continue;
+    if (line[first] != '{') return false;
+    ++objects;
+  }
+  return objects == 2 && !json_parse(whole, "the input").has_value();
 }
 
 Result<int> fire_function(const Arguments& arguments, Terminal& terminal, Session& session,
@@ -301,8 +328,17 @@ Result<int> fire_function(const Arguments& arguments, Terminal& terminal, Sessio
       Result<int> code = fire_rows(session, terminal, rows);
       std::error_code ignored;
       std::filesystem::remove(part, ignored);
-      return code;
+      if (code) return code;
+      Error error = std::move(code.error());
+      if (const std::size_t at = error.what.find(rows.in); at != error.what.npos)
+        error.what.replace(at, rows.in.size(), "standard input");
+      return std::unexpected(std::move(error));
     }
+  }
+  if (text) {
+    const bool read = !arguments.positional("INPUT");
+    if (Status good = check_text(*text, read ? "standard input" : "the input"); !good)
+      return std::unexpected(good.error());
   }
   Result<Json> input = with_image(arguments, function, text ? input_of(*text) : Json());
   if (!input) return std::unexpected(input.error());
@@ -327,12 +363,31 @@ Result<int> run_fire(const Arguments& arguments, Terminal& terminal) {
     if (!what && ::isatty(0))
       return fail(Kind::kInvalid, "what shall the model be asked?",
                   "sighter fire \"text\" -m MODEL");
+    for (const char* other : {"variant", "in", "out"}) {
+      if (arguments.given(other))
+        return fail(Kind::kInvalid,
+                    fmt::format("--{} is for functions, and -m asks a model about one text", other),
+                    "leave one of them out; `sighter ready FUNCTION -m MODEL` tries a function "
+                    "with a model");
+    }
+    if (arguments.positional("INPUT"))
+      return fail(
+          Kind::kInvalid,
+          fmt::format("-m asks a model about one text, and here are two: '{}' and '{}'", *what,
+                      *arguments.positional("INPUT")),
+          "quote the text; `sighter ready FUNCTION -m MODEL` tries a function with a model");
     std::string text = what.value_or("");
     if (!::isatty(0) && (!what || *what == "-")) {
       Result<std::string> read = standard_input();
       if (!read) return std::unexpected(read.error());
       text = std::move(*read);
     }
+    const bool given = what && *what != "-";
+    if (Status good = check_text(text, given ? "the text" : "standard input"); !good)
+      return std::unexpected(good.error());
+    if (text.find_first_not_of(" \t\r\n") == text.npos && !arguments.given("image"))
+      return fail(Kind::kInvalid, "the text is empty: what shall the model be asked?",
+                  "sighter fire \"text\" -m MODEL");
     if (arguments.flag("dry-run")) return forecast_prompt(arguments, terminal, session, text);
     return fire_text(arguments, terminal, session, std::move(text));
   }
@@ -342,7 +397,7 @@ Result<int> run_fire(const Arguments& arguments, Terminal& terminal) {
   Result<const functions::Function*> function = session.project().function(*what);
   if (!function) {
     Error error = function.error();
-    if (!session.in_project() || what->find(' ') != what->npos)
+    if (!session.in_project() || what->find(' ') != what->npos || error.hint.empty())
       error.hint = "for a plain prompt name a model: sighter fire \"text\" -m openai/gpt-5-mini";
     return std::unexpected(error);
   }

@@ -317,6 +317,7 @@ InputContract parse_input(const TomlTable& function, const std::filesystem::path
     if (std::find(field_types().begin(), field_types().end(), type) == field_types().end()) {
       table.mistake(name, fmt::format("the field '{}' cannot be of type '{}'", name, type),
                     did_you_mean(type, field_types()));
+      type = "any";  // so that what follows is told too
     }
     fields.push_back({name, type, required});
   }

@@ -10,7 +10,8 @@
 namespace sighter::models {
 namespace {
 
-constexpr std::int64_t kOutputTokens = 4096;  // assumed where no limit is asked for
+constexpr auto kPurseLook = std::chrono::milliseconds(10);  // between two looks into a full purse
+constexpr std::int64_t kOutputTokens = 4096;                // assumed where no limit is asked for
 
 // The most tokens that the answer may have.
 std::int64_t output_tokens_of(const ClientRequest& request, const Provider& provider) {
@@ -84,19 +85,28 @@ io::Headers limits_of(const io::Headers& headers) {
   return out;
 }
 
-Result<Hold> Router::Impl::reserve(const Call& call, const Exchange& exchange) {
-  if (call.options.purse == nullptr) return Hold();
+io::Task<Result<Hold>> Router::Impl::reserve(const Call& call, const Exchange& exchange) {
+  if (call.options.purse == nullptr) co_return Hold();
   if (!exchange.price && call.options.purse->limit() &&
       exchange.provider->authentication != Authentication::kNone) {
-    return fail(Kind::kBudget,
-                fmt::format("the price of {} is not known, so a budget cannot be kept",
-                            exchange.route->name()),
-                "give it one: [models.NAME] price = { input = ..., output = ... } in dollars per "
-                "million tokens");
+    co_return fail(
+        Kind::kBudget,
+        fmt::format("the price of {} is not known, so a budget cannot be kept",
+                    exchange.route->name()),
+        "give it one: [models.NAME] price = { input = ..., output = ... } in dollars per "
+        "million tokens");
   }
   const std::int64_t tokens = output_tokens_of(*call.request, *exchange.provider);
-  return call.options.purse->reserve(
-      estimate(exchange.request_bytes, tokens, exchange.price.value_or(Price{})));
+  const NanoUsd most = estimate(exchange.request_bytes, tokens, exchange.price.value_or(Price{}));
+  Purse& purse = *call.options.purse;
+  io::CancelToken token = call.options.cancel;
+  for (;;) {
+    Result<Hold> hold = purse.reserve(most);
+    if (hold || !purse.may_fit_later(most)) co_return hold;
+    // Those under way hold the most that they may cost, and mostly cost a part of it.
+    Status slept = co_await core.timers().sleep_for(kPurseLook, token);
+    if (!slept) co_return std::unexpected(std::move(slept.error()));
+  }
 }
 
 void Router::Impl::settle(const Exchange& exchange, Hold& hold, Attempt& attempt, bool stopped) {
@@ -178,7 +188,7 @@ io::Task<std::optional<Trouble>> Router::Impl::attempt(Call& call, const Choice&
   io::CancelToken token = call.options.cancel;
   Result<io::Permit> permit = co_await gate.gate().acquire(token);
   if (!permit) co_return stop(std::move(permit.error()));
-  Result<Hold> hold = reserve(call, exchange);
+  Result<Hold> hold = co_await reserve(call, exchange);
   if (!hold) co_return stop(std::move(hold.error()));
 
   Attempt made;

@@ -32,6 +32,11 @@ Result<Hold> Purse::reserve(NanoUsd estimate) {
   return Hold(this, estimate);
 }
 
+bool Purse::may_fit_later(NanoUsd estimate) const {
+  const std::lock_guard lock(mutex_);
+  return limit_ && held_ > NanoUsd{0} && spent_ + estimate <= *limit_;
+}
+
 NanoUsd Purse::spent() const {
   const std::lock_guard lock(mutex_);
   return spent_;

@@ -17,7 +17,8 @@ class Purse;
 class Hold {
  public:
   Hold() = default;
-  Hold(Hold&& other) noexcept : purse_(std::exchange(other.purse_, nullptr)), amount_(other.amount_) {}
+  Hold(Hold&& other) noexcept
+      : purse_(std::exchange(other.purse_, nullptr)), amount_(other.amount_) {}
   Hold& operator=(Hold&& other) noexcept;
   ~Hold() { release(); }
   // The true cost, once known; it may be more than was reserved.
@@ -40,6 +41,8 @@ class Purse {
 
   // kBudget when spent + held + estimate would exceed the limit.
   Result<Hold> reserve(NanoUsd estimate);
+  // Whether that may be otherwise once calls under way have settled for less than they hold.
+  bool may_fit_later(NanoUsd estimate) const;
   NanoUsd spent() const;
   NanoUsd held() const;
   std::optional<NanoUsd> limit() const { return limit_; }

@@ -96,7 +96,7 @@ struct Router::Impl {
   std::optional<Trouble> prepare(Call& call, const Choice& choice, std::size_t key,
                                  Exchange& exchange);
   void measure(const Call& call, const Choice& choice, const Attempt& attempt, bool good);
-  Result<Hold> reserve(const Call& call, const Exchange& exchange);
+  io::Task<Result<Hold>> reserve(const Call& call, const Exchange& exchange);
   // `stopped`: by the client that went away, or since another answer was faster.
   void settle(const Exchange& exchange, Hold& hold, Attempt& attempt, bool stopped);
 

@@ -43,11 +43,19 @@ bool races_on(const Run& run, std::size_t index) {
   return false;
 }
 
+// A verdict that all cases together could not reach either: what is free is run on to the end all
+// the same, so that the report speaks of all of them and says how many more would decide.
+bool ends_in_doubt(const Lane& lane) {
+  const bool free = std::holds_alternative<functions::CodeBody>(lane.variant->body) ||
+                    std::holds_alternative<functions::LearnedBody>(lane.variant->body);
+  return free && lane.decided && lane.verdict.verdict() == stats::Verdict::kUndecided;
+}
+
 bool wants_more(const Run& run, std::size_t index) {
   const Lane& lane = *run.lanes[index];
   if (lane.stopped || run.stopped || run.cancel.cancelled()) return false;
   if (lane.next >= std::min(lane.cases_max, run.order.size())) return false;
-  return !lane.decided || run.options.full || races_on(run, index);
+  return !lane.decided || run.options.full || ends_in_doubt(lane) || races_on(run, index);
 }
 
 void tell_progress(Run& run) {

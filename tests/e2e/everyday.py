@@ -150,10 +150,59 @@ def others():
     checks.that(out.isascii(), "ASCII alone where the locale knows no more", out[:300])
 
 
+def rows_and_answers():
+    """Answers that are there already belong to the same rows and body; what is no text is not sent."""
+    here, there = program.write("here.jsonl", '{"text": "a good:1"}\n{"text": "b good:1"}\n'), program.write("there.jsonl", '{"text": "c good:1"}\n')
+    answers = program.project / "answers.jsonl"
+    words = ("fire", "f", "--variant", "good", "--out", answers, "--in")
+    code, out, err = program.run(*words, here)
+    checks.equal((code, answers.read_text().count("\n")), (0, 2), f"two rows, two answers {err}")
+    before, asked = answers.read_text(), server.count()
+    code, out, err = program.run(*words, here)
+    checks.equal((code, server.count()), (0, asked), f"again: nobody is asked {err}")
+    code, out, err = program.run(*words, there)
+    checks.that(code == 1 and "answers.jsonl:1 is not the answer to row 1" in err and "--out" in err, "answers to other rows are not taken for these", f"{code} {err}")
+    checks.equal(answers.read_text(), before, "and stay as they are")
+    code, out, err = program.run("fire", "f", "--variant", "poor", "--out", answers, "--in", here)
+    checks.that(code == 1 and "by 'poor'" in err, "nor are those of another body", err)
+    asked = server.count()
+    for name, text, words in (("half a character", b"caf\xe9", "standard input:1:4: this is not UTF-8"), ("a NUL", b"a\nb\0", "standard input:2:2: a NUL byte"),
+                              ("nothing", b"", "the text is empty")):
+        done = subprocess.run([SIGHTER, "fire", "-", "-m", "good", "--project", program.project], input=text, capture_output=True)
+        checks.that(done.returncode == 2 and words in done.stderr.decode(), f"{name} is not sent", done.stderr)
+    for words in (("f", "hello", "-m", "good"), ("hello", "-m", "good", "--in", here), ("hello", "-m", "good", "--variant", "poor")):
+        code, out, err = program.run("fire", *words)
+        checks.that(code == 2 and "-m asks a model about one text" in err or "is for functions" in err, f"{words}: nothing is dropped silently", f"{code} {err}")
+    for text in ('{"text": "a"\n{"text": "b"}\n', '{"text": "a"}\n{"text": }\n'):
+        done = subprocess.run([SIGHTER, "fire", "f", "--variant", "good", "--project", program.project], input=text.encode(), capture_output=True)
+        checks.that(done.returncode in (1, 2) and b"standard input:" in done.stderr and b"/tmp/" not in done.stderr, "a broken row on standard input is named", done.stderr)
+    checks.equal(server.count(), asked, "before anybody is asked")
+
+
+def in_doubt():
+    """Thirty cases cannot decide a bar of 0.9: what is free is run to the end and says how many would."""
+    other = Program()
+    other.write("sighter.toml", "")
+    other.write("functions/f/body.py", "import json, sys\nfor line in sys.stdin:\n"
+                "    text = json.loads(line)['input']['text']\n    print(json.dumps({'output': 'no' if text in ('28', '29') else 'yes'}), flush=True)\n")
+    text = 'input = { text = "%s" }\noutput = { labels = ["yes", "no"] }\n[bar]\nmetric = "exact"\nat_least = 0.9\n[variants.code]\nkind = "code"\ncommand = ["python3", "body.py"]\n'
+    other.write("functions/f/function.toml", text % "string")
+    other.write("functions/f/cases.jsonl", "".join(f'{{"id": "c{i}", "input": "{i}", "expect": "yes"}}\n' for i in range(30)))
+    for _ in range(2):
+        code, report, err = other.json("ready", "f")
+        one = report.get("variants", [{}])[0]
+        checks.equal((code, one.get("cases"), one.get("cases_needed")), (101, 30, 304), f"all thirty, and 304 would decide {err}")
+    for wrong, hint in (("strng", "did you mean 'string'?"), ("", "known: string"), ("int", "integer"), ("string??", "string")):
+        other.write("functions/f/function.toml", text % wrong)
+        code, out, err = other.run("ready", "f")
+        checks.that(code == 2 and "function.toml:1:" in err and hint in err, f"the type '{wrong}' is refused", f"{code} {err}")
+    other.close()
+
+
 if not os.access(SIGHTER, os.X_OK):
     print(f"no {SIGHTER}: build it first, or set SIGHTER")
     sys.exit(1)
-for test in (dry_run, ready, first_touch, log, store, others):
+for test in (dry_run, ready, first_touch, log, store, others, rows_and_answers, in_doubt):
     checks.run(test)
 program.close()
 checks.finish()
