@@ -34,6 +34,11 @@ std::filesystem::path store_file_of(const functions::Project& project) {
 
 Session::Session(Level level) : log_(level) {}
 
+void Session::tell_broken(Terminal& terminal) const {
+  for (const functions::BrokenFunction& one : project().broken)
+    terminal.remark(fmt::format("left out, since it holds a mistake: {}\n", one.why.what));
+}
+
 Result<std::unique_ptr<Session>> Session::open(const Arguments& arguments, Terminal& terminal,
                                                SessionOptions options) {
   Result<functions::Project> project = load_project(arguments);

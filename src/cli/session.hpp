@@ -39,6 +39,8 @@ class Session {
 
   bool in_project() const { return !project_folder_.empty(); }
   const functions::Project& project() const { return shared_->project(); }
+  // Says on standard error which functions of the project hold a mistake.
+  void tell_broken(Terminal& terminal) const;
   store::Store* store() { return store_.get(); }
   const std::filesystem::path& store_file() const { return store_file_; }
   functions::Engine& engine() { return *engine_; }

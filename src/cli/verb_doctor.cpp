@@ -164,12 +164,16 @@ Result<int> run_doctor(const Arguments& arguments, Terminal& terminal) {
     findings.push_back(
         {"project and store", false, session.error().what, session.error().hint, false});
   } else {
-    findings.push_back({"project", true,
-                        (*session)->in_project()
-                            ? fmt::format("{}, {} functions", (*session)->project().folder.string(),
-                                          (*session)->project().functions.size())
-                            : "none here",
-                        "", false});
+    findings.push_back(
+        {"project", true,
+         (*session)->in_project()
+             ? fmt::format("{}, functions: {}", (*session)->project().folder.string(),
+                           (*session)->project().functions.size())
+             : "none here",
+         "", false});
+    for (const functions::BrokenFunction& broken : (*session)->project().broken)
+      findings.push_back(
+          {"function " + broken.name, false, broken.why.what, broken.why.hint, false});
     look_at_store(**session, findings);
     look_at_providers(**session, findings);
     look_at_models(**session, findings);

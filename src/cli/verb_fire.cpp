@@ -397,10 +397,12 @@ Result<int> run_fire(const Arguments& arguments, Terminal& terminal) {
   Result<const functions::Function*> function = session.project().function(*what);
   if (!function) {
     Error error = function.error();
-    if (!session.in_project() || what->find(' ') != what->npos || error.hint.empty())
+    if (error.kind == Kind::kNotFound &&
+        (!session.in_project() || what->find(' ') != what->npos || error.hint.empty()))
       error.hint = "for a plain prompt name a model: sighter fire \"text\" -m openai/gpt-5-mini";
     return std::unexpected(error);
   }
+  session.tell_broken(terminal);
   return fire_function(arguments, terminal, session, **function);
 }
 

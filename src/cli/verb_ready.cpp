@@ -227,6 +227,7 @@ Result<int> run_ready(const Arguments& arguments, Terminal& terminal) {
   Session& session = **opened;
   Result<std::unique_ptr<Asked>> asked = asked_function(arguments, session);
   if (!asked) return std::unexpected(asked.error());
+  session.tell_broken(terminal);
   const functions::Function& function = *(*asked)->function;
   if (function.cases.empty())
     return fail(Kind::kNotFound, fmt::format("the function '{}' has no cases", function.name),

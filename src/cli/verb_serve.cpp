@@ -80,6 +80,9 @@ Result<int> run_serve(const Arguments& arguments, Terminal& terminal) {
   Result<std::unique_ptr<Session>> opened = Session::open(arguments, terminal, options);
   if (!opened) return std::unexpected(opened.error());
   Session& session = **opened;
+  // Clients would find out one by one.
+  if (!session.project().broken.empty())
+    return std::unexpected(session.project().broken.front().why);
   Result<serve::Settings> settings =
       serve::read_settings(session.project().serve, session.project().folder);
   if (!settings) return std::unexpected(settings.error().in("sighter.toml"));

@@ -31,7 +31,7 @@ StoreSettings read_store(const TomlTable& table, const std::filesystem::path& fo
   return settings;
 }
 
-Status read_functions(const std::filesystem::path& folder, std::vector<Function>& out) {
+Status read_functions(const std::filesystem::path& folder, Project& project) {
   std::error_code code;
   std::vector<std::filesystem::path> folders;
   for (std::filesystem::directory_iterator it(folder, code), end; !code && it != end;
@@ -45,9 +45,13 @@ Status read_functions(const std::filesystem::path& folder, std::vector<Function>
   }
   std::sort(folders.begin(), folders.end());
   for (const std::filesystem::path& path : folders) {
-    Result<Function> function = read_function(path, path.filename().string());
-    if (!function) return std::unexpected(function.error());
-    out.push_back(std::move(*function));
+    std::string name = path.filename().string();
+    Result<Function> function = read_function(path, name);
+    if (function) {
+      project.functions.push_back(std::move(*function));
+    } else {
+      project.broken.push_back({std::move(name), std::move(function.error())});
+    }
   }
   return {};
 }
@@ -77,6 +81,27 @@ Status check_prompt(const Project& project, const Variant& variant) {
   return {};
 }
 
+Status check_function(const Project& project, const Function& function) {
+  for (const Variant& variant : function.variants) {
+    if (Status good = check_prompt(project, variant); !good) return good;
+  }
+  return {};
+}
+
+// Until what is left needs nothing that is broken.
+void set_broken_aside(Project& project) {
+  for (std::size_t i = 0; i < project.functions.size();) {
+    Status good = check_function(project, project.functions[i]);
+    if (good) {
+      ++i;
+      continue;
+    }
+    project.broken.push_back({project.functions[i].name, std::move(good.error())});
+    project.functions.erase(project.functions.begin() + static_cast<std::ptrdiff_t>(i));
+    i = 0;
+  }
+}
+
 }  // namespace
 
 const Function* Project::find(std::string_view name) const {
@@ -87,6 +112,9 @@ const Function* Project::find(std::string_view name) const {
 
 Result<const Function*> Project::function(std::string_view name) const {
   if (const Function* found = find(name)) return found;
+  for (const BrokenFunction& one : broken) {
+    if (one.name == name) return std::unexpected(one.why);
+  }
   std::vector<std::string> names;
   for (const Function& f : functions) names.push_back(f.name);
   return fail(Kind::kNotFound, fmt::format("there is no function '{}'", name),
@@ -121,13 +149,9 @@ Result<Project> read_project(const std::filesystem::path& folder) {
   if (!project.serve.is_null() && !project.serve.is_object())
     root.mistake("serve", "'serve' must be a table");
   if (Status good = (*document)->finish(); !good) return std::unexpected(good.error());
-  if (Status good = read_functions(folder / "functions", project.functions); !good)
+  if (Status good = read_functions(folder / "functions", project); !good)
     return std::unexpected(good.error());
-  for (const Function& function : project.functions) {
-    for (const Variant& variant : function.variants) {
-      if (Status good = check_prompt(project, variant); !good) return std::unexpected(good.error());
-    }
-  }
+  set_broken_aside(project);
   return project;
 }
 

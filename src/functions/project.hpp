@@ -21,21 +21,29 @@ struct StoreSettings {
   std::optional<std::int64_t> bytes_max;     // [store] max_size = "2GB"
 };
 
+// One whose files hold a mistake: whoever asks for it is told, and the others go on.
+struct BrokenFunction {
+  std::string name;
+  Error why;  // names file:line:column
+};
+
 struct Project {
   std::filesystem::path folder;  // empty outside a project
   models::ModelsConfig models;
   StoreSettings store;
   std::vector<Function> functions;  // by name
-  Json serve;                       // [serve] as it is
+  std::vector<BrokenFunction> broken;
+  Json serve;  // [serve] as it is
 
   const Function* find(std::string_view name) const;
-  // kNotFound with did you mean.
+  // kNotFound with did you mean; the mistake of one that is broken.
   Result<const Function*> function(std::string_view name) const;
 };
 
 // The folder that holds sighter.toml: `start` or the nearest one above it.
 std::optional<std::filesystem::path> find_project(const std::filesystem::path& start);
-// Everything in it is read and checked. A broken function is an error that names file:line:column.
+// Everything in it is read and checked. A mistake in sighter.toml is an error that names
+// file:line:column; one of a function, or of a function that it calls, is in `broken`.
 Result<Project> read_project(const std::filesystem::path& folder);
 // Settings for use outside any project: no functions, rows in the user's state folder.
 Project no_project();

@@ -196,6 +196,14 @@ def in_doubt():
         other.write("functions/f/function.toml", text % wrong)
         code, out, err = other.run("ready", "f")
         checks.that(code == 2 and "function.toml:1:" in err and hint in err, f"the type '{wrong}' is refused", f"{code} {err}")
+    other.write("functions/g/function.toml", text % "string")
+    other.write("functions/g/body.py", (other.project / "functions/f/body.py").read_text())
+    code, out, err = other.run("fire", "g", "hello")
+    checks.that(code == 0 and "yes" in out and "functions/f/function.toml:1:" in err, "a function with a mistake does not stop the others, and is named", f"{code} {out} {err}")
+    code, out, err = other.run("serve", "--listen", "127.0.0.1:0")
+    checks.that(code == 2 and "functions/f/function.toml:1:" in err, "a door is not opened with it", f"{code} {err}")
+    code, findings, err = other.json("doctor")
+    checks.that(any(f["what"] == "function f" and not f["ok"] for f in findings.get("findings", [])), "doctor names it", findings)
     other.close()
 
 
