@@ -30,7 +30,9 @@ Error mistake(std::string_view toml, std::string_view user = "{{ input.text }}",
   folder.write("functions/" + name + "/function.toml", toml);
   folder.write("functions/" + name + "/user.md", user);
   const Result<Project> project = read_project(folder.path());
-  return project ? Error{Kind::kInternal, "no mistake was found", ""} : project.error();
+  if (!project) return project.error();
+  return project->broken.empty() ? Error{Kind::kInternal, "no mistake was found", ""}
+                                 : project->broken.front().why;
 }
 
 TEST(Project, reads_the_bundled_example) {
@@ -44,6 +46,23 @@ TEST(Project, reads_the_bundled_example) {
   EXPECT_EQ(triage->output.labels().size(), 6u);
   EXPECT_EQ(std::get<PromptBody>(triage->find("smol_few")->body).examples, 4);
   EXPECT_NE(triage->find("gpt")->digest, triage->find("claude")->digest);
+}
+
+TEST(Project, goes_on_without_a_function_that_holds_a_mistake_and_without_those_that_call_it) {
+  const TestFolder folder;
+  folder.write("sighter.toml", "[models.m]\nfile = \"m.gguf\"\n");
+  const std::string head = "input = { text = \"string\" }\noutput = \"text\"\n";
+  const std::string prompt = "[variants.v]\nkind = \"prompt\"\nmodel = \"m\"\n";
+  folder.write("functions/bad/function.toml", head + "inptu = 1\n");
+  folder.write("functions/caller/function.toml", head + prompt + "tools = [\"bad\"]\n");
+  folder.write("functions/good/function.toml", head + prompt);
+  const Result<Project> project = read_project(folder.path());
+  ASSERT_TRUE(project) << project.error().message();
+  ASSERT_EQ(project->functions.size(), 1u);
+  EXPECT_EQ(project->functions.front().name, "good");
+  EXPECT_EQ(project->broken.size(), 2u);
+  EXPECT_THAT(project->function("bad").error().message(), HasSubstr("bad/function.toml:3:1"));
+  EXPECT_THAT(project->function("caller").error().message(), HasSubstr("bad/function.toml:3:1"));
 }
 
 TEST(Project, is_found_from_a_folder_below) {

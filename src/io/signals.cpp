@@ -55,6 +55,12 @@ StopSignals::~StopSignals() {
     state_->signals.clear(ignored);
     state_->signals.cancel(ignored);
   });
+  // The process was asked to end and does: what is sent to its group a moment later must not change
+  // how.
+  if (state_->last != 0) {
+    ::signal(SIGINT, SIG_IGN);
+    ::signal(SIGTERM, SIG_IGN);
+  }
 }
 
 CancelToken StopSignals::nicely() const {

@@ -14,6 +14,7 @@ class StopSignals {
  public:
   // From here on the two signals no longer end the process by themselves. One a process.
   explicit StopSignals(Core& core);
+  // Once one has come, both stay ignored.
   ~StopSignals();
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
