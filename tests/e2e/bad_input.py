@@ -97,6 +97,17 @@ def toml():
     refused("an unknown function", {}, "did you mean 'f'?", words=("ready", "g"))
     refused("an unknown variant", {}, "did you mean 'good'?", words=("ready", "f", "--variant", "god"))
     refused("no project there", {}, "sighter.toml", words=("ready", "f", "--project", "nowhere"))
+    refused("a GGUF path with a NUL", {"sighter.toml": PROJECT.replace('routes = ["lab/good"]', 'file = "a\\u0000b.gguf"')}, words=("fire", "f", "x"))
+    refused("a GGUF path of a wrong type", {"sighter.toml": PROJECT.replace('routes = ["lab/good"]', "file = 3")}, "file", place=r"sighter\.toml:4:", words=("fire", "f", "x"))
+
+
+def model_files():
+    program = project()
+    found = {f["what"]: f for f in program.json("doctor")[1]["findings"]}
+    program.close()
+    if not found["local models"]["ok"]:
+        checks.skip("model files: built without llama.cpp")
+        return
     refused("a missing GGUF file", {"sighter.toml": PROJECT.replace('routes = ["lab/good"]', 'file = "none.gguf"')}, "none.gguf", words=("fire", "f", "x"))
     refused("a file that is no GGUF", {"sighter.toml": PROJECT.replace('routes = ["lab/good"]', 'file = "no.gguf"'), "no.gguf": "not a model\n" * 100},
             "no.gguf", words=("fire", "f", "x"))
@@ -108,8 +119,6 @@ def toml():
                           ("a GGUF whose key never ends", head + bytes(8) + (1).to_bytes(8, "little") + (1 << 62).to_bytes(8, "little") + b"x" * 64)):
         refused(f"a model file: {what}", {"sighter.toml": local, "no.gguf": content}, "no.gguf", words=("fire", "f", "x"))
     refused("a folder for a GGUF file", {"sighter.toml": PROJECT.replace('routes = ["lab/good"]', 'file = "functions"')}, "functions", words=("fire", "f", "x"))
-    refused("a GGUF path with a NUL", {"sighter.toml": PROJECT.replace('routes = ["lab/good"]', 'file = "a\\u0000b.gguf"')}, words=("fire", "f", "x"))
-    refused("a GGUF path of a wrong type", {"sighter.toml": PROJECT.replace('routes = ["lab/good"]', "file = 3")}, "file", place=r"sighter\.toml:4:", words=("fire", "f", "x"))
 
 
 def rows(count, broken, line):
@@ -257,7 +266,7 @@ def upstreams():
 if not os.access(SIGHTER, os.X_OK):
     print(f"no {SIGHTER}: build it first, or set SIGHTER")
     sys.exit(1)
-for test in (toml, json_lines, csv, tsv, templates, schemas, finished_stays, upstreams):
+for test in (toml, model_files, json_lines, csv, tsv, templates, schemas, finished_stays, upstreams):
     began = time.monotonic()
     checks.run(test)
     if time.monotonic() - began > 60:
