@@ -176,7 +176,7 @@ struct Found {
   bool empty = true;
 };
 
-Result<Found> look(Connection& connection) {
+Result<Found> look_inside(Connection& connection) {
   Found found;
   const Result<std::int64_t> application = connection.integer_of("PRAGMA application_id");
   if (!application) return std::unexpected(application.error());
@@ -187,6 +187,16 @@ Result<Found> look(Connection& connection) {
   found.application = *application;
   found.version = *version;
   found.empty = *application == 0 && *version == 0 && *tables == 0;
+  return found;
+}
+
+// The three belong together: another process may be making the store at this moment.
+Result<Found> look(Connection& connection) {
+  if (connection.in_transaction()) return look_inside(connection);
+  if (Status s = connection.run("BEGIN"); !s) return std::unexpected(s.error());
+  Result<Found> found = look_inside(connection);
+  const Status ended = connection.run(found ? "COMMIT" : "ROLLBACK");
+  if (found && !ended) return std::unexpected(ended.error());
   return found;
 }
 
