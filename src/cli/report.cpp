@@ -101,6 +101,18 @@ std::string seconds_words(double seconds) {
       std::chrono::duration<double>(seconds)));
 }
 
+// Of how many cases, where a run ended before all of them were asked.
+std::string part_words(const ready::VariantReport& report) {
+  if (report.cases >= report.cases_total) return {};
+  return fmt::format(" in the {} of {} cases that were asked", report.cases, report.cases_total);
+}
+
+std::string paid_words(const ready::RunReport& report) {
+  if (report.cost_known) return format_usd(report.cost);
+  if (report.cost == NanoUsd{}) return "price not known";
+  return format_usd(report.cost) + " and what has no known price";
+}
+
 }  // namespace
 
 Style verdict_style(stats::Verdict verdict) {
@@ -147,6 +159,17 @@ void print_wrong(Terminal& terminal, const ready::RunReport& report, const std::
   }
 }
 
+std::string wrong_words(const ready::RunReport& report) {
+  for (const ready::VariantReport& variant : report.variants) {
+    if (variant.variant != report.winner) continue;
+    std::string words = fmt::format("{} wrong answers of {}{}", variant.wrong.size(),
+                                    variant.variant, part_words(variant));
+    if (variant.cases < variant.cases_total) words += "; --full asks all";
+    return words;
+  }
+  return "no variant was judged";
+}
+
 void print_report(Terminal& terminal, const ready::RunReport& report) {
   const ready::VariantReport* winner = nullptr;
   for (const ready::VariantReport& variant : report.variants) {
@@ -166,7 +189,8 @@ void print_report(Terminal& terminal, const ready::RunReport& report) {
       terminal.out(terminal.styled(Style::kDim, wrap(words, terminal.width(), 2)) + "\n");
     }
   } else {
-    terminal.out("No variant could run.\n");
+    terminal.out(report.stopped ? "It stopped before a case was judged.\n"
+                                : "No variant could run.\n");
   }
   for (const ready::VariantReport& variant : report.variants) {
     for (const std::string& words : {&variant == winner ? "" : variant.note, variant.failures}) {
@@ -177,14 +201,17 @@ void print_report(Terminal& terminal, const ready::RunReport& report) {
     }
   }
   if (winner != nullptr && !winner->wrong.empty()) {
-    terminal.out(fmt::format("\nMost telling of {}'s {} wrong answers:\n", winner->variant,
-                             winner->wrong.size()));
+    terminal.out("\n" +
+                 wrap(fmt::format("Most telling of {}'s {} wrong answers{}:", winner->variant,
+                                  winner->wrong.size(), part_words(*winner)),
+                      terminal.width(), 0) +
+                 "\n");
     print_wrong(terminal, report, winner->variant, 3);
   }
-  terminal.out(terminal.styled(Style::kDim,
-                               fmt::format("\n{} calls, {} of them read from the store; {} in {}",
-                                           report.calls, report.reused, format_usd(report.cost),
-                                           seconds_words(report.seconds))) +
+  terminal.out(terminal.styled(
+                   Style::kDim,
+                   fmt::format("\n{} calls, {} of them read from the store; {} in {}", report.calls,
+                               report.reused, paid_words(report), seconds_words(report.seconds))) +
                "\n");
 }
 

@@ -11,6 +11,8 @@ void print_report(Terminal& terminal, const ready::RunReport& report);
 // The listing of --wrong: case, input, expected, given, why; of one variant.
 void print_wrong(Terminal& terminal, const ready::RunReport& report, const std::string& variant,
                  std::size_t most);
+// How many of the winner's answers were wrong, and of how many.
+std::string wrong_words(const ready::RunReport& report);
 // What a run would take, a line a variant and the sum; the same in one line.
 void print_forecast(Terminal& terminal, const ready::RunForecast& forecast,
                     std::optional<NanoUsd> budget);

@@ -87,8 +87,7 @@ io::Headers limits_of(const io::Headers& headers) {
 
 io::Task<Result<Hold>> Router::Impl::reserve(const Call& call, const Exchange& exchange) {
   if (call.options.purse == nullptr) co_return Hold();
-  if (!exchange.price && call.options.purse->limit() &&
-      exchange.provider->authentication != Authentication::kNone) {
+  if (!exchange.price && call.options.purse->limit()) {
     co_return fail(
         Kind::kBudget,
         fmt::format("the price of {} is not known, so a budget cannot be kept",

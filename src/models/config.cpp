@@ -291,6 +291,10 @@ const Provider* ModelsConfig::provider(std::string_view name) const {
 
 std::optional<Price> ModelsConfig::price(const ModelSpec& model, const Route& route) const {
   if (model.price) return model.price;
+  // Who takes no key sends no bill.
+  if (const Provider* provider = this->provider(route.provider);
+      provider != nullptr && provider->authentication == Authentication::kNone)
+    return listed_price(route.provider, route.upstream).value_or(Price{});
   if (route.provider == "ollama") return Price{};
   return listed_price(route.provider, route.upstream);
 }

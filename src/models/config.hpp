@@ -48,7 +48,7 @@ struct Provider {
   std::vector<BodyEdit> extra_body;                          // made in the body of every request
   std::string api_version;  // Azure: the parameter api-version; empty: none
   Timeouts timeouts;
-  int retries = 3;         // physical requests after the first
+  int retries = 3;  // physical requests after the first
   // Requests at a time; not set: kParallelMax of the program's own, kDoorParallelMax of clients.
   std::optional<int> parallel_max;
   BreakerOptions breaker;
@@ -87,7 +87,8 @@ class ModelsConfig {
   const Provider* provider(std::string_view name) const;
   const std::map<std::string, ModelSpec, std::less<>>& models() const { return models_; }
   const std::map<std::string, Provider>& providers() const { return providers_; }
-  // What a route costs: the model's own price, else the table's. nullopt: not known.
+  // What a route costs: the model's own price, else the table's, else nothing where the provider
+  // takes no key. nullopt: not known.
   std::optional<Price> price(const ModelSpec& model, const Route& route) const;
   // The variable or file that holds the key of a provider, when it is missing: "OPENAI_API_KEY is
   // not set"; nullopt when the key is there or none is needed.

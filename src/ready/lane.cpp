@@ -44,18 +44,20 @@ bool races_on(const Run& run, std::size_t index) {
 }
 
 // A verdict that all cases together could not reach either: what is free is run on to the end all
-// the same, so that the report speaks of all of them and says how many more would decide.
-bool ends_in_doubt(const Lane& lane) {
-  const bool free = std::holds_alternative<functions::CodeBody>(lane.variant->body) ||
-                    std::holds_alternative<functions::LearnedBody>(lane.variant->body);
-  return free && lane.decided && lane.verdict.verdict() == stats::Verdict::kUndecided;
+// the same, so that the report speaks of all of them and says how many more would decide. Stored
+// answers are free.
+bool ends_in_doubt(const Run& run, const Lane& lane) {
+  if (!lane.decided || lane.verdict.verdict() != stats::Verdict::kUndecided) return false;
+  if (std::holds_alternative<functions::PromptBody>(lane.variant->body))
+    return !run.options.fresh && !lane.stored_end && lane.reused == lane.calls;
+  return !std::holds_alternative<functions::CascadeBody>(lane.variant->body);
 }
 
 bool wants_more(const Run& run, std::size_t index) {
   const Lane& lane = *run.lanes[index];
   if (lane.stopped || run.stopped || run.cancel.cancelled()) return false;
   if (lane.next >= std::min(lane.cases_max, run.order.size())) return false;
-  return !lane.decided || run.options.full || ends_in_doubt(lane) || races_on(run, index);
+  return !lane.decided || run.options.full || ends_in_doubt(run, lane) || races_on(run, index);
 }
 
 void tell_progress(Run& run) {
@@ -126,8 +128,14 @@ void on_failure(Run& run, std::size_t index, std::size_t position, const functio
   const Kind kind = failure.error.kind;
   if (failure.cost) lane.paid += *failure.cost;
   if (kind == Kind::kCancelled) return;
-  if (kind == Kind::kBudget || kind == Kind::kIo) {
+  if (kind == Kind::kIo) {
     if (!run.stopped) run.stopped = failure.error;
+    return;
+  }
+  if (kind == Kind::kBudget) {  // what costs nothing goes on
+    if (!run.out_of_money) run.out_of_money = failure.error;
+    lane.stopped = true;
+    lane.note = failure.error.what;
     return;
   }
   if (kind == Kind::kUnauthorized || kind == Kind::kForbidden || kind == Kind::kUnsupported ||
@@ -149,7 +157,7 @@ void on_failure(Run& run, std::size_t index, std::size_t position, const functio
   // Later ones often say only that there were too many.
   if (lane.first_error.empty()) lane.first_error = failure.error.message();
   if (!failure.cost)
-    lane.price_known = false;
+    lane.price_known = lane.paid_known = false;
   else
     lane.judged_cost += *failure.cost;
   WrongAnswer wrong = wrong_of(run, position, row);
@@ -178,6 +186,7 @@ void on_success(Run& run, std::size_t index, std::size_t position, const functio
   ++lane.calls;
   if (applied.reused) ++lane.reused;
   if (!applied.cost) lane.price_known = false;
+  if (!applied.cost && !applied.reused) lane.paid_known = false;
   if (applied.cost) lane.judged_cost += *applied.cost;
   if (applied.cost && !applied.reused) lane.paid += *applied.cost;
   lane.latencies_ms.push_back(static_cast<double>(applied.latency.count()) / 1000.0);
@@ -227,6 +236,27 @@ io::Task<void> one_case(Run& run, std::size_t index, std::size_t position, io::P
   on_success(run, index, position, *row, *applied, *score);
 }
 
+// Goes on only for what is stored: a case that has to be paid for ends it.
+bool only_stored(const Run& run, std::size_t index) {
+  const Lane& lane = *run.lanes[index];
+  return lane.decided && !run.options.full &&
+         std::holds_alternative<functions::PromptBody>(lane.variant->body) && !races_on(run, index);
+}
+
+io::Task<bool> is_stored(Run& run, std::size_t index, std::size_t position) {
+  const std::uint32_t which = run.order[position];
+  Result<functions::Case> row = run.cases.at(which);
+  if (!row) co_return false;
+  functions::ApplyOptions options;
+  options.reuse = true;
+  options.held_out = run.cases.key(which);
+  Json input = std::move(row->input);
+  const functions::Variant& variant = *run.lanes[index]->variant;
+  Result<functions::Forecast> seen =
+      co_await run.engine.forecast(run.function, variant, std::move(input), std::move(options));
+  co_return seen.has_value() && seen->stored;
+}
+
 io::Task<void> worker(Run* run, std::size_t index);
 
 // A run that may stop early starts with few cases at a time and widens as it gets longer: what is
@@ -247,6 +277,12 @@ io::Task<void> worker(Run* run, std::size_t index) {
     Lane& lane = *run->lanes[index];
     Result<io::Permit> turn = co_await lane.asking->acquire(run->cancel);
     if (!turn || !wants_more(*run, index)) break;
+    if (only_stored(*run, index)) {
+      const std::size_t looked = lane.next;
+      const bool stored = co_await is_stored(*run, index, looked);
+      if (!stored) lane.stored_end = true;
+      if (!stored || lane.next != looked || !wants_more(*run, index)) continue;
+    }
     const std::size_t position = lane.next++;
     co_await one_case(*run, index, position, std::move(*turn));
     // What one variant has shown may be a reason for another to go on.

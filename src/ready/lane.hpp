@@ -25,9 +25,10 @@ struct Lane {
   std::vector<double> latencies_ms;
   std::size_t next = 0;
   std::int64_t done = 0, calls = 0, reused = 0, errors = 0, errors_in_a_row = 0;
-  NanoUsd paid;         // by this run
-  NanoUsd judged_cost;  // of all judged calls
-  bool price_known = true;
+  NanoUsd paid;             // by this run
+  NanoUsd judged_cost;      // of all judged calls
+  bool price_known = true;  // of all judged calls
+  bool paid_known = true;   // of those that this run paid for
   std::vector<WrongAnswer> wrong;
   std::string note;
   std::string beaten_by;
@@ -38,6 +39,7 @@ struct Lane {
   int workers = 0, workers_max = 1;
   bool ran = false;
   std::size_t cases_max = SIZE_MAX;  // of this lane alone
+  bool stored_end = false;           // a verdict in doubt: the next answers are not stored
   bool decided = false;              // its own verdict is certain
   bool stopped = false;              // no more cases
 };
@@ -59,8 +61,9 @@ struct Run {
   std::vector<std::unique_ptr<Lane>> lanes;
   std::optional<stats::Race> race;
   std::optional<Error> stopped;
-  SteadyTime told{};           // when progress was last told
-  io::Scope* scope = nullptr;  // of all workers
+  std::optional<Error> out_of_money;  // what costs nothing goes on
+  SteadyTime told{};                  // when progress was last told
+  io::Scope* scope = nullptr;         // of all workers
 };
 
 // The variants that are asked for, in that order; all when none is named.

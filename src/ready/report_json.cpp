@@ -11,6 +11,10 @@ Json rounded(double value) {
   return Json(std::round(value * 1e6) / 1e6);
 }
 
+Json usd(NanoUsd cost, bool known) {
+  return known ? rounded(cost.usd()) : Json();
+}
+
 Json wrong_json(const WrongAnswer& wrong) {
   Json row = Json::object({{"case", wrong.case_id},
                            {"line", wrong.line},
@@ -36,7 +40,7 @@ Json variant_json(const VariantReport& report) {
                            {"calls", report.calls},
                            {"reused", report.reused},
                            {"errors", report.errors},
-                           {"cost_usd", rounded(report.cost.usd())},
+                           {"cost_usd", usd(report.cost, report.cost_known)},
                            {"p50_ms", rounded(report.p50_ms)},
                            {"p95_ms", rounded(report.p95_ms)}});
   JsonObject& members = row.as_object();
@@ -90,7 +94,7 @@ Json to_json(const RunReport& report) {
                     {"wrong", std::move(wrong)},
                     {"calls", report.calls},
                     {"reused", report.reused},
-                    {"cost_usd", rounded(report.cost.usd())},
+                    {"cost_usd", usd(report.cost, report.cost_known)},
                     {"seconds", rounded(report.seconds)}});
   if (report.stopped)
     out.as_object().set("stopped", Json::object({{"kind", to_string(report.stopped->kind)},

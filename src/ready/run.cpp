@@ -28,6 +28,7 @@ VariantReport variant_report(Run& run, Lane& lane) {
   report.reused = lane.reused;
   report.errors = lane.errors;
   report.cost = lane.paid;
+  report.cost_known = lane.paid_known;
   if (lane.price_known && lane.done > 0)
     report.usd_per_1k = lane.judged_cost.usd() * 1000 / static_cast<double>(lane.done);
   report.p50_ms = stats::quantile(lane.latencies_ms, 0.5);
@@ -135,7 +136,8 @@ Result<std::vector<const functions::Variant*>> chosen_variants(const functions::
   for (const std::string& name : options.variants) {
     Result<const functions::Variant*> variant = function.variant(name);
     if (!variant) return std::unexpected(variant.error());
-    variants.push_back(*variant);
+    if (std::find(variants.begin(), variants.end(), *variant) == variants.end())
+      variants.push_back(*variant);
   }
   if (variants.empty())
     return fail(Kind::kInvalid, fmt::format("the function '{}' has no variant", function.name));
@@ -157,6 +159,7 @@ RunReport report_of(Run& run, double seconds) {
     report.calls += variant.calls;
     report.reused += variant.reused;
     report.cost += variant.cost;
+    report.cost_known = report.cost_known && lane->paid_known;
     report.variants.push_back(std::move(variant));
   }
   for (const VariantReport& variant : report.variants) {
@@ -204,6 +207,7 @@ io::Task<Result<RunReport>> evaluate(functions::Engine& engine, const functions:
           {},
           {},
           {},
+          {},
           nullptr};
   stats::VerdictRun::Options verdict;
   verdict.cases = static_cast<std::int64_t>(run.order.size());
@@ -223,6 +227,7 @@ io::Task<Result<RunReport>> evaluate(functions::Engine& engine, const functions:
       io::spawn(lanes, "ready lane", follow_lane(&run, i));
     co_await lanes.join();
   }
+  if (!run.stopped) run.stopped = run.out_of_money;
   if (!run.stopped && stop.nicely.cancelled()) run.stopped = stop.nicely.error();
   const double seconds = std::chrono::duration<double>(clock.steady_now() - begin).count();
   co_return report_of(run, seconds);

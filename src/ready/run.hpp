@@ -59,11 +59,12 @@ struct VariantReport {
   stats::Interval bounds;
   std::int64_t cases = 0, cases_total = 0;
   std::int64_t calls = 0, reused = 0, errors = 0;
-  NanoUsd cost;                      // paid by this run
+  NanoUsd cost;                      // paid by this run, as far as prices are known
+  bool cost_known = true;            // false: some of it has no known price
   std::optional<double> usd_per_1k;  // of the judged calls, reused ones too; nullopt: unknown
   double p50_ms = 0, p95_ms = 0;
   std::string beaten_by;
-  std::string note;  // why it was not run to a verdict, or which limit it breaks
+  std::string note;      // why it was not run to a verdict, or which limit it breaks
   std::string failures;  // how many calls failed, and how; "" when none did
   std::optional<std::int64_t> cases_needed;  // UNDECIDED: cases in all, if the truth is as it looks
   std::vector<WrongAnswer> wrong;
@@ -90,7 +91,8 @@ struct RunReport {
   stats::Verdict verdict = stats::Verdict::kUndecided;  // of the winner
   std::vector<PairReport> pairs;
   std::int64_t calls = 0, reused = 0;
-  NanoUsd cost;
+  NanoUsd cost;            // of what this run paid for and whose price is known
+  bool cost_known = true;  // false: some of what it asked has no known price
   double seconds = 0;
   std::optional<Error> stopped;  // Ctrl-C, the budget, a full disk
 };

@@ -69,6 +69,8 @@ struct Bench {
     folder.write(
         "sighter.toml",
         fmt::format("[providers.lab]\ndialect = \"openai\"\nbase_url = "
+                    "\"{0}\"\n[providers.keyed]\ndialect = \"openai\"\nkey = "
+                    "\"env:SIGHTER_TEST_SOME_KEY\"\nbase_url = "
                     "\"{0}\"\n[providers.closed]\ndialect = \"openai\"\nkey = "
                     "\"env:SIGHTER_TEST_NO_SUCH_KEY\"\nbase_url = \"{0}\"\n[models.good]\n"
                     "routes = [\"lab/good\"]\nprice = {{ input = 1000, output = 0 }}\n"
@@ -284,6 +286,76 @@ TEST(Run, a_budget_stops_it_and_what_was_paid_is_not_paid_again) {
   EXPECT_EQ(second.reused, first.calls);
 }
 
+TEST(Run, what_the_money_does_not_reach_stops_and_the_others_go_on) {
+  Bench bench(cases(40, 38, 38));
+  RunOptions options = full(0.8);
+  options.parallel = 1;
+  // Enough for all of the poor one's calls at a tenth of a cent, and for a few of the good one's.
+  options.budget = NanoUsd{120'000'000};
+  const RunReport report = bench.run(options);
+  ASSERT_TRUE(report.stopped);
+  EXPECT_EQ(report.stopped->kind, Kind::kBudget);
+  EXPECT_LT(of(report, "good").cases, 40);
+  EXPECT_THAT(of(report, "good").note, HasSubstr("budget"));
+  EXPECT_GT(of(report, "poor").cases, of(report, "good").cases);
+  EXPECT_LE(report.cost, *options.budget);
+}
+
+TEST(Run, stored_answers_are_free_and_so_are_run_to_the_end_of_a_doubt) {
+  Bench bench(cases(30, 28, 28));
+  RunOptions options = bar(0.9);
+  options.variants = {"good"};
+  const RunReport first = bench.run(options);
+  EXPECT_LT(of(first, "good").cases, 30);
+  EXPECT_EQ(bench.asked(), of(first, "good").cases);
+  // What is not stored ends it, and is not asked.
+  const RunReport again = bench.run(options);
+  EXPECT_EQ(of(again, "good").cases, of(first, "good").cases);
+  EXPECT_EQ(bench.asked(), of(first, "good").cases);
+  options.full = true;
+  bench.run(options);
+  EXPECT_EQ(bench.asked(), 30);
+  options.full = false;
+  const RunReport all = bench.run(options);
+  EXPECT_EQ(bench.asked(), 30);
+  EXPECT_EQ(of(all, "good").cases, 30);
+  EXPECT_EQ(*of(all, "good").cases_needed, *stats::cases_to_decide(28 / 30.0, 0.9, 0.95));
+}
+
+TEST(Run, what_has_no_known_price_is_no_zero) {
+  constexpr std::string_view kUnpriced = R"([variants.unpriced]
+kind = "prompt"
+model = "keyed/good"
+[variants.poor]
+kind = "prompt"
+model = "poor"
+max_tokens = 2
+)";
+  ::setenv("SIGHTER_TEST_SOME_KEY", "sk-of-the-test", 1);
+  Bench bench(cases(10, 9, 5), kUnpriced);
+  RunOptions options = full(0.5);
+  const RunReport report = bench.run(options);
+  EXPECT_FALSE(of(report, "unpriced").cost_known);
+  EXPECT_FALSE(report.cost_known);
+  EXPECT_GT(report.cost, NanoUsd{});
+  EXPECT_TRUE(to_json(report).find("cost_usd")->is_null());
+  // Under a budget it is not asked at all; what has a price is.
+  options.fresh = true;
+  options.budget = NanoUsd{1'000'000'000};
+  const int asked = bench.asked();
+  const RunReport bounded = bench.run(options);
+  EXPECT_EQ(bench.asked(), asked + 10);
+  EXPECT_THAT(of(bounded, "unpriced").note, HasSubstr("price of keyed/good is not known"));
+  EXPECT_EQ(bounded.winner, "poor");
+}
+
+TEST(Run, a_variant_that_is_named_twice_runs_once) {
+  Bench bench(cases(10, 9, 5));
+  RunOptions options = full(0.5);
+  options.variants = {"good", "good"};
+  EXPECT_EQ(bench.run(options).variants.size(), 1u);
+}
+
 TEST(Run, a_call_that_fails_counts_as_wrong_and_is_told) {
   Bench bench(cases(20, 20, 20));
   bench.on_request = [](const testing::SeenRequest& request) -> std::optional<testing::Script> {
@@ -455,8 +527,15 @@ TEST(Forecast, leaves_out_what_is_stored_and_measures_by_it) {
 }
 
 TEST(Forecast, a_price_that_is_not_known_is_not_zero) {
-  Bench bench(cases(5, 4, 2), "[variants.x]\nkind = \"prompt\"\nmodel = \"unpriced\"\n");
-  EXPECT_FALSE(forecast_of(bench, full(0.8)).cost);
+  Bench bench(cases(5, 4, 2),
+              "[variants.x]\nkind = \"prompt\"\nmodel = \"keyed/good\"\n"
+              "[variants.y]\nkind = \"prompt\"\nmodel = \"unpriced\"\n");
+  ::setenv("SIGHTER_TEST_SOME_KEY", "sk-of-the-test", 1);
+  const RunForecast result = forecast_of(bench, full(0.8));
+  EXPECT_FALSE(result.cost);
+  EXPECT_FALSE(result.variants[0].cost);
+  // Who takes no key sends no bill.
+  EXPECT_EQ(result.variants[1].cost, NanoUsd{});
 }
 
 TEST(Forecast, a_cascade_may_ask_each_of_its_models) {
