@@ -1,5 +1,6 @@
 #include "cli/fire_forecast.hpp"
 
+#include "base/limits.hpp"
 #include "cli/arguments.hpp"
 #include "cli/report.hpp"
 #include "cli/session.hpp"
@@ -38,7 +39,7 @@ Result<int> forecast_prompt(const Arguments& arguments, Terminal& terminal, Sess
 }
 
 Result<int> forecast_rows(const Arguments& arguments, Terminal& terminal, Session& session,
-                          const functions::Function& function, const std::string& variant) {
+                          const functions::Function& function, const functions::Variant* variant) {
   const std::string in = arguments.text("in", "");
   if (in.empty())
     return fail(Kind::kInvalid, "--dry-run of a function is about many rows",
@@ -46,8 +47,9 @@ Result<int> forecast_rows(const Arguments& arguments, Terminal& terminal, Sessio
   Result<functions::CaseFile> rows = functions::CaseFile::open(in);
   if (!rows) return std::unexpected(rows.error());
   ready::RunOptions options;
-  if (variant != "all") options.variants = {variant};
-  options.parallel = static_cast<int>(arguments.integer("parallel").value_or(16));
+  if (variant != nullptr) options.variants = {variant->name};
+  options.parallel =
+      static_cast<int>(arguments.integer("parallel").value_or(limits::kInFlightDefault));
   const Result<ready::RunForecast> forecast =
       session.run(ready::forecast(session.engine(), function, *rows, session.store(), options));
   if (!forecast) return std::unexpected(forecast.error());

@@ -53,6 +53,7 @@ class Session {
   Log& log() { return log_; }
   IdMaker& ids() { return ids_; }
   io::StopSignals& signals() { return *signals_; }
+  const io::StopSignals& signals() const { return *signals_; }
 
   template <class T>
   T run(io::Task<T> task) {

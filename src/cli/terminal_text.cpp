@@ -102,7 +102,10 @@ std::string wrap(std::string_view text, std::size_t columns, std::size_t indent)
     std::string row;
     std::size_t used = 0;
     while (!line.empty()) {
-      const std::size_t blank = std::min(line.find(' '), line.size());
+      std::size_t blank = std::min(line.find(' '), line.size());
+      // A unit stays with its number.
+      if (line.substr(blank).starts_with(" %"))
+        blank = std::min(line.find(' ', blank + 1), line.size());
       const std::string word = fit(line.substr(0, blank), room, false);
       const std::size_t width = display_width(word);
       if (!row.empty() && used + 1 + width > room) {

@@ -122,9 +122,13 @@ void print_notes(Demo& demo, const DemoCurves& made, const std::vector<Waiting>&
   for (const Waiting& one : waiting) dim(visible_line(one.names + " waits: " + one.reason), 2);
 }
 
-void print_next(Terminal& out) {
+void print_next(Terminal& out, const std::filesystem::path& project) {
+  std::error_code code;
+  const std::filesystem::path near = std::filesystem::relative(project, code);
+  const std::string name = code || near.empty() ? project.string() : near.string();
   out.out("\n" + out.styled(Style::kBold, "Next") + "\n");
-  out.out("  build/run/sighter ready triage --wrong --project examples/support\n");
+  out.out(fmt::format("  build/run/sighter ready triage --wrong{}\n",
+                      name == "." ? "" : " --project " + name));
   const std::pair<std::string_view, std::string_view> more[] = {
       {"init desk", "your own function"},
       {"ready tickets.csv", "your own file; -m MODEL adds a model"}};
@@ -175,7 +179,7 @@ Result<int> run_demo(const Arguments& arguments, Terminal& terminal) {
                  "\n");
   } else {
     print_report(terminal, *report);
-    print_next(terminal);
+    print_next(terminal, session.project().folder);
   }
   session.core().call([&] { metric->reset(); });
   if (report->stopped) return std::unexpected(*report->stopped);

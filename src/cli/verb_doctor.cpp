@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "base/file.hpp"
+#include "base/json.hpp"
 #include "cli/arguments.hpp"
 #include "cli/report.hpp"
 #include "cli/session.hpp"
@@ -38,10 +39,13 @@ std::string compiler() {
 }
 
 void look_at_build(std::vector<Finding>& findings) {
-  findings.push_back({"sighter", true,
-                      fmt::format("{} ({}, Boost {}.{}, fmt {})", SIGHTER_VERSION, compiler(),
-                                  BOOST_VERSION / 100000, BOOST_VERSION / 100 % 1000, FMT_VERSION),
-                      "", false});
+  findings.push_back(
+      {"sighter", true,
+       fmt::format("{} ({}, Boost {}.{}, fmt {}.{}, OpenSSL {}, SQLite {})", SIGHTER_VERSION,
+                   compiler(), BOOST_VERSION / 100000, BOOST_VERSION / 100 % 1000,
+                   FMT_VERSION / 10000, FMT_VERSION / 100 % 100, io::tls_version(),
+                   store::engine_version()),
+       "", false});
   findings.push_back({"local models", local::available(), local::engine_description(),
                       "build with llama.cpp: ./run does", true});
   const Status sandbox = io::network_can_be_refused();
@@ -76,7 +80,9 @@ io::Task<Finding> reach(io::Core* core, io::BlockingPool* dns, models::Provider 
   deadlines.connect = std::chrono::seconds(5);
   deadlines.total = std::chrono::seconds(10);
   Result<io::HttpReply> reply = co_await client.fetch(std::move(request), deadlines);
-  Finding finding{"provider " + provider.name, true, "answers, key accepted", "", false};
+  const bool keyed = provider.authentication != models::Authentication::kNone;
+  Finding finding{"provider " + provider.name, true, keyed ? "answers, key accepted" : "answers",
+                  "", false};
   if (!reply) {
     finding.ok = false;
     finding.detail = reply.error().what;
@@ -91,7 +97,20 @@ io::Task<Finding> reach(io::Core* core, io::BlockingPool* dns, models::Provider 
     finding.detail = fmt::format("answers {}", reply->status);
     finding.mend = "try again later";
   } else if (reply->status >= 400) {
-    finding.detail = fmt::format("answers ({} for the list of models)", reply->status);
+    finding.ok = false;
+    finding.optional = true;
+    finding.detail = fmt::format("answers {} for the list of models", reply->status);
+    finding.mend = fmt::format("some servers have none; if calls fail, look at base_url: {}",
+                               provider.base_url);
+  } else if (reply->status >= 300) {
+    finding.ok = false;
+    finding.detail = fmt::format("answers {}, a redirect, and none is followed", reply->status);
+    finding.mend = fmt::format("base_url is {}: write where it leads to", provider.base_url);
+  } else if (const Result<Json> list = json_parse(reply->body, "the reply");
+             !list || !(list->is_object() || list->is_array())) {
+    finding.ok = false;
+    finding.detail = "answers, but not with the JSON of an API";
+    finding.mend = fmt::format("look at base_url: {} (for most it ends in /v1)", provider.base_url);
   }
   co_return finding;
 }

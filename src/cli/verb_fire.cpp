@@ -1,5 +1,7 @@
 // sighter fire "text" -m MODEL | sighter fire FUNCTION INPUT
 
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -182,6 +184,14 @@ int print_answer(const Arguments& arguments, Terminal& terminal, const functions
   return 0;
 }
 
+// Stopped by Ctrl-C is no error of the call: the exit code says which signal it was.
+Result<int> failed(Terminal& terminal, Session& session, Error error) {
+  const int signal = session.signals().last_signal();
+  if (error.kind != Kind::kCancelled || signal == 0) return std::unexpected(std::move(error));
+  terminal.error(error);
+  return 128 + signal;
+}
+
 Result<int> fire_text(const Arguments& arguments, Terminal& terminal, Session& session,
                       std::string text) {
   wire::ChatRequest request;
@@ -206,7 +216,7 @@ Result<int> fire_text(const Arguments& arguments, Terminal& terminal, Session& s
       session.engine().complete(std::move(request), *arguments.text("model"), std::move(options)));
   if (!applied) {
     if (streamed) terminal.out("\n");
-    return std::unexpected(applied.error().error);
+    return failed(terminal, session, std::move(applied.error().error));
   }
   return print_answer(arguments, terminal, *applied, streamed);
 }
@@ -293,14 +303,14 @@ Result<int> fire_function(const Arguments& arguments, Terminal& terminal, Sessio
                                         : function.variant(wanted);
   if (!variant && wanted != "all") return std::unexpected(variant.error());
   if (arguments.flag("dry-run"))
-    return forecast_rows(arguments, terminal, session, function,
-                         wanted == "all" ? wanted : (*variant)->name);
-  RowsRequest rows{&function,
-                   variant ? *variant : nullptr,
-                   arguments.text("in", ""),
-                   arguments.text("out", ""),
-                   static_cast<int>(arguments.integer("parallel").value_or(16)),
-                   tags_of(arguments)};
+    return forecast_rows(arguments, terminal, session, function, variant ? *variant : nullptr);
+  RowsRequest rows{
+      &function,
+      variant ? *variant : nullptr,
+      arguments.text("in", ""),
+      arguments.text("out", ""),
+      static_cast<int>(arguments.integer("parallel").value_or(limits::kInFlightDefault)),
+      tags_of(arguments)};
   if (!rows.in.empty()) return fire_rows(session, terminal, rows);
   std::optional<std::string> text = arguments.positional("INPUT");
   if (!text && !arguments.given("image")) {
@@ -348,8 +358,86 @@ Result<int> fire_function(const Arguments& arguments, Terminal& terminal, Sessio
   if (function.output.form() != functions::OutputContract::Form::kText) options.on_text = {};
   functions::ApplyResult applied =
       session.run(apply_one(&session, &function, *variant, std::move(*input), std::move(options)));
-  if (!applied) return std::unexpected(applied.error().error);
+  if (!applied) return failed(terminal, session, std::move(applied.error().error));
   return print_answer(arguments, terminal, *applied, streamed);
+}
+
+// Something waits on standard input that nobody reads: a pipe with bytes in it, a file.
+bool standard_input_waits() {
+  struct stat about {};
+  if (::fstat(0, &about) != 0) return false;
+  if (S_ISREG(about.st_mode)) return ::lseek(0, 0, SEEK_CUR) < about.st_size;
+  int bytes = 0;
+  return S_ISFIFO(about.st_mode) && ::ioctl(0, FIONREAD, &bytes) == 0 && bytes > 0;
+}
+
+// The text, standard input, or with '-' behind the text both.
+Result<std::string> prompt_of(const Arguments& arguments, Terminal& terminal) {
+  const std::optional<std::string> what = arguments.positional("FUNCTION|TEXT");
+  const std::optional<std::string> more = arguments.positional("INPUT");
+  const bool given = what && *what != "-";
+  if (!given && !what && ::isatty(0))
+    return fail(Kind::kInvalid, "what shall the model be asked?", "sighter fire \"text\" -m MODEL");
+  if (more && (!given || *more != "-"))
+    return fail(Kind::kInvalid,
+                fmt::format("-m asks a model about one text, and here are two: '{}' and '{}'",
+                            *what, *more),
+                "quote the text; '-' behind it sends standard input along; `sighter ready FUNCTION "
+                "-m MODEL` tries a function with a model");
+  std::string text = given ? *what : "";
+  if (Status good = check_text(text, "the text"); !good) return std::unexpected(good.error());
+  if (given && !more) {
+    if (standard_input_waits())
+      terminal.remark("standard input was not sent: put - behind the text to send it along\n");
+    return text;
+  }
+  Result<std::string> read = standard_input();
+  if (!read) return std::unexpected(read.error());
+  if (Status good = check_text(*read, "standard input"); !good)
+    return std::unexpected(good.error());
+  return given ? text + "\n\n" + *read : std::move(*read);
+}
+
+// sighter fire "text" -m MODEL
+Result<int> fire_prompt(const Arguments& arguments, Terminal& terminal, Session& session) {
+  for (const char* other : {"variant", "in", "out"}) {
+    if (arguments.given(other))
+      return fail(Kind::kInvalid,
+                  fmt::format("--{} is for functions, and -m asks a model about one text", other),
+                  "leave one of them out; `sighter ready FUNCTION -m MODEL` tries a function with "
+                  "a model");
+  }
+  Result<std::string> text = prompt_of(arguments, terminal);
+  if (!text) return std::unexpected(text.error());
+  if (text->find_first_not_of(" \t\r\n") == text->npos && !arguments.given("image"))
+    return fail(Kind::kInvalid, "the text is empty: what shall the model be asked?",
+                "sighter fire \"text\" -m MODEL");
+  if (arguments.flag("dry-run")) return forecast_prompt(arguments, terminal, session, *text);
+  return fire_text(arguments, terminal, session, std::move(*text));
+}
+
+// What one function and its input or its rows cannot be asked with.
+Status check_options(const Arguments& arguments) {
+  for (const char* name : {"system", "temperature", "max-tokens"}) {
+    if (arguments.given(name))
+      return fail(Kind::kInvalid, fmt::format("--{} is for a text that is sent with -m", name),
+                  "a function has it in the variant of its function.toml");
+  }
+  const bool rows = arguments.given("in");
+  if (rows && arguments.positional("INPUT"))
+    return fail(Kind::kInvalid, "--in names the rows, and here is an INPUT too",
+                "leave one of them out");
+  if (rows && arguments.given("image"))
+    return fail(Kind::kInvalid, "--image is for one input, and --in for many",
+                "leave one of them out; rows name their images as data URLs");
+  if (rows && arguments.text("variant") == "all")
+    return fail(Kind::kInvalid, "--variant all is for one input, and --in for many",
+                "name one variant; `sighter ready FUNCTION` compares them on many rows");
+  const bool one = arguments.positional("INPUT") || arguments.given("image");
+  if (!rows && one && arguments.given("out"))
+    return fail(Kind::kInvalid, "--out is for rows, and here is one input",
+                "give rows with --in FILE, or redirect: sighter fire FUNCTION INPUT > FILE");
+  return {};
 }
 
 }  // namespace
@@ -359,38 +447,7 @@ Result<int> run_fire(const Arguments& arguments, Terminal& terminal) {
   if (!opened) return std::unexpected(opened.error());
   Session& session = **opened;
   const std::optional<std::string> what = arguments.positional("FUNCTION|TEXT");
-  if (arguments.given("model")) {
-    if (!what && ::isatty(0))
-      return fail(Kind::kInvalid, "what shall the model be asked?",
-                  "sighter fire \"text\" -m MODEL");
-    for (const char* other : {"variant", "in", "out"}) {
-      if (arguments.given(other))
-        return fail(Kind::kInvalid,
-                    fmt::format("--{} is for functions, and -m asks a model about one text", other),
-                    "leave one of them out; `sighter ready FUNCTION -m MODEL` tries a function "
-                    "with a model");
-    }
-    if (arguments.positional("INPUT"))
-      return fail(
-          Kind::kInvalid,
-          fmt::format("-m asks a model about one text, and here are two: '{}' and '{}'", *what,
-                      *arguments.positional("INPUT")),
-          "quote the text; `sighter ready FUNCTION -m MODEL` tries a function with a model");
-    std::string text = what.value_or("");
-    if (!::isatty(0) && (!what || *what == "-")) {
-      Result<std::string> read = standard_input();
-      if (!read) return std::unexpected(read.error());
-      text = std::move(*read);
-    }
-    const bool given = what && *what != "-";
-    if (Status good = check_text(text, given ? "the text" : "standard input"); !good)
-      return std::unexpected(good.error());
-    if (text.find_first_not_of(" \t\r\n") == text.npos && !arguments.given("image"))
-      return fail(Kind::kInvalid, "the text is empty: what shall the model be asked?",
-                  "sighter fire \"text\" -m MODEL");
-    if (arguments.flag("dry-run")) return forecast_prompt(arguments, terminal, session, text);
-    return fire_text(arguments, terminal, session, std::move(text));
-  }
+  if (arguments.given("model")) return fire_prompt(arguments, terminal, session);
   if (!what)
     return fail(Kind::kInvalid, "which function?",
                 "sighter fire FUNCTION \"text\", or sighter fire \"text\" -m MODEL");
@@ -402,6 +459,7 @@ Result<int> run_fire(const Arguments& arguments, Terminal& terminal) {
       error.hint = "for a plain prompt name a model: sighter fire \"text\" -m openai/gpt-5-mini";
     return std::unexpected(error);
   }
+  if (Status good = check_options(arguments); !good) return std::unexpected(good.error());
   session.tell_broken(terminal);
   return fire_function(arguments, terminal, session, **function);
 }

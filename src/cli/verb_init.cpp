@@ -1,6 +1,7 @@
 // sighter init [DIR]: a project that runs at once. Never overwrites.
 
 #include "base/file.hpp"
+#include "base/json.hpp"
 #include "cli/arguments.hpp"
 #include "cli/terminal.hpp"
 #include "cli/verbs_run.hpp"
@@ -16,6 +17,8 @@ extern const std::size_t kStarterFileCount;
 
 Result<int> run_init(const Arguments& arguments, Terminal& terminal) {
   const std::filesystem::path folder = arguments.positional("DIR").value_or(".");
+  const bool json = arguments.flag("json");
+  Json files = Json::array();
   int made = 0;
   for (std::size_t i = 0; i < kStarterFileCount; ++i) {
     const StarterFile& file = kStarterFiles[i];
@@ -27,8 +30,13 @@ Result<int> run_init(const Arguments& arguments, Terminal& terminal) {
     if (!created && created.error().kind != Kind::kConflict)
       return std::unexpected(created.error());
     made += created.has_value() ? 1 : 0;
-    terminal.out(
-        fmt::format("{}  {}\n", created ? "made" : "kept", path.lexically_normal().string()));
+    const std::string name = path.lexically_normal().string();
+    files.as_array().push_back(Json::object({{"file", name}, {"made", created.has_value()}}));
+    if (!json) terminal.out(fmt::format("{}  {}\n", created ? "made" : "kept", name));
+  }
+  if (json) {
+    terminal.out(json_write(Json::object({{"folder", folder.string()}, {"files", files}})) + "\n");
+    return 0;
   }
   const bool here = folder == ".";
   const std::string enter = here ? "" : fmt::format("cd {} && ", folder.string());

@@ -138,19 +138,22 @@ void print_lines(Terminal& terminal, const std::vector<store::CallRow>& calls, s
     std::string what = visible_line(name_of(call));
     if (!ok) what += fmt::format("  {}", store::to_string(call.status));
     const std::string id = call.id.to_string();
-    const std::string rest = fmt::format("  {}", what);
+    // The name is never cut for the id: where both have no room, the id has a line of its own.
+    const bool both = id.size() + 2 + display_width(what) <= width;
+    const std::string rest = both ? "  " + what : what;
     const std::string numbers =
         fmt::format("  {}  {}", format_ms(static_cast<double>(call.latency.count()) / 1000),
                     call.cost ? format_usd(*call.cost) : "?");
-    const std::size_t used = id.size() + rest.size() + 2;
+    const std::size_t used = (both ? id.size() : 0) + display_width(rest) + 2;
     // What does not fit is left out from the right: numbers, then the time.
-    terminal.out(terminal.styled(Style::kDim, id) +
+    terminal.out(terminal.styled(Style::kDim, both ? id : "") +
                  terminal.styled(ok ? Style::kPlain : Style::kRed,
-                                 fit(rest, width > id.size() ? width - id.size() : 1, unicode)));
+                                 fit(rest, both ? width - id.size() : width, unicode)));
     if (used + numbers.size() <= width) terminal.out(terminal.styled(Style::kDim, numbers));
     if (used + numbers.size() + time.size() <= width)
       terminal.out(terminal.styled(Style::kDim, "  " + time));
     terminal.out("\n");
+    if (!both) terminal.out(terminal.styled(Style::kDim, fit("  " + id, width, unicode)) + "\n");
     const std::string in = short_text(call.input);
     const std::string out = said(call);
     const std::string arrow = unicode ? " → " : " -> ";

@@ -67,7 +67,29 @@ struct Asked {
   functions::Function own;                        // of a first touch
   const functions::Function* function = nullptr;  // of the project, or &own
   std::vector<std::string> taken;
+  bool touched = false;  // made from a file
+  bool kept = false;     // and written into the project
+  std::string further;   // the body that --model adds to a function of the project
 };
+
+// A function's name that is like the file's.
+std::string name_for(std::string stem) {
+  for (char& c : stem) {
+    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '_' && c != '-') c = '_';
+  }
+  return stem.substr(0, 64);
+}
+
+Result<functions::Function> keep(Session& session, const functions::Function& function,
+                                 const std::string& name) {
+  if (!session.in_project())
+    return fail(Kind::kInvalid, "--keep writes into a project, and there is none here",
+                "sighter init makes one");
+  if (name_for(name) != name || name.empty())
+    return fail(Kind::kInvalid, fmt::format("'{}' cannot be the name of a function", name),
+                "letters, digits, '_' and '-', at most 64");
+  return ready::keep(function, session.project().folder / "functions" / name);
+}
 
 Result<std::unique_ptr<Asked>> asked_function(const Arguments& arguments, Session& session) {
   const std::optional<std::string> name = arguments.positional("FUNCTION|FILE");
@@ -89,12 +111,25 @@ Result<std::unique_ptr<Asked>> asked_function(const Arguments& arguments, Sessio
     if (!touched) return std::unexpected(touched.error());
     asked->own = std::move(touched->function);
     asked->taken = std::move(touched->taken);
+    asked->touched = true;
     asked->function = &asked->own;
+    if (const auto kept = arguments.text("keep"); kept && !arguments.flag("dry-run")) {
+      Result<functions::Function> read = keep(session, asked->own, *kept);
+      if (!read) return std::unexpected(read.error());
+      asked->own = std::move(*read);
+      asked->kept = true;
+      asked->taken.push_back(fmt::format("kept: {}", asked->own.folder.string()));
+    }
     return asked;
   }
   Result<const functions::Function*> function = session.project().function(*name);
   if (!function) {
     Error error = function.error();
+    std::error_code ignored;
+    if (std::filesystem::is_directory(*name, ignored))
+      return fail(Kind::kInvalid,
+                  fmt::format("'{}' is a folder, and no function of that name", *name),
+                  "name a file of cases in it, or with --project DIR a project and its function");
     if (name->find_first_of("./") != name->npos)
       return fail(Kind::kNotFound, fmt::format("there is no file '{}'", *name),
                   hint_for_missing(*name));
@@ -104,12 +139,16 @@ Result<std::unique_ptr<Asked>> asked_function(const Arguments& arguments, Sessio
     return std::unexpected(error);
   }
   asked->function = *function;
+  if (arguments.given("keep"))
+    return fail(Kind::kInvalid, "--keep is for a file of cases",
+                fmt::format("'{}' is a function of the project already", *name));
   if (const auto model = arguments.text("model")) {
     // A further body: the function as it is, and one prompt more.
     asked->own = **function;
     Result<functions::Variant> variant =
         ready::plain_prompt(free_name(asked->own), *model, asked->own, 0);
     if (!variant) return std::unexpected(variant.error());
+    asked->further = variant->name;
     asked->own.variants.push_back(std::move(*variant));
     asked->function = &asked->own;
   }
@@ -138,6 +177,10 @@ ready::RunOptions options_of(const Arguments& arguments, const functions::Functi
   return options;
 }
 
+std::string where_of_metric(const Arguments& arguments, const functions::Function& function) {
+  return function.bar && !arguments.given("metric") ? function.bar->where : "--metric";
+}
+
 Json metric_of(const Arguments& arguments, const functions::Function& function) {
   if (const auto named = arguments.text("metric")) return Json(*named);
   return function.bar ? function.bar->metric : Json("exact");
@@ -154,10 +197,13 @@ Status record(Session& session, const ready::RunReport& report, SystemTime start
   run.seed = report.options.seed;
   run.started = started;
   run.finished = session.clock().system_now();
+  Json variants = Json::array();  // none: all of them
+  for (const std::string& name : report.options.variants) variants.as_array().push_back(name);
   run.asked = json_write(Json::object({{"metric", report.metric},
                                        {"at_least", report.options.at_least},
                                        {"confidence", report.options.confidence},
-                                       {"full", report.options.full}}));
+                                       {"full", report.options.full},
+                                       {"variants", variants}}));
   run.result = json_write(
       Json::object({{"verdict", stats::to_string(report.verdict)}, {"winner", report.winner}}));
   for (const ready::VariantReport& v : report.variants) {
@@ -192,9 +238,9 @@ Result<ready::RunReport> run_with_progress(const Arguments& arguments, Terminal&
                                            const ready::RunOptions& options) {
   Result<std::unique_ptr<ready::Metric>> metric = fail(Kind::kInternal, "not made");
   session.core().call([&] {
-    metric = ready::make_metric(metric_of(arguments, function),
-                                function.bar ? function.bar->where : "--metric",
-                                function.folder.string(), session.core(), session.log());
+    metric =
+        ready::make_metric(metric_of(arguments, function), where_of_metric(arguments, function),
+                           function.folder.string(), session.core(), session.log());
   });
   if (!metric) return std::unexpected(metric.error());
   Progress progress(terminal, session.clock(), function.name);
@@ -219,12 +265,42 @@ Result<ready::RunReport> run_with_progress(const Arguments& arguments, Terminal&
   return report;
 }
 
+void tell(const Arguments& arguments, Terminal& terminal, const ready::RunReport& report) {
+  if (arguments.flag("json")) {
+    terminal.out(json_write(ready::to_json(report)) + "\n");
+  } else if (arguments.given("wrong")) {
+    print_wrong(terminal, report, report.winner,
+                static_cast<std::size_t>(arguments.integer("wrong").value_or(20)));
+    terminal.remark(wrap(wrong_words(report), terminal.width(), 0) + "\n");
+  } else {
+    print_report(terminal, report);
+  }
+}
+
+// The exit code.
+int ended(Terminal& terminal, const Session& session, const ready::RunReport& report) {
+  if (!report.stopped) return report.winner.empty() ? 1 : ready::exit_code(report.verdict);
+  terminal.error(*report.stopped);
+  terminal.remark("what was answered is stored: the same command goes on from here\n");
+  const int signal = session.signals().last_signal();
+  if (signal != 0) return 128 + signal;
+  if (report.stopped->kind != Kind::kBudget) return 1;
+  // What the money did not reach may still be better: only a bar that is reached stands.
+  const int code = ready::exit_code(report.verdict);
+  return code == 0 ? 0 : ready::exit_code(stats::Verdict::kUndecided);
+}
+
 }  // namespace
 
 Result<int> run_ready(const Arguments& arguments, Terminal& terminal) {
   Result<std::unique_ptr<Session>> opened = Session::open(arguments, terminal);
   if (!opened) return std::unexpected(opened.error());
   Session& session = **opened;
+  // A model that was asked for by name and cannot run: the others' verdict would not answer that.
+  if (const auto model = arguments.text("model")) {
+    if (std::optional<Error> why = session.engine().router().unusable(*model))
+      return std::unexpected(std::move(*why));
+  }
   Result<std::unique_ptr<Asked>> asked = asked_function(arguments, session);
   if (!asked) return std::unexpected(asked.error());
   session.tell_broken(terminal);
@@ -238,12 +314,9 @@ Result<int> run_ready(const Arguments& arguments, Terminal& terminal) {
   const bool exact = metric_of(arguments, function) == Json("exact");
   if (Status good = check_cases(function, *cases, exact); !good)
     return std::unexpected(good.error());
-  const ready::RunOptions options = options_of(arguments, function);
-  // A model that was asked for by name and cannot run: the others' verdict would not answer that.
-  if (const auto model = arguments.text("model")) {
-    if (std::optional<Error> why = session.engine().router().unusable(*model))
-      return std::unexpected(std::move(*why));
-  }
+  ready::RunOptions options = options_of(arguments, function);
+  if (!options.variants.empty() && !(*asked)->further.empty())
+    options.variants.push_back((*asked)->further);
   const bool json = arguments.flag("json");
   for (const std::string& line : (*asked)->taken) terminal.remark(line + "\n");
   if (!(*asked)->taken.empty() || arguments.flag("dry-run")) {
@@ -267,22 +340,11 @@ Result<int> run_ready(const Arguments& arguments, Terminal& terminal) {
       run_with_progress(arguments, terminal, session, function, *cases, options);
   if (!report) return std::unexpected(report.error());
   if (Status stored = record(session, *report, started); !stored) terminal.error(stored.error());
-  if (json) {
-    terminal.out(json_write(ready::to_json(*report)) + "\n");
-  } else if (arguments.given("wrong")) {
-    print_wrong(terminal, *report, report->winner,
-                static_cast<std::size_t>(arguments.integer("wrong").value_or(20)));
-  } else {
-    print_report(terminal, *report);
-  }
-  if (report->stopped) {
-    terminal.error(*report->stopped);
-    terminal.remark("what was answered is stored: the same command goes on from here\n");
-    const int signal = session.signals().last_signal();
-    return signal != 0 ? 128 + signal : report->stopped->kind == Kind::kBudget ? 101 : 1;
-  }
-  if (report->winner.empty()) return 1;
-  return ready::exit_code(report->verdict);
+  tell(arguments, terminal, *report);
+  if (!json && !arguments.given("wrong") && (*asked)->touched && !(*asked)->kept)
+    terminal.remark(fmt::format("to keep it in a project: the same command with --keep {}\n",
+                                name_for(function.name)));
+  return ended(terminal, session, *report);
 }
 
 }  // namespace sighter::cli

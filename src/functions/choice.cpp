@@ -6,13 +6,28 @@
 namespace sighter::functions {
 namespace {
 
+constexpr std::size_t kRunsLooked = 100;
+
+// Of the runs, the newest first: the first that judged all variants, or whose winner reached the
+// bar. A run of some variants that reached nothing says nothing about the others.
 const Variant* last_winner(store::Store* store, const Function& function) {
   if (store == nullptr) return nullptr;
-  const Result<std::vector<store::RunRow>> runs = store->runs(function.name, 1);
-  if (!runs || runs->empty()) return nullptr;
-  const Result<Json> result = json_parse(runs->front().result, "run");
-  const std::string* winner = result ? result->find_string("winner") : nullptr;
-  return winner != nullptr ? function.find(*winner) : nullptr;
+  const Result<std::vector<store::RunRow>> runs = store->runs(function.name, kRunsLooked);
+  if (!runs) return nullptr;
+  const Variant* newest = nullptr;
+  for (const store::RunRow& run : *runs) {
+    const Result<Json> result = json_parse(run.result, "run");
+    const std::string* winner = result ? result->find_string("winner") : nullptr;
+    const Variant* variant = winner != nullptr ? function.find(*winner) : nullptr;
+    if (variant == nullptr) continue;
+    const std::string* verdict = result->find_string("verdict");
+    const Result<Json> asked = json_parse(run.asked, "run");
+    const Json* some = asked ? asked->find("variants") : nullptr;
+    const bool all = some == nullptr || !some->is_array() || some->as_array().empty();
+    if (all || (verdict != nullptr && (*verdict == "READY" || *verdict == "PASS"))) return variant;
+    if (newest == nullptr) newest = variant;
+  }
+  return newest;
 }
 
 Result<const Variant*> choose(Engine& engine, const Function& function, const Variant* winner) {

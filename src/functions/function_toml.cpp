@@ -311,14 +311,14 @@ void Reader::check_cascades(const TomlTable& variants) {
       self(self, *found);
       digest.field(hex(found->digest));
       const auto* learned = std::get_if<LearnedBody>(&found->body);
-      const bool can_choose =
-          learned != nullptr && learned->artifact.empty() && !function.cases.empty();
+      // With an artifact too: its body is judged by models fitted to the cases' folds.
+      const bool can_choose = learned != nullptr && !function.cases.empty();
       if (i + 1 < cascade->steps.size() && !cascade->threshold && !can_choose) {
-        table.mistake("steps",
-                      fmt::format("how sure '{}' must be cannot be chosen from the cases: only "
-                                  "learned bodies without an artifact can",
-                                  step),
-                      "set 'threshold', a confidence from 0 to 1");
+        table.mistake(
+            "steps",
+            fmt::format("how sure '{}' must be cannot be chosen from the cases: {}", step,
+                        learned == nullptr ? "it can of learned bodies alone" : "there are none"),
+            "set 'threshold', a confidence from 0 to 1");
       }
     }
     variant.digest = digest.finish();

@@ -107,4 +107,7 @@ class HttpClient {
   std::shared_ptr<Impl> impl_;
 };
 
+// Version of the TLS library that is linked, such as "3.0.17".
+std::string_view tls_version();
+
 }  // namespace sighter::io

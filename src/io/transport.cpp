@@ -12,6 +12,7 @@
 #include <filesystem>
 
 #include "base/check.hpp"
+#include "io/http_client.hpp"
 
 namespace sighter::io {
 namespace {
@@ -353,6 +354,10 @@ Result<std::shared_ptr<asio::ssl::context>> server_tls(const std::string& certif
                 "it is PEM, without a password");
   }
   return context;
+}
+
+std::string_view tls_version() {
+  return OpenSSL_version(OPENSSL_VERSION_STRING);
 }
 
 }  // namespace sighter::io

@@ -27,9 +27,16 @@ bool is_side_name(const std::string& name) {
 
 struct Answers {
   std::map<std::string, std::size_t> counts;
-  std::size_t rows = 0, numbers = 0;
+  std::size_t rows = 0, numbers = 0, looked = 0;
+  std::size_t missing = 0;         // rows without an answer
+  std::int64_t first_missing = 0;  // the line of the first of them
   bool all_strings = true;
 };
+
+bool is_empty(const Json& value) {
+  return value.is_null() ||
+         (value.is_string() && value.as_string().find_first_not_of(" \t\r\n") == std::string::npos);
+}
 
 Result<Answers> look(const functions::CaseFile& cases) {
   Answers answers;
@@ -37,6 +44,10 @@ Result<Answers> look(const functions::CaseFile& cases) {
   for (std::size_t i = 0; i < cases.size(); i += step) {
     Result<functions::Case> row = cases.at(i);
     if (!row) return std::unexpected(row.error());
+    ++answers.looked;
+    if (!row->expect || is_empty(*row->expect)) {
+      if (answers.missing++ == 0) answers.first_missing = row->line;
+    }
     if (!row->expect) continue;
     ++answers.rows;
     const bool text = row->expect->is_string();
@@ -61,6 +72,45 @@ bool look_like_labels(const Answers& answers) {
   return short_enough && kinds * 3 <= answers.rows;
 }
 
+// Rows whose answer nobody has written yet judge nothing.
+Status check_missing(const std::filesystem::path& file, const functions::CaseColumns& columns,
+                     const Answers& answers, bool text) {
+  const bool all_there = answers.rows == answers.looked;
+  if (answers.missing == 0 || (text && all_there)) return {};
+  return fail(Kind::kInvalid,
+              fmt::format("{}:{}: no expected answer in '{}'{}", file.string(),
+                          answers.first_missing, columns.expect,
+                          answers.missing == 1 ? std::string()
+                                               : fmt::format(", and so in {} of {} rows",
+                                                             answers.missing, answers.looked)),
+              "fill it in, or take the row out; another column has the answers: --expect COLUMN");
+}
+
+bool is_table(const std::filesystem::path& file) {
+  return file.extension() == ".csv" || file.extension() == ".tsv";
+}
+
+// The names of the columns that look like a row: the file has no header, and a row would be lost.
+Status check_header(const std::filesystem::path& file, const std::vector<std::string>& names,
+                    const functions::CaseColumns& columns, const Answers& answers, bool labels) {
+  constexpr std::size_t kNameMax = 80;
+  std::string strange;
+  if (labels && answers.counts.contains(columns.expect))
+    strange = fmt::format("'{}' is an answer below, too", columns.expect);
+  for (const std::string& name : names) {
+    if (!strange.empty()) break;
+    const bool number = !name.empty() && name.find_first_not_of("0123456789.,$+- ") == name.npos;
+    if (number) strange = fmt::format("'{}' is a number", name);
+    if (name.size() > kNameMax) strange = "one is a long text";
+  }
+  if (strange.empty()) return {};
+  return fail(Kind::kInvalid,
+              fmt::format("{}:1: the first line should name the columns, and looks like a row: {}",
+                          file.string(), strange),
+              "write a line of names above it, such as text,label; if these are names, say which "
+              "holds the answers: --expect COLUMN");
+}
+
 Result<functions::CaseColumns> columns_of(const std::filesystem::path& file,
                                           const FirstTouchOptions& options,
                                           std::vector<std::string>& taken) {
@@ -82,12 +132,16 @@ Result<functions::CaseColumns> columns_of(const std::filesystem::path& file,
                 fmt::format("its columns: {}", fmt::join(names, ", ")));
   const bool shaped =
       std::find(names.begin(), names.end(), "input") != names.end() && columns.input.empty();
+  std::string why = "as --expect says";
   if (columns.expect.empty()) {
     const auto named = std::find_if(names.begin(), names.end(), is_expect_name);
-    if (named != names.end())
+    if (named != names.end()) {
       columns.expect = *named;
-    else if (!shaped && names.size() >= 2 && !is_side_name(names.back()))
+      why = "by its name; --expect COLUMN to change it";
+    } else if (!shaped && names.size() >= 2 && !is_side_name(names.back())) {
       columns.expect = names.back();
+      why = "the last column; --expect COLUMN to change it";
+    }
   }
   if (columns.input.empty() && !shaped) {
     for (const std::string& name : names) {
@@ -98,10 +152,10 @@ Result<functions::CaseColumns> columns_of(const std::filesystem::path& file,
     return fail(Kind::kInvalid,
                 fmt::format("{}: no column holds the expected answers", file.string()),
                 "name it with --expect COLUMN");
-  taken.push_back(
-      fmt::format("input: {}", shaped ? std::string("the member 'input'")
-                                      : fmt::format("{}", fmt::join(columns.input, ", "))));
-  taken.push_back(fmt::format("expected answer: {}", columns.expect));
+  taken.push_back(fmt::format("input: {}", shaped ? std::string("the member 'input'")
+                                                  : fmt::format("{}; --input COLUMNS to change it",
+                                                                fmt::join(columns.input, ", "))));
+  taken.push_back(fmt::format("expected answer: {}, {}", columns.expect, why));
   return columns;
 }
 
@@ -125,8 +179,7 @@ functions::Variant learned(std::string name, learn::LearnerKind kind) {
 
 }  // namespace
 
-Result<functions::Variant> plain_prompt(std::string name, const std::string& model,
-                                        const functions::Function& function, int examples) {
+std::string plain_instructions(const functions::Function& function) {
   std::string system = "Answer with the expected value only, without any other words.";
   if (function.output.form() == functions::OutputContract::Form::kLabels) {
     system = fmt::format(
@@ -136,11 +189,17 @@ Result<functions::Variant> plain_prompt(std::string name, const std::string& mod
     system = "Solve the task. End your answer with the final number.";
   }
   if (!function.description.empty()) system = function.description + "\n\n" + system;
-  functions::PromptBody body;
-  body.model = model;
-  // The instructions are data: braces in a label stay text.
+  // They are data: braces in a label stay text.
   std::string escaped;
   for (char c : system) escaped += c == '{' ? std::string("{{ '{' }}") : std::string(1, c);
+  return escaped;
+}
+
+Result<functions::Variant> plain_prompt(std::string name, const std::string& model,
+                                        const functions::Function& function, int examples) {
+  functions::PromptBody body;
+  body.model = model;
+  const std::string escaped = plain_instructions(function);
   Result<text::Template> parsed = text::Template::parse(escaped, "built in");
   if (!parsed) return std::unexpected(parsed.error());
   body.system = std::make_shared<const text::Template>(std::move(*parsed));
@@ -148,9 +207,39 @@ Result<functions::Variant> plain_prompt(std::string name, const std::string& mod
   body.parameters = Json::object();
   functions::Variant variant{std::move(name), "built in", body, {}};
   variant.digest =
-      Sha256().field("first touch").field(variant.name).field(model).field(system).finish();
+      Sha256().field("first touch").field(variant.name).field(model).field(escaped).finish();
   return variant;
 }
+
+namespace {
+
+// The free learned bodies where the answers are labels, and two prompts where there is a model.
+Status add_bodies(functions::Function& function, const std::string& model) {
+  if (function.output.form() == functions::OutputContract::Form::kLabels) {
+    function.variants.push_back(learned("majority", learn::LearnerKind::kMajority));
+    function.variants.push_back(learned("nearest", learn::LearnerKind::kNearest));
+    function.variants.push_back(learned("linear", learn::LearnerKind::kLinear));
+  }
+  if (model.empty()) return {};
+  for (const int examples : {0, 8}) {
+    Result<functions::Variant> variant =
+        plain_prompt(examples == 0 ? "prompt" : "prompt_with_examples", model, function, examples);
+    if (!variant) return std::unexpected(variant.error());
+    function.variants.push_back(std::move(*variant));
+  }
+  return {};
+}
+
+functions::Bar bar_of(const FirstTouchOptions& options) {
+  functions::Bar bar;
+  bar.metric = Json(options.metric);
+  bar.where = "--metric";
+  bar.at_least = options.at_least;
+  bar.confidence = options.confidence;
+  return bar;
+}
+
+}  // namespace
 
 Result<FirstTouch> first_touch(const std::filesystem::path& file, const FirstTouchOptions& given) {
   FirstTouchOptions options = given;
@@ -163,6 +252,13 @@ Result<FirstTouch> first_touch(const std::filesystem::path& file, const FirstTou
   if (!first) return std::unexpected(first.error());
   Result<Answers> answers = look(*cases);
   if (!answers) return std::unexpected(answers.error());
+  if (Status all = check_missing(file, *columns, *answers, options.text); !all)
+    return std::unexpected(all.error());
+  if (options.expect.empty() && options.input.empty() && is_table(file)) {
+    Status header =
+        check_header(file, cases->columns(), *columns, *answers, look_like_labels(*answers));
+    if (!header) return std::unexpected(header.error());
+  }
   functions::Function& function = result.function;
   function.name = file.stem().string();
   function.folder = std::filesystem::absolute(file).parent_path();
@@ -191,25 +287,9 @@ Result<FirstTouch> first_touch(const std::filesystem::path& file, const FirstTou
   result.taken.push_back(
       fmt::format("metric: {}, to reach {:.2f}; --metric, --at-least to change it", options.metric,
                   options.at_least));
-  functions::Bar bar;
-  bar.metric = Json(options.metric);
-  bar.where = "--metric";
-  bar.at_least = options.at_least;
-  bar.confidence = options.confidence;
-  function.bar = bar;
-  if (labels) {
-    function.variants.push_back(learned("majority", learn::LearnerKind::kMajority));
-    function.variants.push_back(learned("nearest", learn::LearnerKind::kNearest));
-    function.variants.push_back(learned("linear", learn::LearnerKind::kLinear));
-  }
-  if (!options.model.empty()) {
-    for (const int examples : {0, 8}) {
-      Result<functions::Variant> variant = plain_prompt(
-          examples == 0 ? "prompt" : "prompt_with_examples", options.model, function, examples);
-      if (!variant) return std::unexpected(variant.error());
-      function.variants.push_back(std::move(*variant));
-    }
-  }
+  function.bar = bar_of(options);
+  if (Status added = add_bodies(function, options.model); !added)
+    return std::unexpected(added.error());
   if (function.variants.empty())
     return fail(Kind::kInvalid,
                 fmt::format("the {} answers in {} were taken for {}, and without a model nothing "

@@ -26,10 +26,18 @@ struct FirstTouch {
   std::vector<std::string> taken;  // what was taken for what, one line each
 };
 
+// The system template of such a prompt: the contract in words.
+std::string plain_instructions(const functions::Function& function);
 // A prompt that nobody wrote: the contract in words, and so many examples. With --model.
 Result<functions::Variant> plain_prompt(std::string name, const std::string& model,
                                         const functions::Function& function, int examples);
 // kInvalid names the file, what is missing and which option says it.
 Result<FirstTouch> first_touch(const std::filesystem::path& file, const FirstTouchOptions& options);
+
+// Writes a function made by first_touch into `folder`, which must not exist: function.toml,
+// system.md, cases.jsonl; and reads it back. kConflict, kIo, kInvalid (a name that cannot be one);
+// nothing is left of it then.
+Result<functions::Function> keep(const functions::Function& function,
+                                 const std::filesystem::path& folder);
 
 }  // namespace sighter::ready

@@ -67,8 +67,9 @@ TEST(FirstTouch, the_last_column_of_a_csv_file_is_the_answer_and_few_values_are_
 TEST(FirstTouch, what_was_taken_for_what_is_told_with_how_to_say_otherwise) {
   Bench bench;
   const FirstTouch touch = bench.taken("tickets.csv", tickets(','));
-  EXPECT_THAT(touch.taken, Contains("input: message"));
-  EXPECT_THAT(touch.taken, Contains("expected answer: team"));
+  EXPECT_THAT(touch.taken, Contains(AllOf(HasSubstr("input: message"), HasSubstr("--input"))));
+  EXPECT_THAT(touch.taken, Contains(AllOf(HasSubstr("expected answer: team"),
+                                          HasSubstr("last column"), HasSubstr("--expect"))));
   EXPECT_THAT(touch.taken, Contains(AllOf(HasSubstr("billing, bug"), HasSubstr("--text"))));
   EXPECT_THAT(touch.taken, Contains(AllOf(HasSubstr("exact"), HasSubstr("--metric"))));
 }
@@ -178,6 +179,73 @@ TEST(FirstTouch, mistakes_say_what_there_is) {
   for (int i = 0; i < 12; ++i) text += fmt::format("q{},words and {}\n", i, i);
   EXPECT_THAT(bench.refusal("text.csv", text),
               AllOf(HasSubstr("without a model"), HasSubstr("-m")));
+}
+
+TEST(FirstTouch, rows_without_an_answer_are_told_by_the_first_ones_line) {
+  Bench bench;
+  const std::string rows = tickets(',') + "nobody has read this,\nnor this, \n";
+  EXPECT_THAT(
+      bench.refusal("t.csv", rows),
+      AllOf(HasSubstr("t.csv:22: no expected answer in 'team'"), HasSubstr("in 2 of 22 rows")));
+  FirstTouchOptions options = with_model();
+  options.text = true;
+  EXPECT_EQ(bench.refusal("t.csv", rows, options), "accepted");
+}
+
+TEST(FirstTouch, a_first_line_that_looks_like_a_row_is_told) {
+  Bench bench;
+  const std::string rows = tickets(',');
+  const std::string headless = rows.substr(rows.find('\n') + 1);
+  EXPECT_THAT(bench.refusal("t.csv", headless),
+              AllOf(HasSubstr("t.csv:1"), HasSubstr("'billing' is an answer below")));
+  EXPECT_THAT(bench.refusal("n.csv", "1,x\n2,y\n"), HasSubstr("'1' is a number"));
+  EXPECT_THAT(bench.refusal("l.csv", std::string(90, 'a') + ",b\nc,d\n"), HasSubstr("a long text"));
+  FirstTouchOptions options;
+  options.expect = "billing";
+  EXPECT_EQ(bench.refusal("t.csv", headless, options), "accepted");
+}
+
+TEST(FirstTouch, what_is_kept_is_the_same_function_in_files) {
+  Bench bench;
+  std::string rows = "id,subject,body text,label\n";
+  for (int i = 0; i < 12; ++i)
+    rows += fmt::format("r{},s{},\"b \"\"{}\"\"\",{}\n", i, i, i, i % 2 ? "x {{ 1 }}" : "y\\");
+  FirstTouchOptions options = with_model();
+  options.at_least = 0.75;
+  const FirstTouch touch = bench.taken("t.csv", rows, options);
+  const std::filesystem::path folder = bench.folder.path() / "functions" / "desk";
+  const Result<functions::Function> kept = keep(touch.function, folder);
+  ASSERT_TRUE(kept) << kept.error().message();
+  EXPECT_EQ(kept->name, "desk");
+  EXPECT_EQ(variants(*kept), variants(touch.function));
+  EXPECT_EQ(kept->output.labels(), touch.function.output.labels());
+  EXPECT_EQ(kept->input.schema(), touch.function.input.schema());
+  EXPECT_EQ(kept->bar->at_least, 0.75);
+  const auto instructions = [](const functions::Function& function) {
+    return std::get<functions::PromptBody>(function.find("prompt")->body)
+        .system->render(Json::object())
+        .value_or("");
+  };
+  EXPECT_EQ(instructions(*kept), instructions(touch.function));
+  const Result<functions::CaseFile> cases = functions::CaseFile::open(kept->cases);
+  ASSERT_TRUE(cases) << cases.error().message();
+  ASSERT_EQ(cases->size(), 12u);
+  const Result<functions::Case> row = cases->at(3);
+  ASSERT_TRUE(row);
+  EXPECT_EQ(row->id, "r3");
+  EXPECT_EQ(row->input, (Json::object({{"subject", "s3"}, {"body text", "b \"3\""}})));
+  EXPECT_EQ(row->expect, Json("x {{ 1 }}"));
+  const Result<functions::Function> again = keep(touch.function, folder);
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().kind, Kind::kConflict);
+}
+
+TEST(FirstTouch, a_name_that_cannot_be_one_leaves_nothing_behind) {
+  Bench bench;
+  const FirstTouch touch = bench.taken("t.csv", tickets(','));
+  const std::filesystem::path folder = bench.folder.path() / "functions" / "no good";
+  EXPECT_FALSE(keep(touch.function, folder));
+  EXPECT_FALSE(std::filesystem::exists(folder));
 }
 
 TEST(FirstTouch, a_broken_row_is_told_by_its_line) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "store/store.hpp"
 
 namespace sighter::store {
 namespace {
@@ -285,6 +286,10 @@ std::int64_t Connection::last_row() const {
 bool Connection::may_succeed_later(const Error& error) {
   return error.kind == Kind::kIo || error.kind == Kind::kForbidden ||
          error.kind == Kind::kUnavailable;
+}
+
+std::string_view engine_version() {
+  return sqlite3_libversion();
 }
 
 }  // namespace sighter::store

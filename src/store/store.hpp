@@ -212,4 +212,7 @@ Result<std::chrono::seconds> parse_keep(std::string_view text);
 // "500MB", "2GB", "1.5 GiB", "1000000"; kInvalid for anything else.
 Result<std::int64_t> parse_bytes(std::string_view text);
 
+// Version of the database library that is linked, such as "3.40.1".
+std::string_view engine_version();
+
 }  // namespace sighter::store

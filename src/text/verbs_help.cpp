@@ -247,7 +247,7 @@ std::string reference_markdown(const Verbs& verbs) {
       "Made by `sighter help --markdown`; a test compares the two.\n\n"
       "```\nsighter VERB [arguments] [options]\n```\n\n"
       "Exit codes: 0 done, READY or PASS; 1 error; 2 wrong usage; 100 NOT READY or FAIL;\n"
-      "101 UNDECIDED; 130 stopped by a second Ctrl-C.\n\n"
+      "101 UNDECIDED; 130 stopped by Ctrl-C, 143 by SIGTERM.\n\n"
       "| verb | what it does |\n|---|---|\n";
   for (const Verb* verb : verbs) {
     if (verb->hidden) continue;

@@ -59,7 +59,9 @@ constexpr Positional kFirePositionals[] = {
      .type = kFunction,
      .help = "a function of the project; or, with --model, the prompt itself"},
     {.name = "INPUT",
-     .help = "the function's input, as text or JSON; standard input when left out"},
+     .help =
+         "the function's input, as text or JSON; standard input when left out; behind a prompt, "
+         "- sends standard input along"},
 };
 constexpr Option kFireOptions[] = {
     {.name = "model",
@@ -130,6 +132,8 @@ constexpr Example kFireExamples[] = {
     {"sighter fire triage --in tickets.jsonl --out answers.jsonl",
      "many rows; may be stopped and started again"},
     {"cat letter.txt | sighter fire summary", "the input from standard input"},
+    {"sighter fire \"Sum up:\" - -m small < letter.txt",
+     "a prompt and standard input behind it"},
 };
 
 // ---- ready
@@ -234,6 +238,10 @@ constexpr Option kReadyOptions[] = {
      .otherwise = "found, if few values repeat",
      .repeatable = true},
     {.name = "text", .help = "of a file: the answers are free text"},
+    {.name = "keep",
+     .type = kText,
+     .value = "NAME",
+     .help = "of a file: write the function that is made from it into the project"},
     kYes,
     kJson,
 };
@@ -241,6 +249,8 @@ constexpr Example kReadyExamples[] = {
     {"sighter ready triage", "every body of the function against its bar"},
     {"sighter ready tickets.csv -m openai/gpt-5-mini",
      "from a file to a verdict: makes the function, asks once"},
+    {"sighter ready tickets.csv -m openai/gpt-5-mini --keep tickets",
+     "the same, kept in functions/tickets, to be changed by hand"},
     {"sighter ready triage --dry-run", "calls, tokens, dollars and time, before anything is spent"},
     {"sighter ready triage --wrong 20", "what went wrong, the most telling first"},
     {"sighter ready triage --claim cases --json", "for CI: exit code 0 for PASS, 100 for FAIL"},
@@ -450,6 +460,7 @@ constexpr Verb kVerbs[] = {
               "bodies that need no key, and an AGENTS.md that tells a coding agent how to work on "
               "it. Files that exist are never overwritten.",
      .positionals = kInitPositionals,
+     .options = kOnlyJson,
      .examples = kInitExamples},
     {.name = "fire",
      .summary = "call a model or a function",
@@ -476,11 +487,12 @@ constexpr Verb kVerbs[] = {
      .examples = kReadyExamples},
     {.name = "serve",
      .summary = "open the door: a gateway that existing SDKs can talk to",
-     .about = "Answers the OpenAI and Anthropic SDKs, whose base URL is all that has to change, with "
-              "the project's models and functions, and keeps every call. [serve] of sighter.toml "
-              "has the settings.\n\n"
-              "The first Ctrl-C (or SIGTERM) lets running requests finish; the second stops at once, "
-              "and what was under way is found at the next start.",
+     .about =
+         "Answers the OpenAI and Anthropic SDKs, whose base URL is all that has to change, with "
+         "the project's models and functions, and keeps every call. [serve] of sighter.toml "
+         "has the settings.\n\n"
+         "The first Ctrl-C (or SIGTERM) lets running requests finish; the second stops at once, "
+         "and what was under way is found at the next start.",
      .options = kServeOptions,
      .examples = kServeExamples},
     {.name = "log",

@@ -173,10 +173,44 @@ def rows_and_answers():
     for words in (("f", "hello", "-m", "good"), ("hello", "-m", "good", "--in", here), ("hello", "-m", "good", "--variant", "poor")):
         code, out, err = program.run("fire", *words)
         checks.that(code == 2 and "-m asks a model about one text" in err or "is for functions" in err, f"{words}: nothing is dropped silently", f"{code} {err}")
+    for words in (("f", "x", "--in", here), ("f", "--in", here, "--variant", "all"), ("f", "--in", here, "--image", here), ("f", "x", "--out", answers), ("f", "x", "--system", "y"),
+                  ("f", "x", "--temperature", "1"), ("hello", "more", "-m", "good")):
+        code, out, err = program.run("fire", *words)
+        checks.that(code == 2 and out == "" and re.search("--|-m", err), f"{words}: refused in words", f"{code} {err}")
     for text in ('{"text": "a"\n{"text": "b"}\n', '{"text": "a"}\n{"text": }\n'):
         done = subprocess.run([SIGHTER, "fire", "f", "--variant", "good", "--project", program.project], input=text.encode(), capture_output=True)
         checks.that(done.returncode in (1, 2) and b"standard input:" in done.stderr and b"/tmp/" not in done.stderr, "a broken row on standard input is named", done.stderr)
     checks.equal(server.count(), asked, "before anybody is asked")
+
+
+def piped():
+    """What stands on standard input is sent where it is asked for, and told about where not."""
+    for words, body, remark in ((("fire", "first good:1", "-m", "good"), "first good:1", b"standard input was not sent"),
+                                (("fire", "first good:1", "-", "-m", "good"), "first good:1\n\nletter", b""), (("fire", "-m", "good"), "letter", b"")):
+        done = subprocess.run([SIGHTER, *words, "--project", program.project], input=b"letter\n", capture_output=True)
+        checks.that(done.returncode == 0 and remark in done.stderr and (remark or b"not sent" not in done.stderr), f"{words}", done.stderr)
+        checks.equal(server.asked[-1], body, f"{words}: what was sent")
+
+
+def the_choice():
+    """A later verdict on some bodies does not take the place of the best one, unless one of them reaches the bar."""
+    other = Program()
+    other.write("sighter.toml", "")
+    for name, answer in (("a", "yes"), ("b", "no")):
+        other.write(f"functions/f/{name}.py", f"import json, sys\nfor line in sys.stdin:\n    print(json.dumps({{'output': '{answer}'}}), flush=True)\n")
+    other.write("functions/f/function.toml", 'input = { text = "string" }\noutput = { labels = ["yes", "no"] }\n[bar]\nmetric = "exact"\nat_least = 0.9\n'
+                + "".join(f'[variants.{n}]\nkind = "code"\ncommand = ["python3", "{n}.py"]\n' for n in "ba"))
+    other.write("functions/f/cases.jsonl", "".join(f'{{"id": "c{i}", "input": "{i}", "expect": "yes"}}\n' for i in range(60)))
+    for words, code, answer in ((("--variant", "a"), 0, "yes"), (("--variant", "b"), 100, "yes"), ((), 0, "yes"), (("--variant", "b"), 100, "yes"), (("--variant", "b", "--metric", "contains"), 100, "yes")):
+        ran, out, err = other.run("ready", "f", *words)
+        checks.equal(ran, code, f"ready {words} {err}")
+        fired, out, err = other.run("fire", "f", "x")
+        checks.equal((fired, out), (0, answer + "\n"), f"after ready {words} {err}")
+    code, out, err = other.run("ready", "f", "--metric", "exct")
+    checks.that(code == 2 and err.startswith("error: --metric") and "did you mean 'exact'" in err, "a typo on the command line is blamed on it", err)
+    code, out, err = other.run("init", "made", "--json")
+    checks.that(code == 0 and any(f["file"].endswith("function.toml") and f["made"] for f in json.loads(out)["files"]), "init for programs", out)
+    other.close()
 
 
 def in_doubt():
@@ -210,7 +244,7 @@ def in_doubt():
 if not os.access(SIGHTER, os.X_OK):
     print(f"no {SIGHTER}: build it first, or set SIGHTER")
     sys.exit(1)
-for test in (dry_run, ready, first_touch, log, store, others, rows_and_answers, in_doubt):
+for test in (dry_run, ready, first_touch, log, store, others, rows_and_answers, piped, the_choice, in_doubt):
     checks.run(test)
 program.close()
 checks.finish()

@@ -65,6 +65,13 @@ def an_own_file():
             ran = made.run("ready", *arguments)
             checks.that(ran.code == code and all(w in ran.err for w in words), f"ready {' '.join(arguments)}: {words}", ran)
             checks.that("JSON object a line" not in ran.err, f"ready {' '.join(arguments)}: no hint about another format", ran)
+        made.write("gaps.csv", "id,text,team\n" + ROWS.replace(",bug", ",", 1).split("\n", 1)[1])
+        made.write("headless.csv", "".join(line.split(",", 1)[1] + "\n" for line in ROWS.splitlines()))
+        made.write("folder/x", "")
+        for arguments, words in ((("gaps.csv",), ("gaps.csv:", "no expected answer", "--expect")), (("headless.csv",), ("headless.csv:1", "looks like a row")),
+                                 (("folder",), ("'folder' is a folder",)), (("tickets.csv", "--keep", "desk"), ("sighter init",))):
+            ran = made.run("ready", *arguments)
+            checks.that(ran.code == 2 and all(w in ran.err for w in words), f"ready {' '.join(arguments)}: {words}", ran)
         ran = made.run("ready", "four.csv", "--labels", "a,b,c,d")
         checks.that(ran.code in (100, 101) and "one of 4 labels" in ran.err, "four rows with their labels named", ran)
         made.write("sighter.toml", '[providers.away]\nbase_url = "http://127.0.0.1:9/v1"\n')
@@ -73,6 +80,28 @@ def an_own_file():
         checks.that("calls failed" in bodies["prompt"]["failures"] and "127.0.0.1" in bodies["prompt"]["failures"],
                     "a model that never answers is not judged, and what failed is told", bodies["prompt"])
         checks.that(ran.json()["winner"] not in ("prompt", "prompt_with_examples"), "and never wins", ran)
+
+
+def kept():
+    """What was made from a file becomes a function of a project."""
+    with Project() as made:
+        made.write("my tickets.csv", "id,text,team\n" + ROWS)
+        ran = made.run("ready", "my tickets.csv")
+        checks.that("--keep my_tickets" in ran.err, "how to keep it is told", ran)
+        made.run("init")
+        ran = made.run("ready", "my tickets.csv", "--keep", "desk", "--json")
+        report = ran.json()
+        checks.that(report["function"] == "desk" and (made.folder / "functions/desk/function.toml").exists(), "kept, and judged", ran)
+        again = made.run("ready", "desk", "--json").json()
+        checks.equal((again["winner"], again["reused"]), (report["winner"], again["calls"]), "the same function, from stored answers")
+        ran = made.run("fire", "desk", "the app crashed again", "--variant", "linear")
+        checks.equal((ran.code, ran.out), (0, "bug\n"), f"it can be fired: {ran}")
+        ran = made.run("ready", "my tickets.csv", "--keep", "desk")
+        checks.that(ran.code in (1, 2) and "is there already" in ran.err, "never over a function", ran)
+        ran = made.run("ready", "my tickets.csv", "--keep", "../desk")
+        checks.that(ran.code in (1, 2) and not (made.folder / "desk").exists(), "nor outside of functions", ran)
+        ran = made.run("ready", "desk", "--keep", "other")
+        checks.that(ran.code == 2 and "--keep is for a file" in ran.err, "a function is there already", ran)
 
 
 def mistakes_in_cases():
@@ -96,6 +125,6 @@ def mistakes_in_cases():
 if not os.path.exists(program()):
     print(f"no {program()}: build it first, or set SIGHTER")
     sys.exit(1)
-for test in (first_minutes, an_own_file, mistakes_in_cases):
+for test in (first_minutes, an_own_file, kept, mistakes_in_cases):
     checks.run(test)
 checks.finish()
