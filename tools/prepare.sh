@@ -79,7 +79,7 @@ prepare() {
     return 0
   fi
   local wanted=(g++ cmake ninja-build pkg-config python3 python3-pip ca-certificates libssl-dev libsqlite3-dev
-    libfmt-dev libre2-dev libpcre2-dev libtomlplusplus-dev)
+    libfmt-dev libre2-dev libpcre2-dev libtomlplusplus-dev libmimalloc-dev)
   [ "${1:-}" != tests ] || wanted+=(git libgtest-dev libgmock-dev python3-jinja2)
   local missing boost log
   find_missing "${wanted[@]}"
