@@ -1,11 +1,14 @@
 #include "models/chat_prompt.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #ifdef SIGHTER_SCHEMA_GRAMMAR
 #include "text/grammar.hpp"
+#include "wire/object_writer.hpp"
 #endif
 #include "text/schema.hpp"
 
@@ -95,27 +98,6 @@ bool is_zero(const std::optional<wire::Number>& number) {
   return !number || number->value() == 0;
 }
 
-std::string unsupported_parameters(const wire::ChatRequest& request) {
-  std::string names;
-  const auto note = [&names](bool wrong, std::string_view name) {
-    if (wrong) names += fmt::format("{}{}", names.empty() ? "" : ", ", name);
-  };
-  note(!request.tools.empty(), "tools");
-  note(request.n.value_or(1) != 1, "n");
-  note(request.logit_bias && !request.logit_bias->is_null(), "logit_bias");
-  note(!is_zero(request.presence_penalty), "presence_penalty");
-  note(!is_zero(request.frequency_penalty), "frequency_penalty");
-  note(request.reasoning && !request.reasoning->effort.empty() &&
-           request.reasoning->effort != "none",
-       "reasoning");
-  note(request.reasoning && request.reasoning->budget_tokens, "reasoning.budget_tokens");
-  note(request.response_format &&
-           request.response_format->kind == wire::ResponseFormat::Kind::kOther,
-       "response_format");
-  for (const auto& [name, value] : request.extra.members) note(true, name);
-  return names;
-}
-
 Json logprobs_json(const std::vector<local::TokenLogprob>& tokens) {
   JsonArray content;
   for (const local::TokenLogprob& token : tokens) {
@@ -160,11 +142,37 @@ Result<local::Prompt> chat_prompt(const text::Template& chat, const local::ChatT
   return with_contents(*rendered, contents);
 }
 
-Result<local::GenerateRequest> generate_request(const wire::ChatRequest& request) {
-  if (const std::string names = unsupported_parameters(request); !names.empty()) {
-    return fail(Kind::kUnsupported, fmt::format("a local model cannot honour {}", names),
-                "leave it out, or use a model of a provider");
+Result<std::vector<std::string>> local_losses(const wire::ChatRequest& request,
+                                              std::span<const std::string> allow_drop) {
+  wire::Losses losses(wire::Dialect::kNone, allow_drop);
+  const auto note = [&losses](bool wrong, std::string_view name) {
+    if (wrong) losses.cannot(name);
+  };
+  note(!request.tools.empty(), "tools");
+  note(request.n.value_or(1) != 1, "n");
+  note(request.logit_bias && !request.logit_bias->is_null(), "logit_bias");
+  note(!is_zero(request.presence_penalty), "presence_penalty");
+  note(!is_zero(request.frequency_penalty), "frequency_penalty");
+  note(request.reasoning && !request.reasoning->effort.empty() &&
+           request.reasoning->effort != "none",
+       "reasoning");
+  note(request.reasoning && request.reasoning->budget_tokens, "reasoning.budget_tokens");
+  note(request.response_format &&
+           request.response_format->kind == wire::ResponseFormat::Kind::kOther,
+       "response_format");
+  if (request.extra.dialect == wire::Dialect::kNone) {
+    for (const auto& [name, value] : request.extra.members) note(true, name);
+  } else {
+    losses.foreign(request.extra, "");
   }
+  if (const std::vector<std::string>& names = losses.refused_names(); !names.empty())
+    return fail(Kind::kUnsupported,
+                fmt::format("a local model cannot honour {}", fmt::join(names, ", ")),
+                "leave it out, or use a model of a provider");
+  return losses.take_dropped();
+}
+
+local::GenerateRequest generate_request(const wire::ChatRequest& request) {
   local::GenerateRequest out;
   out.max_tokens =
       static_cast<int>(std::clamp<std::int64_t>(request.max_tokens.value_or(256), 1, 1 << 24));

@@ -27,24 +27,29 @@ struct Job {
   ModelSpec spec;
   std::shared_ptr<std::stop_source> stop;
   std::shared_ptr<Shown> shown;  // null: the answer is wanted as a whole
+  bool client = false;  // of the door: what cannot be done for it is a fault of its request
 };
 
+std::unexpected<Error> misfit(const Job& job, Error error) {
+  if (job.client && error.kind == Kind::kUnsupported) error.kind = Kind::kInvalid;
+  return std::unexpected(std::move(error));
+}
+
 Result<local::GenerateReply> generate_text(const Job& job, const wire::ChatRequest& request) {
-  Result<local::GenerateRequest> ask = generate_request(request);
-  if (!ask) return std::unexpected(ask.error());
+  local::GenerateRequest ask = generate_request(request);
   Result<std::string> grammar = response_grammar(request);
-  if (!grammar) return std::unexpected(grammar.error());
+  if (!grammar) return misfit(job, grammar.error());
   const Result<LoadedModel*> entry = job.hub->load(job.spec);
   if (!entry) return std::unexpected(entry.error());
   local::Model& model = *(*entry)->model;
   Result<local::Prompt> prompt = chat_prompt(*(*entry)->chat, model.chat_template(),
                                              request.messages, job.hub->clock.system_now());
-  if (!prompt) return std::unexpected(prompt.error());
-  ask->prompt = std::move(*prompt);
-  ask->grammar = std::move(*grammar);
-  ask->cancel = job.stop->get_token();
+  if (!prompt) return misfit(job, prompt.error());
+  ask.prompt = std::move(*prompt);
+  ask.grammar = std::move(*grammar);
+  ask.cancel = job.stop->get_token();
   if (job.shown) {
-    ask->on_text = [core = job.core, shown = job.shown](std::string_view text) {
+    ask.on_text = [core = job.core, shown = job.shown](std::string_view text) {
       core->post([core, shown, text = std::string(text)] {
         if (!shown->first) shown->first = core->clock().steady_now();
         shown->text += text;
@@ -52,7 +57,19 @@ Result<local::GenerateReply> generate_text(const Job& job, const wire::ChatReque
       });
     };
   }
-  return model.generate(*ask);
+  Result<local::GenerateReply> reply = model.generate(ask);
+  if (!reply) return misfit(job, reply.error());
+  return reply;
+}
+
+Result<int> count_tokens(const Job& job, const wire::ChatRequest& request) {
+  const Result<LoadedModel*> entry = job.hub->load(job.spec);
+  if (!entry) return std::unexpected(entry.error());
+  local::Model& model = *(*entry)->model;
+  Result<local::Prompt> prompt = chat_prompt(*(*entry)->chat, model.chat_template(),
+                                             request.messages, job.hub->clock.system_now());
+  if (!prompt) return misfit(job, prompt.error());
+  return model.count_tokens(*prompt);
 }
 
 Result<local::EmbedReply> embed_texts(const Job& job, const wire::EmbeddingRequest& request) {
@@ -63,11 +80,13 @@ Result<local::EmbedReply> embed_texts(const Job& job, const wire::EmbeddingReque
   for (const auto& input : request.inputs) {
     const std::string* text = std::get_if<std::string>(&input);
     if (text == nullptr)
-      return fail(Kind::kUnsupported, "a local model cannot embed numbers of tokens",
-                  "send the text");
+      return misfit(job, {Kind::kUnsupported, "a local model cannot embed numbers of tokens",
+                          "send the text"});
     ask.texts.push_back(*text);
   }
-  return (*entry)->model->embed(ask);
+  Result<local::EmbedReply> reply = (*entry)->model->embed(ask);
+  if (!reply) return misfit(job, reply.error());
+  return reply;
 }
 
 wire::EmbeddingReply embedding_reply(const local::EmbedReply& reply, const std::string& model) {
@@ -85,21 +104,23 @@ wire::EmbeddingReply embedding_reply(const local::EmbedReply& reply, const std::
   return out;
 }
 
-ReplyBegin begin_of(const std::string& model) {
+ReplyBegin begin_of(const std::string& model, const std::vector<std::string>& dropped) {
   ReplyBegin begin;
   begin.route = model;
+  begin.dropped = dropped;
   return begin;
 }
 
 // Gives the text to the sink as it comes, until it has ended.
 io::Task<void> give_text(std::shared_ptr<Shown> shown, ReplySink* sink, std::string model,
-                         std::int64_t now_s, std::shared_ptr<std::stop_source> stop) {
+                         std::vector<std::string> dropped, std::int64_t now_s,
+                         std::shared_ptr<std::stop_source> stop) {
   while (shown->given) {
     while (shown->text.empty() && !shown->ended) co_await shown->waiter.wait();
     if (shown->text.empty()) co_return;
     std::vector<wire::Delta> deltas;
     if (!shown->begun) {
-      const ReplyBegin begin = begin_of(model);
+      const ReplyBegin begin = begin_of(model, dropped);
       shown->begun = true;
       shown->given = co_await sink->begin(begin);
       if (!shown->given) break;
@@ -142,7 +163,10 @@ io::Task<Status> Router::Impl::chat_locally(Call& call, Attempt& attempt,
   const std::string& model = call.spec->name;
   const SteadyTime begin = core.clock().steady_now();
   const SystemTime now = core.clock().system_now();
-  Job job{&hub.impl(), &core, *call.spec, stop, nullptr};
+  Job job{&hub.impl(), &core, *call.spec, stop, nullptr, ask.dialect != wire::Dialect::kNone};
+  Result<std::vector<std::string>> dropped = local_losses(*ask.chat, ask.allow_drop);
+  if (!dropped) co_return misfit(job, dropped.error());
+  call.result.dropped = *dropped;
   if (sink != nullptr) job.shown = std::make_shared<Shown>(core);
   const std::shared_ptr<Shown> shown = job.shown;
   io::CancelToken token = call.options.cancel;
@@ -150,7 +174,7 @@ io::Task<Status> Router::Impl::chat_locally(Call& call, Attempt& attempt,
   if (shown) {
     const std::int64_t now_s =
         std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count();
-    io::spawn(scope, "local text", give_text(shown, sink, model, now_s, stop));
+    io::spawn(scope, "local text", give_text(shown, sink, model, *dropped, now_s, stop));
   }
   auto work = [job = std::move(job), request = *ask.chat] { return generate_text(job, request); };
   Result<local::GenerateReply> reply = co_await hub.local_pool().run(core, std::move(work), token);
@@ -173,7 +197,7 @@ io::Task<Status> Router::Impl::chat_locally(Call& call, Attempt& attempt,
   if (sink == nullptr) co_return Status{};
   Status given;
   if (!shown->begun) {
-    const ReplyBegin known = begin_of(model);
+    const ReplyBegin known = begin_of(model, *dropped);
     call.result.begun = true;
     given = co_await sink->begin(known);
   }
@@ -186,7 +210,8 @@ io::Task<Status> Router::Impl::embed_locally(Call& call, Attempt& attempt,
                                              std::shared_ptr<std::stop_source> stop) {
   Status read = call.request->decode_embedding();
   if (!read) co_return read;
-  Job job{&hub.impl(), &core, *call.spec, stop, nullptr};
+  Job job{&hub.impl(), &core,   *call.spec,
+          stop,        nullptr, call.request->dialect != wire::Dialect::kNone};
   io::CancelToken token = call.options.cancel;
   auto work = [job = std::move(job), request = *call.request->embedding] {
     return embed_texts(job, request);
@@ -195,6 +220,22 @@ io::Task<Status> Router::Impl::embed_locally(Call& call, Attempt& attempt,
   if (!reply) co_return std::unexpected(std::move(reply.error()));
   call.result.embedding = models::embedding_reply(*reply, call.spec->name);
   attempt.usage = call.result.embedding->usage;
+  co_return Status{};
+}
+
+io::Task<Status> Router::Impl::count_locally(Call& call, std::shared_ptr<std::stop_source> stop) {
+  Status read = call.request->decode_chat();
+  if (!read) co_return read;
+  Job job{&hub.impl(), &core, *call.spec, stop, nullptr, true};
+  io::CancelToken token = call.options.cancel;
+  auto work = [job = std::move(job), request = *call.request->chat] {
+    return count_tokens(job, request);
+  };
+  Result<int> tokens = co_await hub.local_pool().run(core, std::move(work), token);
+  if (!tokens) co_return std::unexpected(std::move(tokens.error()));
+  call.result.relayed = true;  // one number, in the only dialect that asks for it
+  call.result.raw = json_write(Json::object({{"input_tokens", *tokens}}));
+  call.result.raw_type = "application/json";
   co_return Status{};
 }
 
@@ -212,8 +253,10 @@ io::Task<Status> Router::Impl::run_local(Call& call) {
     done = co_await chat_locally(call, attempt, stop);
   } else if (call.request->endpoint == Endpoint::kEmbeddings) {
     done = co_await embed_locally(call, attempt, stop);
+  } else if (call.request->endpoint == Endpoint::kCountTokens) {
+    done = co_await count_locally(call, stop);
   } else {
-    done = fail(Kind::kUnsupported,
+    done = fail(Kind::kInvalid,
                 fmt::format("'{}' runs in this process, which cannot do that", call.spec->name),
                 "use a model of a provider");
   }

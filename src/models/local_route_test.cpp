@@ -15,6 +15,8 @@ namespace sighter::models {
 namespace {
 
 using sighter::testing::Loop;
+using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 
 constexpr SystemTime kNow{};
@@ -73,9 +75,12 @@ TEST(GenerateRequest, EachParameterThatCannotBeHonouredIsNamed) {
   request.n = 2;
   request.tools.emplace_back();
   request.presence_penalty = 1;
-  const Result<local::GenerateRequest> out = generate_request(request);
+  const Result<std::vector<std::string>> out = local_losses(request, {});
   ASSERT_FALSE(out);
   EXPECT_THAT(out.error().what, HasSubstr("tools, n, presence_penalty"));
+  const std::vector<std::string> some{"tools", "n"}, all{"*"};
+  EXPECT_THAT(local_losses(request, some).error().what, EndsWith("honour presence_penalty"));
+  EXPECT_THAT(local_losses(request, all).value(), ElementsAre("tools", "n", "presence_penalty"));
 }
 
 TEST(GenerateRequest, ParametersKeepTheirMeaning) {
@@ -84,13 +89,22 @@ TEST(GenerateRequest, ParametersKeepTheirMeaning) {
   request.top_k = 40;
   request.seed = 7;
   request.stop = {"\n"};
-  const Result<local::GenerateRequest> out = generate_request(request);
-  ASSERT_TRUE(out);
-  EXPECT_EQ(out->max_tokens, 256);
-  EXPECT_EQ(out->temperature, 0.5);
-  EXPECT_EQ(out->top_k, 40);
-  EXPECT_EQ(out->seed, 7u);
-  EXPECT_THAT(out->stop, ::testing::ElementsAre("\n"));
+  const local::GenerateRequest out = generate_request(request);
+  EXPECT_EQ(out.max_tokens, 256);
+  EXPECT_EQ(out.temperature, 0.5);
+  EXPECT_EQ(out.top_k, 40);
+  EXPECT_EQ(out.seed, 7u);
+  EXPECT_THAT(out.stop, ElementsAre("\n"));
+}
+
+TEST(GenerateRequest, WhatAnotherDialectSaysOfItsOwnIsNamedToo) {
+  wire::ChatRequest request;
+  request.extra.dialect = wire::Dialect::kOpenAiChat;
+  request.extra.members.set("modalities", Json::array({"text"}));
+  request.extra.members.set("metadata", Json());
+  EXPECT_THAT(local_losses(request, {}).error().what, EndsWith("honour modalities"));
+  request.extra.members.erase("modalities");
+  EXPECT_TRUE(local_losses(request, {}));
 }
 
 class RealRouter : public ::testing::Test {

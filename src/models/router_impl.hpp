@@ -76,6 +76,7 @@ struct Router::Impl {
                                 std::shared_ptr<std::stop_source> stop);
   io::Task<Status> embed_locally(Call& call, Attempt& attempt,
                                  std::shared_ptr<std::stop_source> stop);
+  io::Task<Status> count_locally(Call& call, std::shared_ptr<std::stop_source> stop);
 
   // retry.cpp: which route, how often
   io::Task<Status> run_routes(Call& call);

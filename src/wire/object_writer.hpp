@@ -106,6 +106,8 @@ class Losses {
 
   // For requests: kInvalid, naming what was not allowed to be dropped.
   Status refused() const;
+  // The same, for whoever says it in other words.
+  const std::vector<std::string>& refused_names() const { return refused_; }
   // Dropped, and what was refused where nobody can refuse any more (replies).
   std::vector<std::string> take_dropped();
   std::vector<std::string> take_approximated() { return std::move(approximated_); }
