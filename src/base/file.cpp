@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "base/check.hpp"
+#include "base/text_position.hpp"
 
 namespace sighter {
 namespace {
@@ -90,6 +91,21 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t byt
                   fmt::format("{} is larger than {} bytes", path.string(), bytes_max));
     }
   }
+}
+
+Result<std::string> read_text_file(const std::filesystem::path& path, std::size_t bytes_max) {
+  // One byte more shows whether it is too large, and enough of it to say where.
+  Result<std::string> text = read_file(path, bytes_max);
+  if (text || text.error().kind != Kind::kTooLarge) return text;
+  std::string begin(bytes_max + 1, '\0');
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const ssize_t count = file.get() < 0 ? -1 : ::read(file.get(), begin.data(), begin.size());
+  if (count <= 0) return text;
+  begin.resize(static_cast<std::size_t>(count));
+  return fail(Kind::kTooLarge,
+              fmt::format("{}: the file is larger than {} bytes from here on",
+                          at(path.string(), position_at(begin, bytes_max)), bytes_max),
+              "keep long texts in files of their own, and rows of data in files of cases");
 }
 
 Status write_file(const std::filesystem::path& path, std::string_view content) {

@@ -15,6 +15,9 @@ namespace sighter {
 
 // The whole file; kTooLarge beyond `bytes_max`, kNotFound when there is none.
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t bytes_max);
+// The same for text that a person wrote: an error about its size says file:line:column of the first
+// byte too many, and what to do.
+Result<std::string> read_text_file(const std::filesystem::path& path, std::size_t bytes_max);
 // Replaces the file at once: a temporary beside it, flushed to the disk, then renamed. A full disk
 // or a kill leaves the old content.
 Status write_file(const std::filesystem::path& path, std::string_view content);
@@ -26,8 +29,8 @@ Status make_folders(const std::filesystem::path& path);
 std::filesystem::path user_state_folder();
 std::filesystem::path user_cache_folder();  // $SIGHTER_CACHE comes first
 
-// Lines of a text file of any size with bounded memory. A line ends at LF or CRLF (both removed), or
-// at the end of the file. A UTF-8 byte order mark at the start is skipped. One thread.
+// Lines of a text file of any size with bounded memory. A line ends at LF or CRLF (both removed),
+// or at the end of the file. A UTF-8 byte order mark at the start is skipped. One thread.
 class LineReader {
  public:
   static Result<LineReader> open(const std::filesystem::path& path);
@@ -38,7 +41,7 @@ class LineReader {
 
   // The next line, valid until the next call; nullopt at the end. kTooLarge names the line.
   Result<std::optional<std::string_view>> next(std::size_t line_bytes_max);
-  std::int64_t line() const;         // number of the line returned last, from 1
+  std::int64_t line() const;          // number of the line returned last, from 1
   const std::string& origin() const;  // what to call the source in messages
 
  private:

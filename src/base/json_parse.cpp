@@ -115,20 +115,37 @@ struct Builder {
   bool on_comment(bj::string_view, error_code&) { return true; }
 };
 
-std::string words_for(const error_code& ec, std::string_view rest) {
-  if (rest.empty() || ec == bj::error::incomplete) return "the JSON ends too early";
+struct Words {
+  std::string what;
+  std::string hint;
+};
+
+// What is wrong where the parser stopped, and what to do about it.
+Words words_for(const error_code& ec, std::string_view rest) {
+  if (rest.empty() || ec == bj::error::incomplete)
+    return {"the JSON ends too early", "close what is open: a '\"', '}' or ']' is missing"};
   if (ec == bj::error::too_deep)
-    return fmt::format("nested deeper than {} levels", limits::kJsonDepthMax);
-  if (ec == bj::error::extra_data) return "more text behind the JSON value";
-  if (ec == bj::error::syntax && static_cast<unsigned char>(rest.front()) >= 0x80)
-    return "bytes that are not UTF-8";
-  if (rest.front() == '\'') return "strings need double quotes";
-  if (rest.front() == '}' || rest.front() == ']')
-    return fmt::format("unexpected '{}' (a comma too many before it?)", rest.front());
+    return {fmt::format("nested deeper than {} levels", limits::kJsonDepthMax),
+            "write it with fewer lists and objects inside each other"};
+  if (ec == bj::error::extra_data)
+    return {"more text behind the JSON value", "take it away; of JSON Lines each value is a line"};
   const unsigned char c = static_cast<unsigned char>(rest.front());
-  if (c < 0x20) return fmt::format("a control character (byte {:#04x}) that must be escaped", c);
-  if (c >= 0x80) return "a character that JSON does not allow here";
-  return fmt::format("unexpected '{}'", rest.front());
+  if (ec == bj::error::syntax && c >= 0x80)
+    return {"bytes that are not UTF-8", "save the text as UTF-8"};
+  if (c == '\'') return {"strings need double quotes", "write \"...\""};
+  if (c == '}' || c == ']')
+    return {fmt::format("unexpected '{}' (a comma too many before it?)", rest.front()),
+            "take the comma away, or write the value that is missing"};
+  if (c == 0) return {"a NUL byte", "take it away, or write it as \\u0000 inside a string"};
+  if (c == '\n' || c == '\r')
+    return {"the line ends inside a string", "write a line break in a string as \\n"};
+  if (c < 0x20)
+    return {fmt::format("a control character (byte {:#04x}) that must be escaped", c),
+            fmt::format("write it as \\u{:04x} inside a string", c)};
+  if (c >= 0x80)
+    return {"a character that JSON does not allow here", "write texts in double quotes"};
+  return {fmt::format("unexpected '{}'", rest.front()),
+          "a value is \"text\", a number, true, false, null, [...] or {\"name\": ...}"};
 }
 
 }  // namespace
@@ -150,10 +167,11 @@ Result<Json> json_parse(std::string_view text, std::string_view origin, std::int
   if (!ec) return std::move(builder.root);
   TextPosition position = position_at(text, used);
   position.line += first_line - 1;
-  const std::string words = !builder.duplicate
-                                ? words_for(ec, text.substr(used))
-                                : fmt::format("the member \"{}\" occurs twice", *builder.duplicate);
-  return fail(Kind::kInvalid, fmt::format("{}: {}", at(origin, position), words));
+  const Words words = !builder.duplicate
+                          ? words_for(ec, text.substr(used))
+                          : Words{fmt::format("the member \"{}\" occurs twice", *builder.duplicate),
+                                  "take one of them away, or rename it"};
+  return fail(Kind::kInvalid, fmt::format("{}: {}", at(origin, position), words.what), words.hint);
 }
 
 }  // namespace sighter

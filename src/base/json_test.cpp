@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/json_place.hpp"
 #include "base/random.hpp"
 #include "base/test_fuzz.hpp"
 
@@ -42,8 +43,7 @@ TEST(Json, NamesThePlaceOfAMistake) {
   EXPECT_EQ(error_of("[1, 2"), "f.json:1:6: the JSON ends too early");
   EXPECT_EQ(error_of("[1] x"), "f.json:1:5: more text behind the JSON value");
   EXPECT_EQ(error_of("[1,\n\n  NaN]"), "f.json:3:3: unexpected 'N'");
-  EXPECT_EQ(error_of("\"a\nb\""),
-            "f.json:1:3: a control character (byte 0x0a) that must be escaped");
+  EXPECT_EQ(error_of("\"a\nb\""), "f.json:1:3: the line ends inside a string");
   EXPECT_EQ(error_of(""), "f.json:1:1: the JSON ends too early");
 }
 
@@ -122,6 +122,44 @@ TEST(JsonFuzz, DamagedTextIsAnErrorOrAValueThatSurvives) {
     ASSERT_EQ(*value, *again) << text;
   }
 }
+
+TEST(Json, SaysWhatToDoAboutEachMistake) {
+  for (const std::string& text :
+       {std::string("{\"a\": "), std::string("[1, ]"), std::string("{'a': 1}"), std::string("1 2"),
+        std::string("\"a\nb\""), std::string("\"a\0b\"", 5), std::string("\"\xff\""),
+        std::string("nope"), std::string("{\"a\":1,\"a\":2}"), std::string(5000, '[')}) {
+    const Result<Json> value = json_parse(text, "f.json");
+    ASSERT_FALSE(value) << text;
+    EXPECT_FALSE(value.error().hint.empty()) << value.error().what;
+  }
+}
+
+struct Place {
+  const char* pointer;
+  JsonPart part;
+  const char* position;
+};
+
+class JsonPlace : public ::testing::TestWithParam<Place> {};
+
+TEST_P(JsonPlace, IsWhereTheValueStands) {
+  const std::string text =
+      "\xEF\xBB\xBF{ \"a\" : [1, {\"b/c\": \"}\"}, 3],\n  \"\\u00e9\": {\"x~y\": -2}, \"e\": {}}\n";
+  ASSERT_TRUE(json_parse(text));
+  EXPECT_EQ(at("f", json_position(text, GetParam().pointer, GetParam().part)), GetParam().position);
+}
+
+INSTANTIATE_TEST_SUITE_P(Pointers, JsonPlace,
+                         ::testing::Values(Place{"", JsonPart::kValue, "f:1:1"},
+                                           Place{"/a", JsonPart::kName, "f:1:3"},
+                                           Place{"/a", JsonPart::kValue, "f:1:9"},
+                                           Place{"/a/0", JsonPart::kName, "f:1:10"},
+                                           Place{"/a/1/b~1c", JsonPart::kValue, "f:1:21"},
+                                           Place{"/a/2", JsonPart::kValue, "f:1:27"},
+                                           Place{"/\u00e9/x~0y", JsonPart::kName, "f:2:14"},
+                                           Place{"/\u00e9/x~0y", JsonPart::kValue, "f:2:21"},
+                                           Place{"/e/none", JsonPart::kName, "f:2:26"},
+                                           Place{"/none", JsonPart::kValue, "f:1:1"}));
 
 }  // namespace
 }  // namespace sighter

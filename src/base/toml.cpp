@@ -1,8 +1,8 @@
 #include "base/toml.hpp"
 
 #define TOML_EXCEPTIONS 0
-// toml++ 3.3 asserts, in builds with assertions, that a key begins with a key's character, where its
-// next lines report that as the reader's mistake: input must never end the program.
+// toml++ 3.3 asserts, in builds with assertions, that a key begins with a key's character, where
+// its next lines report that as the reader's mistake: input must never end the program.
 #define TOML_ASSERT(expression) static_assert(true)
 #define TOML_HEADER_ONLY 1
 // Its tests of characters run into "unreachable" for ordinary letters such as U+00E9 (undefined
@@ -162,6 +162,59 @@ void find_unasked(const TomlValue& table, const std::vector<std::string>& known,
 
 }  // namespace
 
+namespace {
+
+// How a value of the type is written, for somebody who wrote another.
+std::string example_of(TomlValue::Type type, std::string_view key) {
+  switch (type) {
+    case TomlValue::Type::kString:
+      return fmt::format("write {} = \"...\"", key);
+    case TomlValue::Type::kInteger:
+      return fmt::format("write {} = 3, without quotes", key);
+    case TomlValue::Type::kFloat:
+      return fmt::format("write {} = 0.5, without quotes", key);
+    case TomlValue::Type::kBoolean:
+      return fmt::format("write {} = true or {} = false, without quotes", key, key);
+    case TomlValue::Type::kArray:
+      return fmt::format("write {} = [...]", key);
+    case TomlValue::Type::kTable:
+      return fmt::format("write {} = {{ name = value }}, or a table [...{}] of its own", key, key);
+    case TomlValue::Type::kDate:
+      break;
+  }
+  return "";
+}
+
+// The parser speaks of its own settings and of what it was doing; people want to know what to do.
+Error syntax_error(std::string_view origin, TextPosition place, std::string_view description) {
+  const auto says = [whole = description](std::string_view word) { return whole.contains(word); };
+  Error error{Kind::kInvalid, {}, {}};
+  if (says("MAX_NESTED")) {
+    error.what =
+        fmt::format("{}: nested deeper than {} levels", at(origin, place), TOML_MAX_NESTED_VALUES);
+    error.hint = "write it with fewer lists and tables inside each other";
+    return error;
+  }
+  const std::size_t cut = description.find(": ");
+  if (description.starts_with("Error while parsing") && cut != description.npos)
+    description = description.substr(cut + 2);
+  error.what = fmt::format("{}: this is not TOML: {}", at(origin, place), description);
+  if (says("redefine") || says("overwrite") || says("duplicate") || says("already")) {
+    error.hint = "a key and a table are written once: put the two together";
+  } else if (says("array")) {
+    error.hint = "a list is written [\"a\", \"b\"], with a comma between its items";
+  } else if (says("inline table")) {
+    error.hint = "a table in one line is written { a = 1, b = 2 }";
+  } else if (says("string") || says("unterminated")) {
+    error.hint = "a text stands between \"...\", one of several lines between \"\"\"...\"\"\"";
+  } else {
+    error.hint = "a line is key = \"text\", key = 3, key = [...], [table] or # a comment";
+  }
+  return error;
+}
+
+}  // namespace
+
 TomlDocument::TomlDocument() = default;
 TomlDocument::~TomlDocument() = default;
 
@@ -171,11 +224,15 @@ Result<std::unique_ptr<TomlDocument>> toml_parse(std::string_view text, std::str
                 fmt::format("{}: bytes that are not UTF-8", at(origin, position_at(text, *bad))),
                 "save the file as UTF-8");
   }
+  if (const std::size_t nul = text.find('\0'); nul != text.npos) {
+    return fail(Kind::kInvalid, fmt::format("{}: a NUL byte", at(origin, position_at(text, nul))),
+                "save the file as UTF-8 text");
+  }
   const toml::parse_result parsed = toml::parse(text, std::string(origin));
   if (!parsed) {
     const toml::parse_error& error = parsed.error();
-    return fail(Kind::kInvalid, fmt::format("{}: {}", at(origin, position(error.source().begin)),
-                                            error.description()));
+    return std::unexpected(
+        syntax_error(origin, position(error.source().begin), error.description()));
   }
   auto document = std::make_unique<TomlDocument>();
   document->origin_ = origin;
@@ -238,7 +295,8 @@ const TomlValue* TomlTable::value(std::string_view key, int type) const {
   if (found->type == wanted || widened) return found;
   document_->note(
       found->at,
-      fmt::format("'{}' must be {}, not {}", key, type_words(wanted), type_words(found->type)), "");
+      fmt::format("'{}' must be {}, not {}", key, type_words(wanted), type_words(found->type)),
+      example_of(wanted, key));
   return nullptr;
 }
 
@@ -260,7 +318,7 @@ std::vector<TomlTable> TomlTable::tables(std::string_view key) const {
       document_->note(
           item->at,
           fmt::format("each item of '{}' must be a table, not {}", key, type_words(item->type)),
-          "");
+          fmt::format("write {} = [{{ name = value }}, ...]", key));
     }
   }
   return tables;
@@ -283,7 +341,8 @@ std::optional<std::int64_t> TomlTable::integer(std::string_view key, std::int64_
   if (found->integer >= least && found->integer <= most) return found->integer;
   document_->note(
       found->at,
-      fmt::format("'{}' must be from {} to {}, not {}", key, least, most, found->integer), "");
+      fmt::format("'{}' must be from {} to {}, not {}", key, least, most, found->integer),
+      fmt::format("write a number from {} to {}", least, most));
   return std::nullopt;
 }
 
@@ -295,7 +354,8 @@ std::optional<double> TomlTable::number(std::string_view key, double least, doub
                             : found->number;
   if (number >= least && number <= most) return number;
   document_->note(found->at,
-                  fmt::format("'{}' must be from {} to {}, not {}", key, least, most, number), "");
+                  fmt::format("'{}' must be from {} to {}, not {}", key, least, most, number),
+                  fmt::format("write a number from {} to {}", least, most));
   return std::nullopt;
 }
 
@@ -316,7 +376,7 @@ std::vector<std::string> TomlTable::strings(std::string_view key) const {
       document_->note(
           item->at,
           fmt::format("each item of '{}' must be a string, not {}", key, type_words(item->type)),
-          "");
+          fmt::format("write {} = [\"...\", \"...\"]", key));
   }
   return strings;
 }
@@ -355,6 +415,11 @@ bool TomlTable::is_array_of_tables(std::string_view key) const {
   const TomlValue* found = member(node_, key);
   return found != nullptr && found->type == TomlValue::Type::kArray && !found->items.empty() &&
          found->items.front()->type == TomlValue::Type::kTable;
+}
+
+bool TomlTable::is_empty_array(std::string_view key) const {
+  const TomlValue* found = member(node_, key);
+  return found != nullptr && found->type == TomlValue::Type::kArray && found->items.empty();
 }
 
 std::string TomlTable::where(std::string_view key) const {

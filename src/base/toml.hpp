@@ -51,6 +51,7 @@ class TomlTable {
   bool is_table(std::string_view key) const;
   bool is_array(std::string_view key) const;
   bool is_array_of_tables(std::string_view key) const;  // by its first item
+  bool is_empty_array(std::string_view key) const;
 
   // "file:line:column" of a key's value, or of this table when the key is empty or absent.
   std::string where(std::string_view key = {}) const;

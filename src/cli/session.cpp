@@ -5,8 +5,30 @@
 #include "base/file.hpp"
 #include "cli/arguments.hpp"
 #include "cli/terminal.hpp"
+#include "serve/settings.hpp"
 
 namespace sighter::cli {
+
+namespace {
+
+// A mistake in [serve] is told by every verb, as any other of the project's, and with its place.
+Status check_serve(const functions::Project& project) {
+  const Result<serve::Settings> settings = serve::read_settings(project.serve, project.folder);
+  if (settings) return {};
+  const Error& error = settings.error();
+  std::string where = "sighter.toml";
+  std::size_t longest = 0;
+  for (const auto& [key, place] : project.serve_places) {
+    const bool meant =
+        key.empty() || error.what.contains("] " + key) || error.what.contains("'" + key + "'");
+    if (!meant || key.size() < longest) continue;
+    longest = key.size();
+    where = place;
+  }
+  return std::unexpected(error.in(where));
+}
+
+}  // namespace
 
 Result<functions::Project> load_project(const Arguments& arguments) {
   const std::optional<std::string> named = arguments.text("project");
@@ -23,7 +45,10 @@ Result<functions::Project> load_project(const Arguments& arguments) {
     folder = functions::find_project(std::filesystem::current_path(code));
   }
   if (!folder) return functions::no_project();
-  return functions::read_project(*folder);
+  Result<functions::Project> project = functions::read_project(*folder);
+  if (!project) return project;
+  if (Status good = check_serve(*project); !good) return std::unexpected(good.error());
+  return project;
 }
 
 std::filesystem::path store_file_of(const functions::Project& project) {

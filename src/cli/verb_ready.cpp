@@ -11,6 +11,7 @@
 #include "cli/session.hpp"
 #include "cli/terminal.hpp"
 #include "cli/verbs_run.hpp"
+#include "functions/case_check.hpp"
 #include "ready/first_touch.hpp"
 #include "ready/forecast.hpp"
 #include "ready/run.hpp"
@@ -42,16 +43,11 @@ constexpr std::size_t kCasesCheckedMax = 100'000;
 // Inputs that no body could take, and answers that no body could give.
 Status check_cases(const functions::Function& function, const functions::CaseFile& cases,
                    bool exact) {
-  const bool labels = exact && function.output.form() == functions::OutputContract::Form::kLabels;
   for (std::size_t i = 0; i < std::min(cases.size(), kCasesCheckedMax); ++i) {
-    Result<functions::Case> row = cases.at(i);
+    const Result<functions::Case> row = cases.at(i);
     if (!row) return std::unexpected(row.error());
-    const auto where = [&] { return fmt::format("{}:{}", function.cases.string(), row->line); };
-    Result<Json> input = function.input.admit(std::move(row->input));
-    if (!input) return std::unexpected(input.error().in(where()));
-    if (!labels || !row->expect) continue;
-    if (Status good = function.output.check(*row->expect); !good)
-      return std::unexpected(good.error().in(where()));
+    const Result<Json> input = functions::admit_case(function, cases, i, *row, exact);
+    if (!input) return std::unexpected(input.error());
   }
   return {};
 }

@@ -4,7 +4,8 @@
 //
 // JSON Lines: {"input": ..., "expect": ..., "id": ..., "cluster": ..., "tags": {...}}, or flat rows
 // whose other members are the input. CSV, TSV: a header line, then one row a case. `expected`,
-// `target`, `ideal`, `label` and `answer` are read as `expect`.
+// `target`, `ideal`, `label` and `answer` are read as `expect`. Beside `input` any other name is an
+// error, and so is a value of a wrong type; a null is as if it were not there.
 
 #include <cstdint>
 #include <filesystem>
@@ -51,6 +52,11 @@ class CaseFile {
   std::uint64_t cluster(std::size_t index) const;
   bool has_expectations() const;  // every case has one
   std::size_t without_expectation() const;
+  // "file:line" of the first case without one; "" when all have one.
+  std::string where_without() const;
+  // "file:line:column" of a part of the case: "" (where it begins), "expect", "input", or a JSON
+  // Pointer into the input: "input/text". Reads the row again; any thread.
+  std::string where(std::size_t index, std::string_view part = {}) const;
   const Digest& digest() const;  // of the file's bytes
   // The names of a CSV file's columns, or of the first JSON row's members.
   const std::vector<std::string>& columns() const;

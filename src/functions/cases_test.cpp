@@ -96,5 +96,76 @@ TEST(CaseFile, a_row_with_too_few_fields_is_named) {
   EXPECT_THAT(file.error().what, HasSubstr("cases.csv:3"));
 }
 
+struct Broken {
+  const char* file;
+  const char* text;
+  const char* where;
+  const char* what;
+  const char* hint;
+};
+
+class BrokenCases : public ::testing::TestWithParam<Broken> {};
+
+TEST_P(BrokenCases, AreToldWithTheirPlaceAndWhatToDo) {
+  const TestFolder folder;
+  const Broken& given = GetParam();
+  const Result<CaseFile> file = CaseFile::open(folder.write(given.file, given.text));
+  ASSERT_FALSE(file);
+  EXPECT_THAT(file.error().what, HasSubstr(std::string(given.file) + given.where));
+  EXPECT_THAT(file.error().what, HasSubstr(given.what));
+  EXPECT_THAT(file.error().hint, HasSubstr(given.hint));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    files, BrokenCases,
+    ::testing::Values(
+        Broken{"c.jsonl", "{\"input\": 1, \"clustr\": 2}\n", ":1:14", "'clustr'", "'cluster'"},
+        Broken{"c.jsonl", "{\"input\": 1, \"tags\": [1]}\n", ":1:22", "an object", "lang"},
+        Broken{"c.jsonl", "{\"input\": 1, \"weight\": 1}\n", ":1:14", "'weight'", "known:"},
+        Broken{"c.jsonl", "{\"expect\": 1}\n", ":1:1", "no input", "input"},
+        Broken{"c.jsonl", "{\"label\": 1, \"x\": 2, \"answer\": 3}\n", ":1:22", "both", "--expect"},
+        Broken{"c.csv", "a,label\nx\n", ":2:2", "1 fields", "missing ones"},
+        Broken{"c.csv", "a,label\n\"x\ny\",b,c\n", ":3:6", "3 fields", "quote"},
+        Broken{"c.csv", "a,label\n\"x,b\n", ":2:1", "no closing quote", "double the quotes"},
+        Broken{"c.csv", "a,label\n\"x\"y,b\n", ":2:4", "closing quote of field 1", "double"},
+        Broken{"c.csv", "a,b,a\n1,2,3\n", ":1:5", "two columns", "another name"},
+        Broken{"c.csv", "input,note,label\nx,y,z\n", ":1:7", "unknown column 'note'", "known:"},
+        Broken{"c.csv", "PK\x03\x04zip", ":1:1", "Excel", "CSV"},
+        Broken{"c.csv", "%PDF-1.4", ":1:1", "PDF", "CSV"},
+        Broken{"c.txt", "hello\n", ":1:", "unexpected", ".csv or .tsv"}));
+
+TEST(CaseFile, a_quote_in_the_middle_of_a_field_is_a_letter) {
+  const TestFolder folder;
+  const Result<CaseFile> file =
+      CaseFile::open(folder.write("c.csv", "text,label\n5\" wide,a\n6\" wide,b\n"));
+  ASSERT_TRUE(file) << file.error().message();
+  ASSERT_EQ(file->size(), 2u);
+  EXPECT_EQ(file->at(0)->input, Json::object({{"text", "5\" wide"}}));
+}
+
+TEST(CaseFile, a_null_is_as_if_it_were_not_there) {
+  const TestFolder folder;
+  const Result<CaseFile> file = CaseFile::open(
+      folder.write("c.jsonl", "{\"input\": 1, \"id\": null, \"cluster\": null, \"tags\": null}\n"));
+  ASSERT_TRUE(file) << file.error().message();
+  EXPECT_EQ(file->at(0)->id, "line 1");
+}
+
+TEST(CaseFile, says_where_a_part_of_a_case_stands) {
+  const TestFolder folder;
+  const Result<CaseFile> rows = CaseFile::open(folder.write(
+      "c.jsonl", "\n{\"input\": {\"text\": \"x\"}, \"label\": \"a\"}\n{\"input\": \"x\"}\n"));
+  ASSERT_TRUE(rows);
+  EXPECT_THAT(rows->where(0), HasSubstr("c.jsonl:2:1"));
+  EXPECT_THAT(rows->where(0, "expect"), HasSubstr("c.jsonl:2:35"));
+  EXPECT_THAT(rows->where(0, "input/text"), HasSubstr("c.jsonl:2:20"));
+  EXPECT_THAT(rows->where_without(), HasSubstr("c.jsonl:3"));
+  const Result<CaseFile> table = CaseFile::open(folder.write("c.csv", "text,label\n\"a\nb\",c\n"));
+  ASSERT_TRUE(table);
+  EXPECT_THAT(table->where(0, "expect"), HasSubstr("c.csv:3:4"));
+  EXPECT_THAT(table->where(0, "input/text"), HasSubstr("c.csv:2:1"));
+  EXPECT_EQ(table->where_without(), "");
+}
+
 }  // namespace
 }  // namespace sighter::functions

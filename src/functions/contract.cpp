@@ -6,10 +6,9 @@
 #include <cctype>
 
 #include "base/check.hpp"
-#include "base/file.hpp"
-#include "base/limits.hpp"
 #include "base/similar.hpp"
 #include "base/utf8.hpp"
+#include "functions/contract_schema.hpp"
 
 namespace sighter::functions {
 namespace {
@@ -127,31 +126,16 @@ Result<Json> find_json(std::string_view text) {
 
 std::optional<text::Schema> schema_from_file(const TomlTable& table,
                                              const std::filesystem::path& folder) {
+  if (table.is_table("schema")) {
+    table.json("schema");
+    table.mistake("schema", "'schema' must name a file, not hold the schema",
+                  "write the schema into a file of the function's folder: { schema = "
+                  "\"output.schema.json\" }");
+    return std::nullopt;
+  }
   const std::optional<std::string> name = table.string("schema");
   if (!name) return std::nullopt;
-  const std::filesystem::path path = folder / *name;
-  Result<std::string> text = read_file(path, limits::kConfigBytesMax);
-  if (!text) {
-    table.mistake("schema", text.error().what, text.error().hint);
-    return std::nullopt;
-  }
-  Result<Json> json = json_parse(*text, path.string());
-  if (!json) {
-    table.mistake("schema", json.error().what, json.error().hint);
-    return std::nullopt;
-  }
-  text::SchemaOptions options;
-  options.base_uri = "file://" + std::filesystem::absolute(path).string();
-  options.load = [](const std::string& uri) -> Result<Json> {
-    if (!uri.starts_with("file://"))
-      return fail(Kind::kInvalid,
-                  fmt::format("the schema refers to {}, which is not a file of the project", uri),
-                  "copy it beside the schema and refer to it by its file name");
-    Result<std::string> other = read_file(uri.substr(7), limits::kConfigBytesMax);
-    if (!other) return std::unexpected(other.error());
-    return json_parse(*other, uri.substr(7));
-  };
-  Result<text::Schema> schema = text::Schema::compile(*json, path.string(), options);
+  Result<text::Schema> schema = read_schema(folder / *name);
   if (!schema) {
     table.mistake("schema", schema.error().what, schema.error().hint);
     return std::nullopt;
@@ -225,6 +209,18 @@ Result<Json> InputContract::admit(Json input) const {
   }
   return fail(Kind::kInvalid, "the input does not fit the contract: " + text::describe(violations),
               hint);
+}
+
+std::string InputContract::mistaken(const Json& input) const {
+  if (form_ == Form::kFields && input.is_object()) {
+    for (const auto& [name, value] : input.as_object()) {
+      const auto known =
+          std::ranges::any_of(fields_, [&](const Field& f) { return f.name == name; });
+      if (!known) return "/" + name;
+    }
+  }
+  const std::vector<text::Violation> violations = schema_->validate(input, 1);
+  return violations.empty() ? std::string() : violations.front().instance;
 }
 
 const Field* InputContract::only_text() const {

@@ -37,6 +37,8 @@ class InputContract {
   // bare string or list of a conversation becomes {"messages": [...]}. kInvalid names what is
   // wrong.
   Result<Json> admit(Json input) const;
+  // Where in an input that admit() refused the mistake is: a JSON Pointer, "" for the whole.
+  std::string mistaken(const Json& input) const;
   // The only field that takes a string, or nullptr when there are several or none.
   const Field* only_text() const;
   // The name of the first field of type image, or nullptr.

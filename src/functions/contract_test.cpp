@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "functions/contract_schema.hpp"
+#include "functions/test_folder.hpp"
+
 namespace sighter::functions {
 namespace {
 
@@ -90,6 +93,49 @@ TEST(OutputContract, says_what_does_not_fit_the_schema) {
 
 TEST(OutputContract, text_that_holds_no_json_is_refused) {
   EXPECT_FALSE(number_contract().read("I cannot do that."));
+}
+
+struct BrokenSchema {
+  const char* text;
+  const char* where;
+  const char* what;
+};
+
+class UsersSchema : public ::testing::TestWithParam<BrokenSchema> {};
+
+TEST_P(UsersSchema, MistakesAreToldWithTheirPlaceAndWhatToDo) {
+  const TestFolder folder;
+  const Result<text::Schema> schema = read_schema(folder.write("s.json", GetParam().text));
+  ASSERT_FALSE(schema);
+  EXPECT_THAT(schema.error().what, HasSubstr(std::string("s.json") + GetParam().where));
+  EXPECT_THAT(schema.error().what, HasSubstr(GetParam().what));
+  EXPECT_FALSE(schema.error().hint.empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    texts, UsersSchema,
+    ::testing::Values(BrokenSchema{"\n", ":1:1", "empty"},
+                      BrokenSchema{"{\"propertis\": {}}", ":1:2", "'properties'"},
+                      BrokenSchema{"{\"items\":\n{\"maxLenght\": 1}}", ":2:2", "'maxLength'"},
+                      BrokenSchema{"{\"nullable\": true}", ":1:2", "OpenAPI"},
+                      BrokenSchema{"{\"else\": {}}", ":1:2", "without 'if'"},
+                      BrokenSchema{"{\"title\": \"\xff\"}", ":1:12", "UTF-8"}));
+
+TEST(UsersSchema, WhatTheSchemaRefersToIsReadWithTheSameEyes) {
+  const TestFolder folder;
+  folder.write("other.json", "{\"typ\": \"string\"}");
+  const Result<text::Schema> schema =
+      read_schema(folder.write("s.json", "{\"$ref\": \"other.json\"}"));
+  ASSERT_FALSE(schema);
+  EXPECT_THAT(schema.error().what, HasSubstr("other.json:1:2"));
+}
+
+TEST(UsersSchema, AnnotationsAndNamesOfOnesOwnAreAllowed) {
+  const TestFolder folder;
+  const Result<text::Schema> schema = read_schema(folder.write(
+      "s.json", R"({"title": "t", "$comment": "c", "deprecated": true, "x-mine": 1, "example": 1,
+                    "discriminator": {"propertyName": "k"}, "propertyOrdering": ["a"]})"));
+  EXPECT_TRUE(schema) << schema.error().message();
 }
 
 }  // namespace

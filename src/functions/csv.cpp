@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text_position.hpp"
+
 namespace sighter::functions {
 
 char guess_separator(std::string_view header) {
@@ -18,20 +20,32 @@ char guess_separator(std::string_view header) {
                                               counts.begin())];
 }
 
+std::string record_place(std::string_view record, std::size_t offset, std::string_view where,
+                         std::int64_t line) {
+  TextPosition position = position_at(record, offset);
+  position.line += line - 1;
+  return at(where, position);
+}
+
 Result<std::vector<std::string>> split_record(std::string_view record, char separator,
-                                              std::string_view where, std::int64_t line) {
+                                              std::string_view where, std::int64_t line,
+                                              std::vector<std::size_t>* begins) {
+  constexpr std::string_view kHint = "double the quotes inside a quoted field: \"\"";
   std::vector<std::string> fields;
   std::size_t at = 0;
   while (true) {
     std::string field;
+    const std::size_t begin = at;
+    if (begins != nullptr) begins->push_back(begin);
     if (at < record.size() && record[at] == '"') {
       ++at;
       while (true) {
         const std::size_t quote = record.find('"', at);
         if (quote == record.npos) {
           return fail(Kind::kInvalid,
-                      fmt::format("{}:{}: a quoted field has no closing quote", where, line),
-                      "double the quotes inside a quoted field: \"\"");
+                      fmt::format("{}: a quoted field begins here and has no closing quote",
+                                  record_place(record, begin, where, line)),
+                      std::string(kHint));
         }
         field.append(record, at, quote - at);
         at = quote + 1;
@@ -40,10 +54,12 @@ Result<std::vector<std::string>> split_record(std::string_view record, char sepa
         ++at;
       }
       if (at < record.size() && record[at] != separator) {
-        return fail(Kind::kInvalid,
-                    fmt::format("{}:{}: more text behind a closing quote in field {}", where, line,
-                                fields.size() + 1),
-                    "double the quotes inside a quoted field: \"\"");
+        return fail(
+            Kind::kInvalid,
+            fmt::format("{}: more text behind the closing quote of field {}, which begins at {}",
+                        record_place(record, at, where, line), fields.size() + 1,
+                        record_place(record, begin, where, line)),
+            std::string(kHint));
       }
     } else {
       const std::size_t end = std::min(record.find(separator, at), record.size());
@@ -56,11 +72,26 @@ Result<std::vector<std::string>> split_record(std::string_view record, char sepa
   }
 }
 
-std::size_t record_length(std::string_view text) {
+std::size_t record_length(std::string_view text, char separator) {
+  const auto separates = [&](char c) {
+    return separator != 0 ? c == separator : c == ',' || c == ';' || c == '\t' || c == '|';
+  };
   bool quoted = false;
+  bool begins = true;  // a field begins here
   for (std::size_t at = 0; at < text.size(); ++at) {
-    if (text[at] == '"') quoted = !quoted;
-    if (text[at] == '\n' && !quoted) return at;
+    const char c = text[at];
+    if (quoted) {
+      if (c != '"') continue;
+      if (at + 1 < text.size() && text[at + 1] == '"')
+        ++at;
+      else
+        quoted = false;
+    } else if (c == '\n') {
+      return at;
+    } else {
+      quoted = c == '"' && begins;
+      begins = separates(c);
+    }
   }
   return quoted ? std::string_view::npos : text.size();
 }

@@ -6,7 +6,7 @@
 #include <unordered_set>
 
 #include "base/random.hpp"
-#include "functions/cases.hpp"
+#include "functions/case_check.hpp"
 #include "learn/folds.hpp"
 
 namespace sighter::functions {
@@ -74,14 +74,8 @@ Result<std::shared_ptr<const ExampleSet>> ExampleSet::read(const Function& funct
     Result<Case> row = file->at(i);
     if (!row) return std::unexpected(row.error());
     if (!row->expect) continue;
-    const std::string where = fmt::format("{}:{}", function.cases.string(), row->line);
-    Result<Json> input = function.input.admit(std::move(row->input));
-    if (!input) return std::unexpected(input.error().in(where));
-    const bool is_label = function.output.form() == OutputContract::Form::kLabels;
-    if (is_label) {
-      if (Status good = function.output.check(*row->expect); !good)
-        return std::unexpected(good.error().in(where));
-    }
+    Result<Json> input = admit_case(function, *file, i, *row, true);
+    if (!input) return std::unexpected(input.error());
     learn::Example example;
     example.text = input_text(*input);
     example.label = label_index(function.output, *row->expect);

@@ -30,13 +30,27 @@ bool stays_inside(const std::filesystem::path& name) {
   return normal.begin() == normal.end() || *normal.begin() != "..";
 }
 
+// What to do about a file that is not there: perhaps another one was meant.
+std::string missing(const std::filesystem::path& wanted) {
+  std::vector<std::string> names;
+  std::error_code code;
+  for (std::filesystem::directory_iterator it(wanted.parent_path(), code), end;
+       !code && it != end && names.size() < 1000; it.increment(code))
+    names.push_back(it->path().filename().string());
+  const std::string near = closest(wanted.filename().string(), names);
+  if (!near.empty()) return fmt::format("did you mean '{}'?", near);
+  return fmt::format("create {}, or write 'ignore missing' behind the name", wanted.string());
+}
+
 std::function<Result<std::string>(std::string_view)> loader(std::filesystem::path folder) {
   return [folder = std::move(folder)](std::string_view name) -> Result<std::string> {
     if (!stays_inside(name)) {
       return fail(Kind::kInvalid, fmt::format("'{}' is outside the function's folder", name),
                   "copy the file into the folder and name it from there");
     }
-    return read_file(folder / name, limits::kTemplateBytesMax);
+    Result<std::string> text = read_text_file(folder / name, limits::kTemplateBytesMax);
+    if (!text && text.error().kind == Kind::kNotFound) text.error().hint = missing(folder / name);
+    return text;
   };
 }
 
@@ -86,7 +100,7 @@ std::shared_ptr<const text::Template> read_template(const TomlTable& table, cons
   std::string source = *given;
   std::string origin = fmt::format("{} ({})", table.where(key), key);
   if (names_a_file(*given)) {
-    Result<std::string> text = read_file(reading.folder / *given, limits::kTemplateBytesMax);
+    Result<std::string> text = read_text_file(reading.folder / *given, limits::kTemplateBytesMax);
     if (!text) {
       table.mistake(key, text.error().what,
                     fmt::format("create it, or write the text itself: {} = \"\"\"...\"\"\"", key));

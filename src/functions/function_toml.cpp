@@ -351,7 +351,7 @@ Status check_name(const std::string& name, const std::filesystem::path& path) {
 Result<Function> read_function(const std::filesystem::path& folder, std::string name) {
   const std::filesystem::path path = folder / "function.toml";
   if (Status good = check_name(name, path); !good) return std::unexpected(good.error());
-  Result<std::string> text = read_file(path, limits::kConfigBytesMax);
+  Result<std::string> text = read_text_file(path, limits::kConfigBytesMax);
   if (!text) return std::unexpected(text.error());
   auto document = toml_parse(*text, path.string());
   if (!document) return std::unexpected(document.error());

@@ -136,7 +136,7 @@ std::optional<std::filesystem::path> find_project(const std::filesystem::path& s
 
 Result<Project> read_project(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / "sighter.toml";
-  Result<std::string> text = read_file(path, limits::kConfigBytesMax);
+  Result<std::string> text = read_text_file(path, limits::kConfigBytesMax);
   if (!text) return std::unexpected(text.error());
   auto document = toml_parse(*text, path.string());
   if (!document) return std::unexpected(document.error());
@@ -147,7 +147,12 @@ Result<Project> read_project(const std::filesystem::path& folder) {
   project.store = read_store(root.table("store"), folder);
   project.serve = root.json("serve").value_or(Json());
   if (!project.serve.is_null() && !project.serve.is_object())
-    root.mistake("serve", "'serve' must be a table");
+    root.mistake("serve", "'serve' must be a table", "[serve]");
+  if (project.serve.is_object()) {
+    const TomlTable serve = root.table("serve");
+    project.serve_places[""] = serve.where();
+    for (const std::string& key : serve.keys()) project.serve_places[key] = serve.where(key);
+  }
   if (Status good = (*document)->finish(); !good) return std::unexpected(good.error());
   if (Status good = read_functions(folder / "functions", project); !good)
     return std::unexpected(good.error());

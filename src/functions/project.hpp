@@ -34,6 +34,8 @@ struct Project {
   std::vector<Function> functions;  // by name
   std::vector<BrokenFunction> broken;
   Json serve;  // [serve] as it is
+  // "file:line:column" of [serve] (under "") and of each value in it.
+  std::map<std::string, std::string> serve_places;
 
   const Function* find(std::string_view name) const;
   // kNotFound with did you mean; the mistake of one that is broken.

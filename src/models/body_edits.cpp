@@ -1,5 +1,7 @@
 #include "models/body_edits.hpp"
 
+#include <algorithm>
+#include <cctype>
 #include <charconv>
 
 #include "base/toml.hpp"
@@ -76,13 +78,36 @@ Status edit_body(std::string& body, const std::vector<BodyEdit>& edits) {
   return {};
 }
 
+namespace {
+
+// A token of RFC 9110.
+bool is_header_name(std::string_view name) {
+  return !name.empty() && std::ranges::all_of(name, [](unsigned char c) {
+    return std::isalnum(c) || std::string_view("!#$%&'*+-.^_`|~").contains(static_cast<char>(c));
+  });
+}
+
+bool is_header_value(std::string_view value) {
+  return std::ranges::none_of(value,
+                              [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7f; });
+}
+
+}  // namespace
+
 Extras read_extras(const TomlTable& table) {
   Extras extras;
   const TomlTable headers = table.table("headers");
   for (const std::string& header : headers.keys()) {
     const std::string value = headers.string(header, "");
-    if ((header + value).find_first_of("\r\n") != std::string::npos)
-      headers.mistake(header, "a header cannot hold line breaks");
+    if (!is_header_name(header))
+      headers.mistake(header, fmt::format("'{}' cannot be the name of a header", header),
+                      "letters, digits and '-': \"x-team\"");
+    if (!is_header_value(value))
+      headers.mistake(header,
+                      fmt::format("the value of the header '{}' holds a line break or another "
+                                  "control character",
+                                  header),
+                      "write it in one line");
     extras.headers.emplace_back(header, value);
   }
   const std::optional<Json> body = table.json("extra_body");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <cstdlib>
 
 #include "base/file.hpp"
@@ -80,9 +81,25 @@ std::optional<Route> split_route(std::string_view name) {
                .upstream = std::string(name.substr(cut + 1))};
 }
 
-bool plain_url(std::string_view url) {
-  const bool scheme = url.starts_with("http://") || url.starts_with("https://");
-  return scheme && url.find_first_of(" \t\r\n@") == url.npos && url.size() > 8;
+// What is wrong with an address of a provider, in words; "" when nothing is.
+std::string wrong_with_url(std::string_view url) {
+  if (!url.starts_with("http://") && !url.starts_with("https://"))
+    return fmt::format("'{}' does not begin with http:// or https://", url);
+  const auto broken = [](unsigned char c) { return c <= 0x20 || c == 0x7f; };
+  if (std::ranges::any_of(url, broken))
+    return "the address holds a blank, a line break or another control character";
+  std::string_view host = url.substr(url.find("//") + 2);
+  host = host.substr(0, host.find_first_of("/?#"));
+  if (host.contains('@')) return "the address holds a name or a password";
+  const std::size_t colon = host.find(':', host.starts_with('[') ? host.find(']') : 0);
+  const std::string_view port = colon == host.npos ? "" : host.substr(colon + 1);
+  if (host.substr(0, colon).empty()) return fmt::format("'{}' names no host", url);
+  if (colon == host.npos) return "";
+  int number = 0;
+  const auto [end, code] = std::from_chars(port.data(), port.data() + port.size(), number);
+  if (code != std::errc() || end != port.data() + port.size() || number < 1 || number > 65535)
+    return fmt::format("'{}' is no port: it is a number from 1 to 65535", port);
+  return "";
 }
 
 }  // namespace
@@ -122,8 +139,8 @@ void ModelsConfig::read_provider(const TomlTable& table, const std::string& name
   if (const auto url = table.string("base_url")) {
     provider.base_url = *url;
     while (provider.base_url.ends_with('/')) provider.base_url.pop_back();
-    if (!plain_url(*url))
-      table.mistake("base_url", fmt::format("'{}' is not an http or https address", *url),
+    if (std::string wrong = wrong_with_url(*url); !wrong.empty())
+      table.mistake("base_url", std::move(wrong),
                     "for example http://127.0.0.1:8000/v1, without a name or password in it");
   } else if (known == providers_.end()) {
     table.mistake("", fmt::format("the provider '{}' has no base_url", name),
@@ -165,6 +182,9 @@ void ModelsConfig::read_provider(const TomlTable& table, const std::string& name
 
 // A list of names, or of tables with a name in "route" and what that route says otherwise.
 void ModelsConfig::read_routes(const TomlTable& table, ModelSpec& model) {
+  if (table.is_empty_array("routes"))
+    table.mistake("routes", fmt::format("'routes' of the model '{}' is empty", model.name),
+                  "name at least one: routes = [\"provider/model\"]");
   const auto named = [&](const TomlTable& at, std::string_view key, const std::string& text) {
     std::optional<Route> route = split_route(text);
     if (!route || !providers_.contains(route->provider)) {

@@ -183,11 +183,11 @@ io::Task<Result<RunReport>> evaluate(functions::Engine& engine, const functions:
   Result<std::vector<const functions::Variant*>> variants = chosen_variants(function, options);
   if (!variants) co_return std::unexpected(variants.error());
   if (metric.needs_expectation() && !cases.has_expectations()) {
+    const std::string where = cases.where_without();
     co_return fail(
         Kind::kInvalid,
-        fmt::format("{} of {} cases in {} have no expectation, and the metric '{}' needs one",
-                    cases.without_expectation(), cases.size(), cases.path().string(),
-                    metric.name()),
+        fmt::format("{}: no expectation, and the metric '{}' needs one ({} of {} cases have none)",
+                    where, metric.name(), cases.without_expectation(), cases.size()),
         "add \"expect\": ... to them");
   }
   const SteadyTime begin = clock.steady_now();

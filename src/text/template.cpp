@@ -85,6 +85,7 @@ class Units final : public jinja::Library {
   Status read_included(const Unit& unit, std::span<const std::string> names, bool ignore_missing,
                        std::size_t place) const {
     std::string tried;
+    std::string hint;
     for (const std::string& name : names) {
       const auto found = find_locked(name);
       if (found) return {};
@@ -94,10 +95,13 @@ class Units final : public jinja::Library {
         return std::unexpected(error);
       }
       tried += (tried.empty() ? "'" : ", '") + name + "'";
+      if (hint.empty()) hint = found.error().hint;
     }
     if (ignore_missing) return {};
-    return fail(Kind::kNotFound, jinja::where(unit, place) + ": there is no template " +
-                                     (tried.empty() ? "to include" : tried));
+    return fail(Kind::kNotFound,
+                jinja::where(unit, place) + ": there is no template " +
+                    (tried.empty() ? "to include" : tried),
+                hint.empty() ? "correct the name, or write 'ignore missing' behind it" : hint);
   }
 
   const TemplateOptions& options_;

@@ -1,0 +1,17 @@
+#pragma once
+// Where in a JSON text a value stands: for mistakes that are found after json_parse() accepted it.
+
+#include <string_view>
+
+#include "base/text_position.hpp"
+
+namespace sighter {
+
+enum class JsonPart { kName, kValue };
+
+// The member or item at an RFC 6901 pointer: its value, or the name before it (of an item: its
+// value too). Where there is none, the innermost value on the way to it. The text must be one that
+// json_parse() accepts; like there, a byte order mark counts for nothing.
+TextPosition json_position(std::string_view text, std::string_view pointer, JsonPart part);
+
+}  // namespace sighter
