@@ -126,6 +126,16 @@ TemplateOptions TemplateOptions::chat() {
   return options;
 }
 
+TemplateOptions TemplateOptions::nunjucks() {
+  TemplateOptions options;
+  options.dialect = Dialect::kNunjucks;
+  options.undefined = UndefinedMode::kLenient;
+  options.keep_trailing_newline = true;
+  options.autoescape = true;
+  options.html_safe_json = false;
+  return options;
+}
+
 std::string TemplatePath::text() const {
   std::string out;
   for (const std::string& step : steps) out += (out.empty() ? "" : ".") + step;

@@ -9,6 +9,9 @@
 // models use them). What a template inserts is never read as template again. Values print as Python
 // prints them: None, True, 1.0, ['a'].
 //
+// Templates of Nunjucks 3 (Dialect::kNunjucks) go by its own rules: values are JavaScript's. All
+// that differs is in the tables of template_dialect.cpp; docs/templates.md lists it.
+//
 // Errors say origin:line:column, what is wrong, and what may have been meant. They name variables
 // and types, never values.
 //
@@ -39,7 +42,7 @@ class Random;
 namespace sighter::text {
 
 // Which family a template is written for; what differs is in template_dialect.cpp.
-enum class Dialect { kJinja };
+enum class Dialect { kJinja, kNunjucks };
 
 // What a name means that nobody defined.
 enum class UndefinedMode {
@@ -63,6 +66,9 @@ struct TemplateOptions {
 
   // What the chat templates inside model files expect: lenient, trimmed blocks, Python's methods.
   static TemplateOptions chat();
+  // What an environment of Nunjucks has by default: lenient, escaped for HTML, the last line break
+  // kept, JSON as it is.
+  static TemplateOptions nunjucks();
 };
 
 // A value for the template, by name. Not copied: both must outlive the render.

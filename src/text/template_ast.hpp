@@ -136,7 +136,7 @@ struct ConcatExpr final : Expr {  // a ~ b ~ c
   std::vector<ExprPtr> parts;
 };
 
-enum class Comparison : std::uint8_t { kEq, kNe, kLt, kLe, kGt, kGe, kIn, kNotIn };
+enum class Comparison : std::uint8_t { kEq, kNe, kLt, kLe, kGt, kGe, kIn, kNotIn, kSame, kNotSame };
 
 struct CompareExpr final : Expr {  // a < b <= c
   struct Step {

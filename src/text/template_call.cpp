@@ -198,11 +198,13 @@ Value Renderer::object_method(const Value& self, std::string_view name, Call& ca
     auto& cycler = self.as<CyclerObject>();
     if (name == "next") {
       const Value current = cycler.items[cycler.position];
+      cycler.last = current;
       cycler.position = (cycler.position + 1) % cycler.items.size();
       return current;
     }
     if (name == "reset") {
       cycler.position = 0;
+      cycler.last = Value::none();
       return Value::none();
     }
   }

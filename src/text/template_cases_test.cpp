@@ -80,6 +80,10 @@ TemplateOptions options_of(const Case& c) {
   std::istringstream in(words == nullptr ? "" : *words);
   for (std::string word; in >> word;) {
     if (word == "chat") options = TemplateOptions::chat();
+    if (word == "nunjucks") {
+      options = TemplateOptions::nunjucks();
+      options.autoescape = false;
+    }
     if (word == "lenient") options.undefined = UndefinedMode::kLenient;
     if (word == "trim_blocks") options.trim_blocks = true;
     if (word == "lstrip_blocks") options.lstrip_blocks = true;

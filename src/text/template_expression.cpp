@@ -64,9 +64,10 @@ ExprPtr Parser::comparison() {
     std::string_view text;
     Comparison op;
   };
-  static constexpr Spelling kSpellings[] = {{"==", Comparison::kEq}, {"!=", Comparison::kNe},
-                                            {"<=", Comparison::kLe}, {">=", Comparison::kGe},
-                                            {"<", Comparison::kLt},  {">", Comparison::kGt}};
+  static constexpr Spelling kSpellings[] = {
+      {"===", Comparison::kSame}, {"!==", Comparison::kNotSame}, {"==", Comparison::kEq},
+      {"!=", Comparison::kNe},    {"<=", Comparison::kLe},       {">=", Comparison::kGe},
+      {"<", Comparison::kLt},     {">", Comparison::kGt}};
   ExprPtr first = chain(0);
   std::unique_ptr<CompareExpr> node;
   while (!failed()) {
@@ -244,7 +245,15 @@ ExprPtr Parser::list() {
 ExprPtr Parser::dict() {
   auto node = std::make_unique<DictExpr>(take().at);
   while (!failed() && !at_operator("}")) {
-    ExprPtr key = expression();
+    const bool bare = dialect_.bare_keys && token().kind == Token::Kind::kName &&
+                      look().kind == Token::Kind::kOperator && look().text == ":";
+    ExprPtr key;
+    if (bare) {
+      const Token word = take();
+      key = std::make_unique<ConstantExpr>(word.at, Value::string(word.text));
+    } else {
+      key = expression();
+    }
     expect_operator(":");
     if (failed()) break;
     node->pairs.emplace_back(std::move(key), expression());
@@ -320,6 +329,11 @@ ExprPtr Parser::slice_or_item(ExprPtr object, std::size_t at) {
       expect_operator("]");
       return std::make_unique<ItemExpr>(at, std::move(object), std::move(first));
     }
+  }
+  if (!dialect_.slices) {
+    fail_at(token().at, "there are no slices x[1:2] in " + std::string(dialect_.name),
+            "prepare the part before the template");
+    return nullptr;
   }
   auto node = std::make_unique<SliceExpr>(at, std::move(object));
   node->start = std::move(first);
@@ -467,6 +481,10 @@ ExprPtr Parser::test(ExprPtr operand) {
   if (failed()) return nullptr;
   const Builtin* builtin = dialect_.test(name);
   if (builtin == nullptr) {
+    if (const auto* refused = dialect_.refused_test(name)) {
+      fail_at(at, "the test '" + name + "' is not supported", std::string(refused->why));
+      return nullptr;
+    }
     fail_at(at, "there is no test '" + name + "'", did_you_mean(name, dialect_.test_names()));
     return nullptr;
   }

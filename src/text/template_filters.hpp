@@ -24,6 +24,12 @@ std::span<const Builtin> all_functions();
 // Functions that only chat templates have: raise_exception, strftime_now.
 std::span<const Builtin> chat_functions();
 
+// Those of Nunjucks that do otherwise than Jinja's of the same name, or are its own.
+std::span<const Builtin> nunjucks_filters();
+std::span<const Builtin> nunjucks_json_filters();  // dump
+std::span<const Builtin> nunjucks_tests();
+std::span<const Builtin> nunjucks_functions();
+
 // pprint.pformat(value).
 std::string pretty(Renderer& renderer, const Value& value);
 // Text without tags and comments, white space collapsed, entities replaced.

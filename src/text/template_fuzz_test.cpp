@@ -104,6 +104,7 @@ TEST(TemplateFuzz, MutatedTemplatesEndWithAResultOrAnError) {
       break;
     const std::string source = mutated(all, parts, random);
     TemplateOptions options = i % 2 == 0 ? TemplateOptions() : TemplateOptions::chat();
+    if (i % 5 == 0) options = TemplateOptions::nunjucks();
     options.autoescape = i % 3 == 0;
     options.load = [&](std::string_view name) -> Result<std::string> {
       if (name.size() > 8) return fail(Kind::kNotFound, "none");

@@ -5,6 +5,7 @@
 
 #include "base/similar.hpp"
 #include "base/utf8.hpp"
+#include "text/template_javascript.hpp"
 #include "text/template_number.hpp"
 #include "text/template_render.hpp"
 #include "text/template_unicode.hpp"
@@ -264,21 +265,32 @@ Value Renderer::item(const Value& object, const Value& key, const Expr* expr) {
       return Value::integer(range.start + static_cast<std::int64_t>(*i) * range.step);
     }
   } else if (object.is_undefined()) {
-    check_defined(object, true);
+    if (!input_.dialect.undefined_chains) check_defined(object, true);
     return {};
   }
+  if (input_.dialect.javascript_values && key.is_string() && key.text() == "length")
+    return attribute(object, key.text(), expr);
   if (key.is_undefined() && !check_defined(key)) return {};
   if (key.is_string() && object.type() == Type::kObject && !object.is_mapping()) {
     return attribute(object, key.text(), expr);
   }
   auto* missing = new MissingObject(heap_, object, key_text(key), expr);
+  missing->unit = unit_;
   return Value::missing(missing);
 }
 
 Value Renderer::attribute(const Value& object, std::string_view name, const Expr* expr) {
   if (object.is_undefined()) {
-    check_defined(object, true);
+    if (!input_.dialect.undefined_chains) check_defined(object, true);
     return {};
+  }
+  if (input_.dialect.javascript_values && name == "length") {
+    if (object.is_string())
+      return Value::integer(static_cast<std::int64_t>(javascript::length(object.text())));
+    if (is_sequence(object))
+      return Value::integer(static_cast<std::int64_t>(sequence_size(object)));
+    if (object.is_object(Object::Kind::kRange))
+      return Value::integer(object.as<RangeObject>().size);
   }
   if (object.type() == Type::kJsonObject) {
     if (const Json* json = member(object.json().as_object(), name)) return Value::of(*json);
@@ -292,11 +304,14 @@ Value Renderer::attribute(const Value& object, std::string_view name, const Expr
         if (const Value* value = object.as<NamespaceObject>().attributes->find(name)) return *value;
         break;
       case Object::Kind::kLoop: {
+        const auto& known = input_.dialect.loop_members;
+        if (!known.empty() && std::ranges::find(known, name) == known.end()) break;
         Value value = loop_attribute(object.as<LoopObject>(), name, found);
         if (found) return value;
         break;
       }
       case Object::Kind::kCycler:
+        if (name == "current" && input_.dialect.cycler_gave) return object.as<CyclerObject>().last;
         if (name == "current")
           return object.as<CyclerObject>().items[object.as<CyclerObject>().position];
         break;
@@ -315,7 +330,9 @@ Value Renderer::attribute(const Value& object, std::string_view name, const Expr
         break;
     }
   }
-  return Value::missing(new MissingObject(heap_, object, std::string(name), expr));
+  auto* missing = new MissingObject(heap_, object, std::string(name), expr);
+  missing->unit = unit_;
+  return Value::missing(missing);
 }
 
 Value Renderer::macro_attribute(const Macro& macro, std::string_view name, bool& found) {

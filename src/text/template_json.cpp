@@ -5,6 +5,7 @@
 
 #include "base/utf8.hpp"
 #include "text/template_filters.hpp"
+#include "text/template_javascript.hpp"
 #include "text/template_number.hpp"
 #include "text/template_render.hpp"
 
@@ -21,6 +22,7 @@ class JsonWriter {
     bool ascii = false;
     bool sorted = false;
     bool html_safe = false;
+    bool javascript = false;  // JSON.stringify
     std::optional<std::string> indent;
     std::string item_separator = ", ";
     std::string key_separator = ": ";
@@ -65,8 +67,9 @@ class JsonWriter {
         break;
     }
     const bool is_list = value.is_object(Object::Kind::kList);
-    const bool plain = is_list && (value.as<ListObject>().form == ListObject::Form::kList ||
-                                   value.as<ListObject>().is_tuple());
+    const bool plain =
+        is_list && (style_.javascript || value.as<ListObject>().form == ListObject::Form::kList ||
+                    value.as<ListObject>().is_tuple());
     if (value.type() == Type::kJsonArray || plain) {
       list(value, depth);
     } else if (value.is_mapping()) {
@@ -77,7 +80,8 @@ class JsonWriter {
     }
   }
 
-  static std::string number(double value) {
+  std::string number(double value) {
+    if (style_.javascript) return std::isfinite(value) ? javascript::number_text(value) : "null";
     if (std::isnan(value)) return "NaN";
     if (std::isinf(value)) return value < 0 ? "-Infinity" : "Infinity";
     return float_repr(value);
@@ -213,6 +217,30 @@ Value pprint(Renderer& r, Call& call) {
   return r.failed() ? Value() : r.text(std::move(out));
 }
 
+// JSON.stringify(value, null, indent)
+Value dump(Renderer& r, Call& call) {
+  if (call.self().is_undefined()) return {};
+  JsonWriter::Style style;
+  style.html_safe = style.sorted = style.ascii = false;
+  style.javascript = true;
+  style.item_separator = ",";
+  style.key_separator = ":";
+  if (call.has(1) && !call[1].is_none() && !call[1].is_undefined()) {
+    const std::string text = call[1].is_string() ? std::string(call[1].text()) : std::string();
+    const std::int64_t width = call[1].is_string() ? 0 : r.integer_argument(call, 1, 0);
+    style.indent =
+        call[1].is_string()
+            ? text.substr(0, 10)
+            : std::string(static_cast<std::size_t>(std::clamp<std::int64_t>(width, 0, 10)), ' ');
+    if (style.indent->empty()) style.indent.reset();
+    if (style.indent) style.key_separator = ": ";
+  }
+  std::string out = JsonWriter(r, std::move(style)).run(call.self());
+  return r.failed() ? Value() : r.text(std::move(out));
+}
+
+constexpr Builtin kNunjucksFilters[] = {{"dump", "value, spaces=", dump, true}};
+
 constexpr Builtin kFilters[] = {
     {"pprint", "value", pprint},
     {"tojson", "value, indent=, ensure_ascii=, separators=, sort_keys=", tojson},
@@ -222,6 +250,10 @@ constexpr Builtin kFilters[] = {
 
 std::span<const Builtin> json_filters() {
   return kFilters;
+}
+
+std::span<const Builtin> nunjucks_json_filters() {
+  return kNunjucksFilters;
 }
 
 }  // namespace sighter::text::jinja

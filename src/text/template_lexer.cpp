@@ -7,6 +7,7 @@
 
 #include "base/text_position.hpp"
 #include "base/utf8.hpp"
+#include "text/template_dialect.hpp"
 #include "text/template_unicode.hpp"
 
 namespace sighter::text::jinja {
@@ -47,7 +48,7 @@ int hex_value(char c) {
 class Lexer {
  public:
   Lexer(Unit& unit, const TemplateOptions& options)
-      : unit_(unit), options_(options), source_(unit.source) {}
+      : unit_(unit), options_(options), dialect_(dialect_table(options)), source_(unit.source) {}
 
   Result<std::vector<Token>> run() {
     while (!error_ && at_ < source_.size()) text();
@@ -149,8 +150,9 @@ class Lexer {
   bool raw_begins() {
     const std::size_t start = at_;
     skip_space();
-    if (looking_at("raw")) {
-      at_ += 3;
+    raw_word_ = dialect_.verbatim && looking_at("verbatim") ? "verbatim" : "raw";
+    if (looking_at(raw_word_)) {
+      at_ += raw_word_.size();
       skip_space();
       if (tag_end("%}", false, true)) return true;
     }
@@ -166,8 +168,8 @@ class Lexer {
       const char sign = peek() == '-' || peek() == '+' ? peek() : '\0';
       if (sign != '\0') ++at_;
       skip_space();
-      if (!looking_at("endraw")) continue;
-      at_ += 6;
+      if (!looking_at("end") || !source_.substr(at_ + 3).starts_with(raw_word_)) continue;
+      at_ += 3 + raw_word_.size();
       skip_space();
       const bool started = line_starts_;
       if (!tag_end("%}", options_.trim_blocks, true)) continue;
@@ -177,7 +179,8 @@ class Lexer {
       if (!data.empty()) push(Token::Kind::kData, start, data);
       return;
     }
-    fail_at(begin, "'raw' is not closed", "close it with {% endraw %}");
+    const std::string word(raw_word_);
+    fail_at(begin, "'" + word + "' is not closed", "close it with {% end" + word + " %}");
   }
 
   void tag(std::size_t begin, bool is_variable) {
@@ -215,6 +218,9 @@ class Lexer {
 
   void name() {
     const std::size_t start = at_;
+    if (dialect_.regex_literals && looking_at("r/"))
+      return fail_at(start, "a regular expression is not supported",
+                     "test for text with 'in', or prepare the value before the template");
     while (at_ < source_.size()) {
       std::size_t next = at_;
       const char32_t c = next_code_point(source_, next);
@@ -342,6 +348,10 @@ class Lexer {
       }
       const std::size_t escape = i++;
       const char c = text[i++];
+      if (dialect_.plain_escapes) {
+        out += c == 'n' ? '\n' : c == 't' ? '\t' : c == 'r' ? '\r' : c;
+        continue;
+      }
       static constexpr std::string_view kFrom = "abfnrtv\\'\"";
       static constexpr std::string_view kTo = "\a\b\f\n\r\t\v\\'\"";
       if (const std::size_t simple = kFrom.find(c); simple != std::string_view::npos) {
@@ -376,6 +386,12 @@ class Lexer {
     static constexpr std::string_view kTwo[] = {"//", "==", "!=", ">=", "<=", "**"};
     static constexpr std::string_view kOne = "+-/*%~[](){}><=.:|,;";
     const std::size_t start = at_;
+    for (const std::string_view three : {"===", "!=="}) {
+      if (!dialect_.strict_equality || !looking_at(three)) continue;
+      at_ += 3;
+      push(Token::Kind::kOperator, start, three);
+      return;
+    }
     for (const std::string_view two : kTwo) {
       if (!looking_at(two)) continue;
       at_ += 2;
@@ -403,10 +419,12 @@ class Lexer {
 
   Unit& unit_;
   const TemplateOptions& options_;
+  const DialectTable& dialect_;
   std::string_view source_;
   std::size_t at_ = 0;
-  bool line_starts_ = true;  // the last tag's end took the line break behind it
-  std::string closers_;      // brackets that are open in this tag
+  std::string_view raw_word_ = "raw";  // the one that opened the raw text
+  bool line_starts_ = true;            // the last tag's end took the line break behind it
+  std::string closers_;                // brackets that are open in this tag
   std::vector<Token> tokens_;
   std::optional<Error> error_;
 };

@@ -15,10 +15,24 @@ void LoopObject::clear() {
 }
 
 Flow Renderer::run_for(const ForNode& node) {
-  const Value iterable = eval(*node.iterable);
+  Value iterable = eval(*node.iterable);
   if (failed() || too_deep()) return Flow::kNext;
+  if (input_.dialect.loops_over_entries) iterable = entries_of(node, iterable);
   at_ = node.iterable->at;
   return loop_over(node, iterable, 0);
+}
+
+// What JavaScript's dialects go over: the entries of an object where there are names for both, and
+// nothing where there are no items.
+Value Renderer::entries_of(const ForNode& node, const Value& iterable) {
+  if (is_iterable(iterable) && !iterable.is_mapping()) return iterable;
+  auto out = new_list();
+  if (!iterable.is_mapping() || node.target.items.size() != 2) return value_of(out);
+  for (std::size_t i = 0; i < mapping_size(iterable) && spend(1); ++i) {
+    auto [key, value] = mapping_at(iterable, i);
+    out->append(pair(std::move(key), std::move(value)));
+  }
+  return value_of(out);
 }
 
 Flow Renderer::loop_over(const ForNode& node, const Value& iterable, std::int64_t depth0) {
@@ -30,8 +44,11 @@ Flow Renderer::loop_over(const ForNode& node, const Value& iterable, std::int64_
   Value item;
   while (!failed() && loop_next(*loop, item)) {
     any = true;
-    // A scope that nothing refers to any more (a macro may) serves the next turn, too.
-    if (scope_.get() != outer.get() && scope_->count == 1) {
+    // A scope that nothing refers to any more (a macro may) serves the next turn, too; where a
+    // variable may be set from within, all turns share one.
+    if (scope_.get() != outer.get() && input_.dialect.set_reaches_out) {
+      // as it is
+    } else if (scope_.get() != outer.get() && scope_->count == 1) {
       scope_->names.clear();
     } else {
       scope_ = Ref<ScopeObject>(new ScopeObject(heap_, outer));

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "text/template_format.hpp"
+#include "text/template_javascript.hpp"
 #include "text/template_number.hpp"
 #include "text/template_render.hpp"
 #include "text/template_text.hpp"
@@ -51,6 +52,7 @@ double as_double(const Value& value) {
 }  // namespace
 
 bool Renderer::truth(const Value& value) {
+  if (input_.dialect.javascript_values) return javascript::truth(value);
   switch (value.type()) {
     case Type::kUndefined:
       check_defined(value);
@@ -92,6 +94,7 @@ bool Renderer::truth(const Value& value) {
 }
 
 bool Renderer::equal(const Value& a, const Value& b, int depth) {
+  if (input_.dialect.javascript_values) return javascript::compare(*this, Comparison::kSame, a, b);
   if (depth > kCompareDepthMax) {
     fail("the values are nested too deeply to be compared");
     return false;
@@ -137,6 +140,7 @@ bool Renderer::equal(const Value& a, const Value& b, int depth) {
 }
 
 bool Renderer::less(const Value& a, const Value& b, int depth) {
+  if (input_.dialect.javascript_values) return javascript::compare(*this, Comparison::kLt, a, b);
   if (depth > kCompareDepthMax) {
     fail("the values are nested too deeply to be compared");
     return false;
@@ -171,6 +175,7 @@ bool Renderer::less(const Value& a, const Value& b, int depth) {
 }
 
 bool Renderer::compare(Comparison op, const Value& a, const Value& b) {
+  if (input_.dialect.javascript_values) return javascript::compare(*this, op, a, b);
   // Not a < b is not b <= a where a NaN is.
   const bool nan =
       (a.is_float() && std::isnan(a.as_float())) || (b.is_float() && std::isnan(b.as_float()));
@@ -191,6 +196,9 @@ bool Renderer::compare(Comparison op, const Value& a, const Value& b) {
       return contains(b, a);
     case Comparison::kNotIn:
       return !contains(b, a);
+    case Comparison::kSame:
+    case Comparison::kNotSame:
+      break;  // JavaScript's only
   }
   return false;
 }
@@ -235,6 +243,8 @@ bool Renderer::contains(const Value& container, const Value& item) {
 }
 
 Value Renderer::negative(const Value& value) {
+  if (input_.dialect.javascript_values)
+    return javascript::of_number(-javascript::to_number(*this, value));
   if (value.is_float()) return Value::number(-value.as_float());
   if (value.is_int() || value.is_bool()) {
     std::int64_t out = 0;
@@ -368,6 +378,7 @@ Value joined_strings(Renderer& r, const Value& a, const Value& b) {
 }  // namespace
 
 Value Renderer::arithmetic(Arithmetic op, const Value& a, const Value& b) {
+  if (input_.dialect.javascript_values) return javascript::arithmetic(*this, op, a, b);
   if (is_number(a) && is_number(b)) {
     if (a.is_float() || b.is_float())
       return float_arithmetic(*this, op, as_double(a), as_double(b));
@@ -402,6 +413,8 @@ Value Renderer::concat(std::span<const Value> parts) {
   for (const Value& part : parts) {
     if (markup && !part.is_markup()) {
       escape(out, view(part, storage));
+    } else if (input_.dialect.javascript_values) {
+      out += javascript::text_of(*this, part);
     } else {
       print(out, part);
     }

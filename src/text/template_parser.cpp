@@ -164,6 +164,11 @@ std::unique_ptr<Node> Parser::statement() {
   take();
   const std::size_t at = name.at;
   const std::string_view word = name.text;
+  const bool chat_only = word == "generation" && options_.chat_functions;
+  if (!chat_only && dialect_.refused_statement(word) != nullptr) {
+    unknown_statement(name);
+    return nullptr;
+  }
   if (word == "if") return parse_if(at);
   if (word == "for") return parse_for(at);
   if (word == "set") return parse_set(at);
@@ -204,7 +209,8 @@ void Parser::unknown_statement(const Token& name) {
     return fail_at(name.at, "the statement '" + word + "' is not supported",
                    std::string(refused->why));
   }
-  if (word == "else" || word == dialect_.else_if || word.starts_with("end")) {
+  if (word == "else" || word == dialect_.else_if || word == dialect_.else_if_too ||
+      word.starts_with("end")) {
     return fail_at(name.at, "'" + word + "' has nothing to belong to here",
                    "another block may have been opened and not closed before it");
   }
@@ -216,8 +222,8 @@ std::unique_ptr<Node> Parser::parse_if(std::size_t at) {
   while (!failed()) {
     IfNode::Branch& branch = node->branches.emplace_back();
     branch.test = tuple(false, false);
-    branch.body = block("if", at, {dialect_.else_if, "else", "endif"});
-    if (skip_name(dialect_.else_if)) continue;
+    branch.body = block("if", at, {dialect_.else_if, dialect_.else_if_too, "else", "endif"});
+    if (skip_name(dialect_.else_if) || skip_name(dialect_.else_if_too)) continue;
     if (skip_name("else")) node->otherwise = block("if", at, {"endif"});
     take();
     break;
@@ -230,6 +236,11 @@ std::unique_ptr<Node> Parser::parse_for(std::size_t at) {
   node->target = target(true, false);
   expect_name("in");
   node->iterable = tuple(false, false, "recursive");
+  if (!dialect_.loop_clauses && (at_name("if") || at_name("recursive"))) {
+    fail_at(token().at,
+            "'for' has no '" + std::string(token().text) + "' in " + std::string(dialect_.name),
+            "put {% if %} inside the loop, or write a macro that calls itself");
+  }
   if (skip_name("if")) node->filter = expression();
   node->recursive = skip_name("recursive");
   const bool outer = std::exchange(saw_loop_, false);

@@ -1,6 +1,7 @@
 // What values look like when they are printed: Python's str() and repr().
 
 #include "base/utf8.hpp"
+#include "text/template_javascript.hpp"
 #include "text/template_number.hpp"
 #include "text/template_render.hpp"
 #include "text/template_unicode.hpp"
@@ -92,7 +93,10 @@ void Renderer::escape(std::string& out, std::string_view text) {
         out += "&#39;";
         break;
       case '"':
-        out += "&#34;";
+        out += input_.dialect.escaped_quote;
+        break;
+      case '\\':
+        out += input_.dialect.escaped_backslash;
         break;
       default:
         out += c;
@@ -101,6 +105,7 @@ void Renderer::escape(std::string& out, std::string_view text) {
 }
 
 void Renderer::print(std::string& out, const Value& value) {
+  if (input_.dialect.javascript_values) return javascript::print(*this, out, value);
   switch (value.type()) {
     case Type::kUndefined:
       check_defined(value);

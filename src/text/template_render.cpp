@@ -135,7 +135,14 @@ std::vector<std::string> Renderer::visible_names() const {
 }
 
 Error Renderer::undefined_error(const Value& value) const {
-  Error error{Kind::kInvalid, where(*unit_, at_) + ": ", ""};
+  std::size_t place = at_;
+  // Inside of what is being evaluated, the place of the variable is nearer than that of the whole.
+  if (value.owner() != nullptr) {
+    const auto& missing = value.as<MissingObject>();
+    if (missing.expr != nullptr && missing.unit == unit_ && missing.expr->at > at_)
+      place = missing.expr->at;
+  }
+  Error error{Kind::kInvalid, where(*unit_, place) + ": ", ""};
   if (value.owner() == nullptr) {
     const std::string name(value.text());
     error.what += "'" + name + "' is undefined";
@@ -209,7 +216,7 @@ Flow Renderer::run_node(const Node& node) {
     case Node::Kind::kSet: {
       const auto& set = static_cast<const SetNode&>(node);
       Value value = eval(*set.value);
-      if (!failed()) assign(set.target, std::move(value));
+      if (!failed()) set_variable(set.target, std::move(value));
       return Flow::kNext;
     }
     case Node::Kind::kSetBlock:
@@ -263,6 +270,16 @@ Flow Renderer::run_if(const IfNode& node) {
   return run(node.otherwise);
 }
 
+void Renderer::set_variable(const Target& target, Value value) {
+  if (input_.dialect.set_reaches_out && target.items.empty() && target.attribute.empty()) {
+    for (ScopeObject* scope = scope_.get(); scope != nullptr; scope = scope->parent.get()) {
+      if (scope->find(target.name) != nullptr) return scope->set(target.name, std::move(value));
+      if (scope->is_sealed) break;
+    }
+  }
+  assign(target, std::move(value));
+}
+
 void Renderer::assign(const Target& target, Value value) {
   if (failed()) return;
   if (!target.attribute.empty()) {
@@ -308,7 +325,7 @@ void Renderer::run_set_block(const SetBlockNode& node) {
   scope_ = std::move(outer);
   if (failed()) return;
   if (autoescape_) value = soft_string(value).with_markup(true);
-  assign(node.target, std::move(value));
+  set_variable(node.target, std::move(value));
 }
 
 void Renderer::run_filter_block(const FilterBlockNode& node) {

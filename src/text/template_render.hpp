@@ -194,6 +194,7 @@ class Renderer {
   void run_output(const ExprNode& node);
   Flow run_if(const IfNode& node);
   Flow run_for(const ForNode& node);
+  Value entries_of(const ForNode& node, const Value& iterable);
   Flow loop_over(const ForNode& node, const Value& iterable, std::int64_t depth0);
   bool loop_next(LoopObject& loop, Value& out);
   bool loop_fetch(LoopObject& loop, Value& out);
@@ -207,6 +208,7 @@ class Renderer {
   Flow run_autoescape(const BodyNode& node);
   void run_call_block(const CallBlockNode& node);
   void assign(const Target& target, Value value);
+  void set_variable(const Target& target, Value value);  // {% set %}
   void emit(std::string_view text);
   void emit(const Value& value);
   // Runs with output going to a string of its own.

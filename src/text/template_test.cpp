@@ -3,9 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
 #include <thread>
 
 #include "base/random.hpp"
+#include "text/template_dialect.hpp"
+#include "text/template_dialect.hpp"
 
 namespace sighter::text {
 namespace {
@@ -294,6 +298,41 @@ TEST(TemplatePaths, IncludedTextsCount) {
 
 TEST(TemplatePaths, VariablesAreTheirFirstSteps) {
   EXPECT_THAT(parsed("{{ a.b }}{{ a.c }}{{ d }}").variables(), ElementsAre("a", "d"));
+}
+
+// docs/templates.md is the reference: whatever the engine knows stands there.
+TEST(TemplateDocs, NameEveryFilterTestAndFunction) {
+  std::ifstream in(std::string(SIGHTER_SOURCE_DIR) + "/docs/templates.md");
+  std::string page{std::istreambuf_iterator<char>(in), {}};
+  ASSERT_FALSE(page.empty());
+  const jinja::DialectTable& table = jinja::dialect_table({});
+  std::vector<std::string> names = table.filter_names();
+  for (std::string& name : table.test_names()) names.push_back(std::move(name));
+  for (const char* name : {"range", "dict", "namespace", "cycler", "joiner"}) {
+    ASSERT_NE(table.function(name), nullptr) << name;
+    names.emplace_back(name);
+  }
+  for (const std::string& name : names)
+    EXPECT_NE(page.find("\n| `" + name + "` |"), std::string::npos) << name;
+}
+
+TEST(TemplateDocs, NameEveryDifferenceOfNunjucks) {
+  std::ifstream in(std::string(SIGHTER_SOURCE_DIR) + "/docs/templates.md");
+  const std::string page{std::istreambuf_iterator<char>(in), {}};
+  const std::size_t section = page.find("## What Nunjucks does otherwise");
+  ASSERT_NE(section, std::string::npos);
+  const std::string_view part = std::string_view(page).substr(section);
+  const jinja::DialectTable& jinja_table = jinja::dialect_table({});
+  const jinja::DialectTable& nunjucks = jinja::dialect_table(TemplateOptions::nunjucks());
+  for (const std::string& name : jinja_table.filter_names()) {
+    if (nunjucks.filter(name) != nullptr) continue;
+    EXPECT_NE(nunjucks.refused_filter(name), nullptr) << name;
+    EXPECT_NE(part.find("`" + name + "`"), std::string_view::npos) << name;
+  }
+  for (const std::string& name : nunjucks.filter_names()) {
+    if (jinja_table.filter(name) != nullptr) continue;
+    EXPECT_NE(part.find("`" + name + "`"), std::string_view::npos) << name;
+  }
 }
 
 }  // namespace

@@ -197,6 +197,7 @@ struct MissingObject final : Object {
   Value base;
   std::string key;
   const Expr* expr = nullptr;  // where it was looked up, or null
+  const void* unit = nullptr;  // the Unit of expr
   bool is_lenient = false;     // prints nothing even in strict mode
 };
 
@@ -250,9 +251,13 @@ struct NamespaceObject final : Object {
 
 struct CyclerObject final : Object {
   explicit CyclerObject(Heap& owner) : Object(owner, Kind::kCycler) {}
-  void clear() override { items.clear(); }
+  void clear() override {
+    items.clear();
+    last = Value();
+  }
   std::vector<Value> items;
   std::size_t position = 0;
+  Value last;  // what next() gave last
 };
 
 struct JoinerObject final : Object {

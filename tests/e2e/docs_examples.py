@@ -141,6 +141,41 @@ def template(where, text):
         upstream.close()
 
 
+def cells(line):
+    """Of a row of a table: a bar in a cell is written \\|; code stands between backticks."""
+    inner = [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line.strip())[1:-1]]
+    return [cell[1:-1] if len(cell) > 2 and cell.startswith("`") and cell.endswith("`") and "`" not in cell[1:-1] else cell for cell in inner]
+
+
+def template_tables(path):
+    """The rows of docs/templates.md: what each example gives, and what is refused."""
+    examples, refused, heading = [], [], ""
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        heading = line[3:] if line.startswith("## ") else heading
+        row = cells(line) if line.startswith("| ") else []
+        if len(row) == 4 and "{" in row[1]:
+            result = row[2][1:-1] if row[2].startswith('"') and row[2].endswith('"') else row[2]
+            examples.append((number, row[1], result.replace("⏎", "\n")))
+        elif heading.startswith("Refused") and row and row[0].startswith("{"):
+            refused.append((number, row[0]))
+    checks.that(len(examples) > 100 and len(refused) > 8, f"{path.name}: the tables are read", f"{len(examples)} examples, {len(refused)} refused")
+    files = {"sighter.toml": "", "functions/f/handbook.md": "words", "functions/f/user.md": "".join(f"@@{number} {text}\n" for number, text, _ in examples) + "@@end",
+             "functions/f/function.toml": 'input = { text = "string" }\noutput = "text"\n[variants.p]\nkind = "prompt"\nmodel = "lab/small"\nuser = "user.md"\n'}
+    upstream = Scripted({"small": [{"text": "seen"}]})
+    with Project({**files, "sighter.toml": f'[providers.lab]\nbase_url = "{upstream.url}/v1"\n'}) as made:
+        ran = made.run("fire", "f", "a message")
+        if checks.that(ran.code == 0, f"{path.name}: all examples render", ran):
+            text = upstream.of("small")[0]["messages"][-1]["content"]
+            for number, source, result in examples:
+                got = re.search(rf"^@@{number} (.*?)\n@@", text, re.M | re.S)
+                checks.equal(got and got.group(1), result, f"{path.name}:{number}: {source}")
+        for number, source in refused:
+            made.write("functions/f/user.md", source)
+            ran = made.run("fire", "f", f"a message {number}")
+            checks.that(ran.code != 0 and re.search(r"user\.md:1:\d+: ", str(ran)), f"{path.name}:{number}: {source} is refused", ran)
+    upstream.close()
+
+
 def rows(where, text):
     for line in text.splitlines():
         try:
@@ -183,6 +218,7 @@ MODELS = ("gpt-5-mini", "claude-haiku-4-5", "claude-sonnet-4-5")
 scripted = Scripted({name: [{"text": "billing"}] for name in MODELS})
 for page in [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))]:
     checks.run(document, page, scripted)
+checks.run(template_tables, TOP / "docs/templates.md")
 checks.equal(scripted.misfits, [], "every chat request fits the published schema")
 scripted.close()
 checks.finish()
