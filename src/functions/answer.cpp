@@ -55,6 +55,7 @@ std::string output_text(const models::ClientResult& result) {
     }
     return json_write(list);
   }
+  if (result.passed_bytes > 0) return json_write(Json::object({{"bytes", result.passed_bytes}}));
   if (result.error || result.raw.empty()) return {};
   const Result<Json> json = json_parse(result.raw);
   return json ? result.raw : json_write(Json::object({{"bytes", result.raw.size()}}));

@@ -24,13 +24,14 @@ class AdaptiveLimit {
   io::Gate& gate() { return gate_; }
   std::size_t size() const { return gate_.size(); }
 
-  // At a door the clients decide how many ask, and nobody waits for what was not refused yet: no limit below
-  // `most` (at least the one so far) until the first refusal, which leaves half of those under way.
+  // At a door the clients decide how many ask, and nobody waits for what was not refused yet: no
+  // limit below `most` (at least the one so far) until the first refusal, which leaves half of
+  // those under way.
   void open_wide(std::size_t most);
   // A request ended well; call it while its permit is held.
   void succeeded();
-  // A request that was sent at `sent` was refused (429, overload) at `now`. Requests that were under
-  // way when the limit was last cut do not cut it again.
+  // A request that was sent at `sent` was refused (429, overload) at `now`. Requests that were
+  // under way when the limit was last cut do not cut it again.
   void refused(SteadyTime sent, SteadyTime now);
 
  private:

@@ -262,15 +262,15 @@ io::Task<std::optional<Trouble>> Router::Impl::send_streamed(Call& call, Exchang
     co_return trouble;
   }
   // A server that does not stream answers with a whole reply.
-  std::optional<Trouble> trouble = co_await whole_of_stream(call, exchange, stream);
+  std::optional<Trouble> trouble = co_await whole_of_stream(call, exchange, stream, false);
   if (trouble || !call.result.reply) co_return trouble;
   std::vector<wire::Delta> deltas = wire::deltas_of(*call.result.reply);
-  ReplyBegin known{exchange.route->name(),
-                   false,
-                   static_cast<int>(call.result.attempts.size()) + 1,
-                   exchange.out.dropped,
-                   exchange.out.approximated,
-                   exchange.limits};
+  ReplyBegin known;
+  known.route = exchange.route->name();
+  known.attempts = static_cast<int>(call.result.attempts.size()) + 1;
+  known.dropped = exchange.out.dropped;
+  known.approximated = exchange.out.approximated;
+  known.limits = exchange.limits;
   call.result.begun = true;
   Status given = co_await call.options.sink->begin(known);
   if (given) given = co_await call.options.sink->deltas(deltas);

@@ -174,9 +174,10 @@ io::Task<std::optional<Trouble>> Router::Impl::send_whole(Call& call, Exchange& 
   co_return take_body(call, exchange, std::move(reply->body), reply->headers);
 }
 
-// The whole body of an answer that was asked for as a stream and is none.
+// The whole body of an answer whose header is read already.
 io::Task<std::optional<Trouble>> Router::Impl::whole_of_stream(Call& call, Exchange& exchange,
-                                                               io::HttpStream& stream) {
+                                                               io::HttpStream& stream,
+                                                               bool as_it_is) {
   const bool good = exchange.status >= 200 && exchange.status < 300;
   std::string body;
   for (;;) {
@@ -194,7 +195,8 @@ io::Task<std::optional<Trouble>> Router::Impl::whole_of_stream(Call& call, Excha
     }
   }
   if (!good) co_return refused(call, exchange, stream.headers(), body);
-  exchange.out.relay = false;  // it cannot be given to the client as it is
+  // A client that waits for events cannot be given it as it is.
+  if (!as_it_is) exchange.out.relay = false;
   co_return take_body(call, exchange, std::move(body), stream.headers());
 }
 

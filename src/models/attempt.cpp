@@ -196,7 +196,10 @@ io::Task<std::optional<Trouble>> Router::Impl::attempt(Call& call, const Choice&
   exchange.sent = core.clock().steady_now();
   io::HttpRequest request = std::move(exchange.out.http);
   choice.state->load.started();
-  if (call.options.sink != nullptr && call.request->stream) {
+  const bool passed = call.request->endpoint == Endpoint::kOther;
+  if (call.options.sink != nullptr && passed) {
+    trouble = co_await send_passed(call, exchange, std::move(request));
+  } else if (call.options.sink != nullptr && call.request->stream) {
     trouble = co_await send_streamed(call, exchange, made, std::move(request));
   } else {
     trouble = co_await send_whole(call, exchange, std::move(request));

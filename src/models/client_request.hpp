@@ -2,6 +2,7 @@
 // One request of a client, whatever front door it came through, and where its answer goes.
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -57,6 +58,8 @@ struct ClientRequest {
   std::string method = "POST";
   std::string path{};
   std::string content_type = "application/json";  // of body; the envelope is of JSON alone
+  // Where a body that is no JSON names the model: [first, second).
+  std::optional<std::pair<std::size_t, std::size_t>> model_at{};
 
   // Fills `chat` from the body; kInvalid in the words of the dialect.
   Status decode_chat();
@@ -71,6 +74,9 @@ struct ReplyBegin {
   std::vector<std::string> dropped;
   std::vector<std::string> approximated;
   io::Headers limits;  // the provider's rate-limit headers
+  // Of an answer of kOther, whose bytes() are of any kind.
+  int status = 200;
+  std::string type;  // Content-Type
 };
 
 // Where a streamed answer goes as it comes. One coroutine calls it and waits for it, so that a slow
@@ -79,7 +85,7 @@ class ReplySink {
  public:
   virtual ~ReplySink() = default;
   virtual io::Task<Status> begin(const ReplyBegin& begin) = 0;
-  // Whole server-sent events of the request's dialect, as they came.
+  // Whole server-sent events of the request's dialect, as they came; of kOther any bytes.
   virtual io::Task<Status> bytes(std::string_view events) = 0;
   // May be moved from.
   virtual io::Task<Status> deltas(std::vector<wire::Delta>& deltas) = 0;
@@ -113,6 +119,7 @@ struct ClientResult {
   std::string raw;       // the body of a relayed whole answer
   std::string raw_type;  // its content type
   int raw_status = 200;
+  std::uint64_t passed_bytes = 0;  // of an answer of kOther that went on as it came
   std::optional<wire::ChatReply> reply;
   std::optional<wire::EmbeddingReply> embedding;
 

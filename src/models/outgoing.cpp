@@ -123,6 +123,8 @@ void rename_model(const ClientRequest& request, std::string_view upstream, Outgo
   out.relay = true;
   if (!request.envelope.has("model")) {
     out.http.body = request.body;
+    if (const auto& at = request.model_at)
+      out.http.body.replace(at->first, at->second - at->first, upstream);
     return;
   }
   std::vector<wire::Envelope::Edit> edits;

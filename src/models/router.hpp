@@ -64,7 +64,7 @@ struct CompletionOptions {
   io::CancelToken cancel = {};
   // Called with each piece of text as it comes, on the core's thread; set: the request is streamed.
   std::function<void(std::string_view)> on_text = {};
-  TextReader* reader = nullptr;  // the same, awaited; set: the request is streamed
+  TextReader* reader = nullptr;    // the same, awaited; set: the request is streamed
   const Extras* extras = nullptr;  // sent beside what the program says; outlives the call
 };
 

@@ -210,12 +210,19 @@ io::Task<void> converse(Exchange& exchange, models::ClientRequest&& request, std
   options.record = exchange.door.settings.record;
   if (!exchange.door.key.empty()) options.key = "serve";
   std::optional<ClientStream> stream;
-  if (request.stream) options.sink = &stream.emplace(exchange, request, options.call);
+  std::optional<PassedStream> passed;
+  const bool head = exchange.request.method() == "HEAD";
+  if (request.endpoint == models::Endpoint::kOther) {
+    if (!head) options.sink = &passed.emplace(exchange, options.call);
+  } else if (request.stream) {
+    options.sink = &stream.emplace(exchange, request, options.call);
+  }
   functions::Answered answered =
       co_await exchange.engine.answer(request, std::move(model), std::move(options));
   const models::ClientResult& result = answered.result;
   count(exchange, result);
   if (stream) co_await stream->close(result);
+  if (passed) co_await passed->close(result);
   if (exchange.responder.started()) co_return;
   if (result.error) {
     add_call_headers(exchange.headers, answered.call, result.route, result.attempts.size(),

@@ -53,7 +53,8 @@ class DoorTest : public ::testing::Test {
                              "\"env:SIGHTER_DOOR_TEST_KEY\"\nretries = 2\n[providers.up]\nbase_url "
                              "= \"{0}\"\nkey = \"env:SIGHTER_DOOR_TEST_KEY\"\n[providers.ant]\n"
                              "dialect = \"anthropic\"\nbase_url = \"{0}\"\nkey = "
-                             "\"env:SIGHTER_DOOR_TEST_KEY\"\n[models.m]\nroutes = [\"groq/m\"]\n",
+                             "\"env:SIGHTER_DOOR_TEST_KEY\"\n[models.m]\nroutes = [\"groq/m\"]\n"
+                             "[models.two]\nroutes = [\"up/first\", \"groq/second\"]\n",
                              upstream.url("/v1")));
     Result<functions::Project> project = functions::read_project(folder.path());
     CHECK(project.has_value());
@@ -67,6 +68,7 @@ class DoorTest : public ::testing::Test {
     settings.ops_listen.reset();
     settings.cores = 1;
     settings.grace = std::chrono::seconds(0);
+    settings.keep_alive = std::chrono::milliseconds(100);
     server = std::move(*Server::start(settings, false, *shared, *hub, clock, log));
   }
   ~DoorTest() override { server->stop(); }
@@ -212,6 +214,76 @@ TEST_F(DoorTest, AFormsModelIsTheOnlyThingThatChangesInIt) {
   ASSERT_EQ(reply.status, 200) << reply.body;
   EXPECT_EQ(upstream.requests()[0].body, fmt::format(fmt::runtime(form), "whisper"));
   EXPECT_EQ(upstream.requests()[0].headers.get("content-type"), "multipart/form-data; boundary=b");
+}
+
+TEST_F(DoorTest, AClientHearsACommentWhileTheUpstreamIsSilent) {
+  upstream.add({step::Start{}, step::Chunk{kPiece}, step::Stall{}});
+  io::HttpRequest request;
+  request.method = "POST";
+  request.url = fmt::format("http://127.0.0.1:{}/v1/chat/completions", server->port());
+  request.headers.add("content-type", "application/json");
+  request.body = R"({"model":"m","stream":true,"messages":[{"role":"user","content":"x"}]})";
+  auto opened = loop.run(client.open(std::move(request)));
+  ASSERT_TRUE(opened) << opened.error().message();
+  const Result<std::string_view> first = loop.run((*opened)->read());
+  ASSERT_TRUE(first);
+  EXPECT_EQ(*first, kPiece);
+  for (int i = 0; i < 2; ++i) {
+    const Result<std::string_view> comment = loop.run((*opened)->read());
+    ASSERT_TRUE(comment);
+    EXPECT_TRUE(comment->starts_with(":")) << *comment;
+    EXPECT_TRUE(comment->ends_with("\n\n"));
+  }
+}
+
+TEST_F(DoorTest, WhatIsPassedOnComesAsItComesAndAClientThatLeavesEndsIt) {
+  const std::string piece = "data: {\"n\":1}\n\n";
+  upstream.add({step::Start{200, "text/event-stream"}, step::Chunk{piece}, step::Stall{}});
+  io::HttpRequest request;
+  request.method = "POST";
+  request.url = fmt::format("http://127.0.0.1:{}/v1/audio/speech", server->port());
+  request.headers.add("content-type", "application/json");
+  request.body = R"({"model":"up/tts","input":"a"})";
+  auto opened = loop.run(client.open(std::move(request)));
+  ASSERT_TRUE(opened) << opened.error().message();
+  EXPECT_EQ((*opened)->headers().get("content-type"), "text/event-stream");
+  const Result<std::string_view> first = loop.run((*opened)->read());
+  ASSERT_TRUE(first);
+  EXPECT_EQ(*first, piece);
+  opened->reset();
+  EXPECT_TRUE(loop.wait_until([&] { return upstream.requests()[0].peer_closed; }));
+}
+
+TEST_F(DoorTest, WhatIsPassedOnIsMeteredAndBreaksWhereTheProviderDoes) {
+  const std::string usage =
+      "data: {\"type\":\"done\",\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":3}}\n\n";
+  upstream.add({step::Start{200, "text/event-stream"}, step::Chunk{"data: {}\n\n"},
+                step::Chunk{usage}, step::End{}});
+  const io::HttpReply whole = ask("POST", "/v1/audio/speech", R"({"model":"up/tts","input":"a"})");
+  EXPECT_EQ(whole.body, "data: {}\n\n" + usage);
+  const std::string call(whole.headers.get("x-sighter-call").value_or(""));
+  EXPECT_EQ(*json(ask("GET", "/v1/calls/" + call)).pointer("/usage/input_tokens"), Json(7));
+
+  upstream.add({step::Start{200, "audio/wav"}, step::Chunk{"RIFF"}, step::Close{}});
+  io::HttpRequest request;
+  request.method = "POST";
+  request.url = fmt::format("http://127.0.0.1:{}/v1/audio/speech", server->port());
+  request.headers.add("content-type", "application/json");
+  request.body = R"({"model":"up/tts","input":"a"})";
+  EXPECT_FALSE(loop.run(client.fetch(std::move(request)))) << "a part is taken for the whole";
+}
+
+TEST_F(DoorTest, AFormIsAskedOfTheNextRouteInThatRoutesWords) {
+  upstream.add({step::Reply{404, R"({"error":{"message":"no such model"}})"}});
+  upstream.add(sighter::testing::reply_json(R"({"text":"hi"})"));
+  const std::string form =
+      "--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\n{}\r\n--b--\r\n";
+  const io::HttpReply reply =
+      ask("POST", "/v1/audio/transcriptions", fmt::format(fmt::runtime(form), "two"),
+          {{"content-type", "multipart/form-data; boundary=b"}});
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  EXPECT_EQ(upstream.requests()[0].body, fmt::format(fmt::runtime(form), "first"));
+  EXPECT_EQ(upstream.requests()[1].body, fmt::format(fmt::runtime(form), "second"));
 }
 
 TEST_F(DoorTest, OtherPathsAreNotFoundWhereNothingSaysWhoseTheyAre) {

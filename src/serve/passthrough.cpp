@@ -73,16 +73,8 @@ Result<std::string> target_of(const Exchange& exchange, models::ClientRequest& r
   } else {
     target = named->name;
   }
-  if (!named->field) return target;
-  // A form is not rewritten for each route: the first one is asked.
-  const Result<models::ModelSpec> spec = config.find(target);
-  if (!spec) return std::unexpected(spec.error());
-  if (spec->routes.empty())
-    return fail(Kind::kNotFound, fmt::format("'{}' has no {}", target, request.path));
-  const models::Route& route = spec->routes.front();
-  request.body.replace(named->field->begin, named->field->end - named->field->begin,
-                       route.upstream);
-  return route.provider + "/" + route.upstream;
+  if (named->field) request.model_at = {named->field->begin, named->field->end};
+  return target;
 }
 
 }  // namespace

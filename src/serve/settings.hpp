@@ -35,9 +35,11 @@ struct Settings {
   functions::RecordLevel record = functions::RecordLevel::kFull;
   std::filesystem::path certificate;  // both or neither
   std::filesystem::path certificate_key;
-  std::size_t cores = 0;                // 0: one a processor
-  std::size_t in_flight_max = 10'000;   // requests at a time, all cores; beyond: 503
-  std::chrono::seconds grace{30};       // that running requests have when stopping
+  std::size_t cores = 0;               // 0: one a processor
+  std::size_t in_flight_max = 10'000;  // requests at a time, all cores; beyond: 503
+  std::chrono::seconds grace{30};      // that running requests have when stopping
+  // Between comments to a client that waits: below what the usual proxies call dead. Of tests.
+  std::chrono::milliseconds keep_alive{15'000};
   std::vector<std::string> allow_drop;  // for every request
 };
 

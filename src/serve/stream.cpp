@@ -1,31 +1,14 @@
 #include "serve/stream.hpp"
 
-#include "io/sse.hpp"
-
 namespace sighter::serve {
-namespace {
-
-// Between comments to a client that waits: below what the usual proxies call dead.
-constexpr auto kKeepAliveInterval = std::chrono::seconds(15);
-
-}  // namespace
 
 ClientStream::ClientStream(Exchange& exchange, models::ClientRequest& request, Id call)
-    : exchange_(exchange),
-      request_(request),
-      call_(call),
-      writing_(exchange.core(), 1),
-      scope_(exchange.core()) {}
+    : exchange_(exchange), request_(request), call_(call), events_(exchange) {}
 
 ClientStream::~ClientStream() = default;
 
 io::Task<Status> ClientStream::begin(const models::ReplyBegin& begin) {
-  exchange_.status = 200;
-  io::Headers headers = exchange_.headers;
-  headers.add("Content-Type", "text/event-stream; charset=utf-8");
-  headers.add("Cache-Control", "no-cache");
-  headers.add("X-Accel-Buffering", "no");
-  add_call_headers(headers, call_, begin.route, static_cast<std::size_t>(begin.attempts),
+  add_call_headers(exchange_.headers, call_, begin.route, static_cast<std::size_t>(begin.attempts),
                    begin.dropped, begin.approximated, begin.limits);
   if (!begin.relayed) {
     if (!request_.chat) {
@@ -38,24 +21,12 @@ io::Task<Status> ClientStream::begin(const models::ReplyBegin& begin) {
                         .count();
     encoder_ = wire::codec_of(request_.dialect)->stream_encoder(*request_.chat, options);
   }
-  Status started = exchange_.responder.start(200, std::move(headers));
-  if (!started) co_return started;
-  last_ = exchange_.core().clock().steady_now();
-  io::spawn(scope_, "keep alive", keep_alive(this));
-  co_return Status{};
-}
-
-io::Task<Status> ClientStream::write(std::string bytes) {
-  Result<io::Permit> permit = co_await writing_.acquire();
-  if (!permit) co_return std::unexpected(std::move(permit.error()));
-  last_ = exchange_.core().clock().steady_now();
-  Status written = co_await exchange_.responder.write(std::move(bytes));
-  co_return written;
+  co_return events_.begin();
 }
 
 io::Task<Status> ClientStream::bytes(std::string_view events) {
   std::string piece(events);
-  Status written = co_await write(std::move(piece));
+  Status written = co_await events_.write(std::move(piece));
   co_return written;
 }
 
@@ -63,30 +34,15 @@ io::Task<Status> ClientStream::deltas(std::vector<wire::Delta>& deltas) {
   std::string piece;
   for (const wire::Delta& delta : deltas) encoder_->write(delta, piece);
   if (piece.empty()) co_return Status{};
-  Status written = co_await write(std::move(piece));
+  Status written = co_await events_.write(std::move(piece));
   co_return written;
 }
 
-io::Task<void> ClientStream::keep_alive(ClientStream* self) {
-  io::Core& core = self->exchange_.core();
-  const io::CancelToken over = self->over_.token();
-  for (;;) {
-    const SteadyTime when = self->last_ + kKeepAliveInterval;
-    Status slept = co_await core.timers().sleep_until(when, over);
-    if (!slept) co_return;
-    if (core.clock().steady_now() - self->last_ < kKeepAliveInterval) continue;
-    std::string comment = io::sse_comment("still waiting");
-    Status written = co_await self->write(std::move(comment));
-    if (!written) co_return;
-  }
-}
-
 io::Task<void> ClientStream::close(const models::ClientResult& result) {
-  over_.cancel("the stream is over");
-  co_await scope_.join();
-  if (!exchange_.responder.started()) co_return;
   std::string last;
-  if (result.error) {
+  if (!events_.begun()) {
+    // Nothing was said: the error is a reply of its own.
+  } else if (result.error) {
     exchange_.door.metrics.broken_stream();
     if (!result.error_relayed && result.error->kind != Kind::kCancelled) {
       last = error_event(request_.dialect, wire_error_of(result));
@@ -95,11 +51,41 @@ io::Task<void> ClientStream::close(const models::ClientResult& result) {
     last = "data: [DONE]\n\n";
   }
   if (!last.empty()) {
-    Status written = co_await exchange_.responder.write(std::move(last));
-    if (!written) co_return;
+    Status written = co_await events_.write(std::move(last));
+    (void)written;  // a client that has gone
+  }
+  co_await events_.close();
+}
+
+io::Task<Status> PassedStream::begin(const models::ReplyBegin& begin) {
+  exchange_.status = begin.status;
+  io::Headers headers = exchange_.headers;
+  headers.add("Content-Type", begin.type);
+  add_call_headers(headers, call_, begin.route, static_cast<std::size_t>(begin.attempts),
+                   begin.dropped, begin.approximated, begin.limits);
+  co_return exchange_.responder.start(begin.status, std::move(headers));
+}
+
+io::Task<Status> PassedStream::bytes(std::string_view bytes) {
+  std::string piece(bytes);
+  Status written = co_await exchange_.responder.write(std::move(piece));
+  co_return written;
+}
+
+io::Task<Status> PassedStream::deltas(std::vector<wire::Delta>& deltas) {
+  deltas.clear();
+  co_return Status{};
+}
+
+io::Task<void> PassedStream::close(const models::ClientResult& result) {
+  if (!exchange_.responder.started()) co_return;
+  if (result.error) {
+    exchange_.door.metrics.broken_stream();
+    exchange_.responder.abort();
+    co_return;
   }
   Status finished = co_await exchange_.responder.finish();
-  (void)finished;
+  (void)finished;  // a client that has gone
 }
 
 }  // namespace sighter::serve

@@ -6,8 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "io/channel.hpp"
-#include "io/scope.hpp"
+#include "serve/event_stream.hpp"
 #include "serve/reply.hpp"
 #include "wire/codec.hpp"
 
@@ -28,17 +27,26 @@ class ClientStream final : public models::ReplySink {
   io::Task<void> close(const models::ClientResult& result);
 
  private:
-  static io::Task<void> keep_alive(ClientStream* self);
-  io::Task<Status> write(std::string bytes);
-
   Exchange& exchange_;
   models::ClientRequest& request_;
   Id call_;
   std::unique_ptr<wire::StreamEncoder> encoder_;
-  io::Gate writing_;  // a piece and a comment are never written at once
-  io::Scope scope_;
-  io::CancelSource over_;
-  SteadyTime last_{};
+  EventStream events_;
+};
+
+// An answer whose bytes mean nothing to the door, on its way as they come.
+class PassedStream final : public models::ReplySink {
+ public:
+  PassedStream(Exchange& exchange, Id call) : exchange_(exchange), call_(call) {}
+  io::Task<Status> begin(const models::ReplyBegin& begin) override;
+  io::Task<Status> bytes(std::string_view bytes) override;
+  io::Task<Status> deltas(std::vector<wire::Delta>& deltas) override;  // there are none
+  // Cuts the connection where the answer broke: nothing else would tell the client.
+  io::Task<void> close(const models::ClientResult& result);
+
+ private:
+  Exchange& exchange_;
+  Id call_;
 };
 
 }  // namespace sighter::serve
