@@ -226,15 +226,15 @@ class Clients:
         outcome.what = "broken" if said_error else "lost"
 
 
-def run(checks, upstream, gateway):
+def run(checks, upstream, gateway, seconds, kills):
     clients = Clients(gateway)
     for thread in clients.threads:
         thread.start()
-    for _ in range(KILLS):
-        time.sleep(SECONDS / (KILLS + 1))
+    for _ in range(kills):
+        time.sleep(seconds / (kills + 1))
         gateway.stop(signal.SIGKILL)
         gateway.start()
-    time.sleep(SECONDS / (KILLS + 1))
+    time.sleep(seconds / (kills + 1))
     clients.stop.set()
     for thread in clients.threads:
         thread.join(60)
@@ -292,19 +292,15 @@ def judge(checks, upstream, outcomes, rows):
     checks.equal(ledger, [], "the ledger of completed calls is what the upstream counted")
 
 
-def main():
-    checks = Checks()
-    if why := why_not():
-        checks.skip(why)
-        checks.finish()
-    print(f"seed {SEED}", flush=True)
+def storm(checks, breaker, seconds, kills):
+    """One run to its end, and what it left."""
     upstream = Upstream()
     config = (f'[providers.up]\nbase_url = "http://127.0.0.1:{upstream.port}/v1"\nretries = 3\n'
-              'breaker = false\nfirst_byte_timeout_s = 1\ngap_timeout_s = 1\n'
+              f'{breaker}first_byte_timeout_s = 1\ngap_timeout_s = 1\n'
               '[models.m]\nroutes = ["up/m"]\nprice = { input = 1, output = 10 }\n')
     gateway = Gateway(config)
     try:
-        outcomes = run(checks, upstream, gateway)
+        outcomes = run(checks, upstream, gateway, seconds, kills)
         rows = [dict(zip(("id", "status", "input", "in", "out", "error"), row)) for row in gateway.store(
             "SELECT lower(hex(id)), status, input, tokens_input, tokens_output, error FROM call")]
     finally:
@@ -312,8 +308,23 @@ def main():
     counts = collections.Counter(o.what for o in outcomes)
     print(f"{len(outcomes)} requests: {dict(counts)}; upstream: {dict(upstream.faults)}; {len(rows)} rows, "
           f"{sum(row['status'] == INTERRUPTED for row in rows)} interrupted", flush=True)
-    checks.that(counts["ok"] > len(outcomes) / 3, "most requests are answered all the same", dict(counts))
+    if "false" in breaker:
+        checks.that(counts["ok"] > len(outcomes) / 3, "most requests are answered all the same", dict(counts))
+    else:  # an open breaker refuses most at once; what the upstream did answer is given on
+        checks.that(counts["ok"] > upstream.faults[""] / 2, "what the upstream answered is given on", dict(counts))
+        checks.that(sum(upstream.faults.values()) < len(outcomes) / 2, "the upstream is left alone while it is in trouble", dict(upstream.faults))
     judge(checks, upstream, outcomes, rows)
+
+
+def main():
+    checks = Checks()
+    if why := why_not():
+        checks.skip(why)
+        checks.finish()
+    print(f"seed {SEED}", flush=True)
+    storm(checks, "breaker = false\n", SECONDS, KILLS)
+    # Where the breaker opens, requests are refused at once and without the upstream; the rest holds as before.
+    storm(checks, "breaker = { failures = 3, open_s = 0.2, open_max_s = 0.5 }\n", SECONDS / 5, 1)
     checks.finish()
 
 

@@ -3,7 +3,9 @@
 
 import json
 import pathlib
+import signal
 import sys
+import threading
 import urllib.error
 import urllib.request
 
@@ -162,14 +164,42 @@ def as_models(gateway, upstream):
         checks.equal(gateway.ask("GET", f"/v1/models/{name}")[0], wanted, f"/v1/models/{name}")
 
 
+def killed(gateway, held, go_on):
+    """SIGKILL while a function's upstream is under way: the next start makes its rows, each once."""
+    before = gateway.store("SELECT count(*) FROM call")[0][0]
+
+    def ask():
+        try:
+            gateway.ask("POST", "/v1/functions/poem", {"input": "hold on", "tags": {"k": "killed"}})
+        except OSError:
+            pass  # it was killed
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    checks.that(held.wait(10), "the upstream was asked")
+    gateway.stop(signal.SIGKILL)
+    go_on.set()
+    asking.join(20)
+    gateway.start()
+    status, _, seen = gateway.ask("GET", "/v1/calls?function=poem&status=interrupted")
+    checks.equal((status, [(c["function"], c["variant"]) for c in seen["calls"]]), (200, [("poem", "p")]), "the call is a row")
+    gateway.stop()
+    gateway.start()
+    checks.equal(gateway.store("SELECT count(*) FROM call")[0][0], before + 1, "once, also after another start")
+
+
 def main():
     if why_not():
         checks.skip(why_not())
         checks.finish()
+    held, go_on = threading.Event(), threading.Event()
     mood = [{"text": "no idea"}, {"text": "bad"}]
 
     def answer(request):
         last = request["messages"][-1]["content"]
+        if "hold" in str(last):
+            held.set()
+            go_on.wait(10)
         if "again" in str(request["messages"]):
             return mood.pop(0)["text"]
         return "drops on the roof" if "rain" in last else "x" + last
@@ -182,6 +212,7 @@ def main():
         checks.run(traces, gateway)
         checks.run(errors, gateway)
         checks.run(as_models, gateway, upstream)
+        checks.run(killed, gateway, held, go_on)
         checks.equal(gateway.stop(), 0, "it ends in order")
     finally:
         gateway.close()
