@@ -4,6 +4,7 @@
 
 #include "wire/errors.hpp"
 #include "wire/gemini.hpp"
+#include "wire/gemini_partial_arguments.hpp"
 #include "wire/gemini_reply.hpp"
 
 namespace sighter::wire::gemini {
@@ -26,6 +27,11 @@ JsonObject changes(JsonObject members, JsonObject& seen) {
   return out;
 }
 
+bool will_continue(const Json* call) {
+  const Json* said = call == nullptr ? nullptr : call->find("willContinue");
+  return said != nullptr && said->is_bool() && said->as_bool();
+}
+
 // A run of pieces of one kind is one block.
 enum class Flow { kNone, kText, kThinking };
 
@@ -35,7 +41,11 @@ struct ChoiceState {
   int next = 0;
   bool content = false;
   bool calls = false;
-  std::string finish;  // the latest word; some models say one in every chunk
+  // The call whose arguments come in pieces: its block, and what came of them. It ends with an
+  // empty call, the next part or the stream.
+  std::optional<PartialArguments> arguments;
+  bool pieces = false;  // a call came so
+  std::string finish;   // the latest word; some models say one in every chunk
   FinishReason blocked;
   JsonObject seen_choice;
   JsonObject seen_message;
@@ -179,11 +189,75 @@ class Decoder final : public StreamDecoder {
     }
     rest.members = changes(std::move(rest.members), state.seen_message);
     if (!rest.members.empty()) emit(MessageExtra{number, std::move(rest)});
-    for (Block& block : blocks) part(std::move(block), number, state);
+    for (Block& block : blocks) {
+      const Result<bool> taken = piece_of_call(block, number, state);
+      if (!taken) return std::unexpected(taken.error());
+      if (!*taken) part(std::move(block), number, state);
+    }
     return {};
   }
 
+  // A call whose arguments come in pieces: the first part names it, those that follow have no name.
+  // True where the block is all taken care of.
+  Result<bool> piece_of_call(Block& block, int number, ChoiceState& state) {
+    ToolCall* call = block.as<ToolCall>();
+    Json* inner = call == nullptr ? nullptr : block.extra.members.find("functionCall");
+    Json* partials = inner == nullptr ? nullptr : inner->find("partialArgs");
+    const bool goes_on = will_continue(inner);
+    const bool nameless = call != nullptr && call->name.empty();
+    if (nameless && !state.arguments.has_value())
+      return state.pieces && call->arguments.empty() && partials == nullptr;
+    if (!nameless && state.arguments.has_value()) close(number, state);
+    if (call == nullptr || (!nameless && !goes_on && partials == nullptr)) return false;
+    std::string whole = std::exchange(call->arguments, {});
+    if (!nameless) {
+      close(number, state);
+      state.arguments.emplace();
+      state.pieces = true;
+    }
+    if (!whole.empty()) {
+      Result<Json> arguments = json_parse(whole, "arguments");
+      if (arguments && arguments->is_object()) state.arguments->replace(std::move(*arguments));
+    }
+    Status added = partials == nullptr ? Status() : state.arguments->add(*partials);
+    if (!added) return std::unexpected(std::move(added.error()));
+    if (nameless) {
+      if (!block.signature.empty())
+        emit(SignatureDelta{number, state.open, std::move(block.signature)});
+      if (partials == nullptr && !goes_on) close(number, state);
+      return true;
+    }
+    begin_pieces(std::move(block), number, state);
+    return true;
+  }
+
+  void begin_pieces(Block block, int number, ChoiceState& state) {
+    Json* inner = block.extra.members.find("functionCall");
+    inner->as_object().erase("partialArgs");
+    inner->as_object().erase("willContinue");
+    if (inner->as_object().empty()) block.extra.members.erase("functionCall");
+    block.extra.forms &= ~forms::kNoArguments;
+    state.calls = true;
+    state.open = state.next++;
+    name_call(block);
+    emit(BlockStart{number, state.open, std::move(block)});
+  }
+
+  // An id where the provider gave none: other dialects need one.
+  void name_call(Block& block) {
+    ToolCall& call = *block.as<ToolCall>();
+    const std::size_t made = calls_++;
+    if (!call.id.empty()) return;
+    call.id = made_id(id_, made);
+    block.extra.forms |= forms::kMadeId;
+  }
+
   void close(int number, ChoiceState& state) {
+    if (state.arguments.has_value()) {
+      emit(ArgumentsDelta{number, state.open, state.arguments->text()});
+      emit(BlockStop{number, state.open});
+      state.arguments.reset();
+    }
     if (state.flow != Flow::kNone) emit(BlockStop{number, state.open});
     state.flow = Flow::kNone;
   }
@@ -245,11 +319,7 @@ class Decoder final : public StreamDecoder {
       if (!words.empty()) emit(ThinkingDelta{number, index, std::move(words)});
     } else if (ToolCall* call = block.as<ToolCall>()) {
       state.calls = true;
-      const std::size_t made = calls_++;
-      if (call->id.empty()) {
-        call->id = made_id(id_, made);
-        block.extra.forms |= forms::kMadeId;
-      }
+      name_call(block);
       std::string arguments = std::exchange(call->arguments, {});
       emit(BlockStart{number, index, std::move(block)});
       if (!arguments.empty()) emit(ArgumentsDelta{number, index, std::move(arguments)});

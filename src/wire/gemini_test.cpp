@@ -97,6 +97,74 @@ TEST(GeminiStream, CallsGetAnIdThatStaysOutOfTheirOwnDialect) {
   EXPECT_THAT(own, ::testing::EndsWith("}\r\n\r\n"));
 }
 
+// As Vertex streams them: a name, leaves by their paths, an empty call at the end.
+TEST(GeminiStream, ArgumentsThatComeInPiecesArePutTogether) {
+  const Streamed s = read_stream(
+      me(),
+      chunk(R"({"functionCall":{"name":"f","willContinue":true},"thoughtSignature":"S"})") +
+          chunk(
+              R"({"functionCall":{"partialArgs":[{"jsonPath":"$.place","stringValue":"New ","willContinue":true}],"willContinue":true}})") +
+          chunk(
+              R"({"functionCall":{"partialArgs":[{"jsonPath":"$.place","stringValue":"Delhi"},{"jsonPath":"$.n","numberValue":1.50}],"willContinue":true}})") +
+          chunk(
+              R"({"functionCall":{"partialArgs":[{"jsonPath":"$.l[0]['a b']","boolValue":true},{"jsonPath":"$.l[1]","nullValue":"NULL_VALUE"},{"jsonPath":"$.e"}],"willContinue":true}})") +
+          chunk(R"({"functionCall":{}})") + chunk(R"({"functionCall":{}})", kStop));
+  EXPECT_EQ(s.builder.state(), ReplyBuilder::State::kComplete) << s.error;
+  const Choice& choice = s.builder.reply().choices.at(0);
+  EXPECT_EQ(choice.finish.kind, FinishReason::Kind::kToolCalls);
+  ASSERT_EQ(choice.message.content.size(), 1u);
+  const Block& block = choice.message.content[0];
+  EXPECT_EQ(block.as<ToolCall>()->name, "f");
+  EXPECT_EQ(block.as<ToolCall>()->arguments,
+            R"({"place":"New Delhi","n":1.50,"l":[{"a b":true},null]})");
+  EXPECT_EQ(block.signature, "S");
+  EXPECT_TRUE(block.extra.members.empty());
+  const std::string chat = in_dialect(Dialect::kOpenAiChat, s.deltas);
+  EXPECT_THAT(chat, HasSubstr(R"(\"place\":\"New Delhi\")"));
+  EXPECT_THAT(in_dialect(Dialect::kGemini, s.deltas),
+              HasSubstr(R"("functionCall":{"name":"f","args":{"place":"New Delhi",)"));
+}
+
+// The last piece may be the end of it: another call, a text or the end of the stream follows.
+TEST(GeminiStream, CallsInPiecesEndWhereSomethingElseBegins) {
+  const std::string piece =
+      R"({"functionCall":{"name":"NAME","partialArgs":[{"jsonPath":"$.x[0]","stringValue":"NAME"}]}})";
+  const auto named = [&piece](char name) {
+    std::string out = piece;
+    for (std::size_t at; (at = out.find("NAME")) != out.npos;) out.replace(at, 4, 1, name);
+    return out;
+  };
+  const Streamed s =
+      read_stream(me(), chunk(named('a') + "," + named('b')) + chunk(R"({"text":"t"})") +
+                            chunk(R"({"functionCall":{"name":"c","args":{"y":1}}})") +
+                            chunk(named('d'), kStop));
+  EXPECT_EQ(s.builder.state(), ReplyBuilder::State::kComplete) << s.error;
+  const std::vector<Block>& content = s.builder.reply().choices.at(0).message.content;
+  ASSERT_EQ(content.size(), 5u);
+  EXPECT_EQ(content[0].as<ToolCall>()->arguments, R"({"x":["a"]})");
+  EXPECT_EQ(content[1].as<ToolCall>()->arguments, R"({"x":["b"]})");
+  EXPECT_EQ(content[2].as<Text>()->text, "t");
+  EXPECT_EQ(content[3].as<ToolCall>()->arguments, R"({"y":1})");
+  EXPECT_EQ(content[4].as<ToolCall>()->arguments, R"({"x":["d"]})");
+  EXPECT_NE(content[0].as<ToolCall>()->id, content[1].as<ToolCall>()->id);
+}
+
+TEST(GeminiStream, APieceForAPlaceThatCannotBeBreaksTheStream) {
+  for (const char* path : {"", "$", "x", "$.", "$.a[5]", "$.a[", "$.a['b", "$[0]", "$.s.deep"}) {
+    const Streamed s = read_stream(
+        me(),
+        chunk(
+            R"({"functionCall":{"name":"f","partialArgs":[{"jsonPath":"$.s","stringValue":"x"}],"willContinue":true}})") +
+            chunk(
+                fmt::format(
+                    R"({{"functionCall":{{"partialArgs":[{{"jsonPath":"{}","stringValue":"x"}}]}}}})",
+                    path),
+                kStop));
+    EXPECT_EQ(s.builder.state(), ReplyBuilder::State::kBroken) << path;
+    EXPECT_THAT(s.error, HasSubstr("for a place that cannot be")) << path;
+  }
+}
+
 TEST(GeminiStream, ASignatureBehindTheTextIsAPartOfItsOwn) {
   const Streamed s = read_stream(
       me(), chunk(R"({"text":"a"})") + chunk(R"({"text":"","thoughtSignature":"S"})", kStop));
