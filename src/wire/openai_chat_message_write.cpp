@@ -302,7 +302,10 @@ void MessageWriter::write_thinking(ObjectWriter& writer,
         details.push_back(block);
       } else {
         text += thinking.text;
-        member = block->extra.forms & forms::kThinkWord ? "reasoning" : "reasoning_content";
+        const bool word = (block->extra.forms & forms::kThinkWord) != 0 ||
+                          (side_ == Side::kRequest && quirks_ != nullptr &&
+                           quirks_->reasoning_field == ReasoningField::kReasoning);
+        member = word ? "reasoning" : "reasoning_content";
       }
       continue;
     }

@@ -13,9 +13,16 @@ constexpr std::array kRows{
            .max_completion_tokens = true,
            .developer_role = true,
            .reasoning_field = ReasoningField::kNone},
-    // Any server that is not known: vLLM, llama-server, LM Studio, SGLang ... take more than
-    // OpenAI.
+    // Any server that is not known: llama-server, LM Studio, SGLang ... take more than OpenAI.
     Quirks{.provider = "", .host = "", .top_k = true, .min_p = true},
+    // vLLM reads the thoughts of earlier turns from `reasoning` only: what comes as
+    // `reasoning_content` is lost without a word (vllm-project/vllm issue 38488). It is known
+    // by its name alone: its port says nothing.
+    Quirks{.provider = "vllm",
+           .host = "",
+           .top_k = true,
+           .min_p = true,
+           .reasoning_field = ReasoningField::kReasoning},
     Quirks{.provider = "azure",
            .host = ".openai.azure.com",
            .max_completion_tokens = true,

@@ -150,6 +150,7 @@ TEST(QuirksTable, IsFoundByNameThenByHost) {
   EXPECT_EQ(quirks_of("mine", "https://api.groq.com/openai/v1").provider, "groq");
   EXPECT_EQ(quirks_of("lab", "http://127.0.0.1:8000/v1").provider, "");
   EXPECT_EQ(quirks_of("x", "http://localhost:11434/v1").provider, "ollama");
+  EXPECT_EQ(quirks_of("vllm", "http://127.0.0.1:8000/v1").provider, "vllm");
   EXPECT_EQ(quirks_table()[0].provider, "openai");
 }
 
