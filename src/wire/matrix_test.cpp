@@ -168,6 +168,17 @@ void stream(Matrix& matrix, const std::vector<Delta>& deltas, const Exchange& ex
       encoder->dropped(), exchange.source);
 }
 
+// Requests with parameters of the dialects' documentation that no recording has.
+constexpr std::pair<Dialect, std::string_view> kMade[] = {
+    {Dialect::kOpenAiChat,
+     R"({"model":"m","messages":[{"role":"user","content":"Hi"}],"logit_bias":{"50256":-100},
+         "seed":7,"n":2,"prediction":{"type":"content","content":"Hello"},"logprobs":true,
+         "top_logprobs":2,"verbosity":"low","safety_identifier":"s","store":true})"},
+    {Dialect::kGemini,
+     R"({"contents":[{"role":"user","parts":[{"text":"Hi"}]}],
+         "generationConfig":{"candidateCount":2,"seed":7,"topK":4}})"},
+};
+
 TEST(Matrix, WhatDiffersBetweenDialectsIsNamedInTheTableAndNothingElse) {
   Matrix matrix;
   int exchanges = 0;
@@ -187,6 +198,12 @@ TEST(Matrix, WhatDiffersBetweenDialectsIsNamedInTheTableAndNothingElse) {
           if (said) stream(matrix, deltas_of(std::move(*said)), exchange, file.dialect, to);
         }
       }
+    }
+  }
+  for (const auto& [from, body] : kMade) {
+    const Exchange made{.source = std::string(body), .request = json_parse(body).value()};
+    for (const Dialect to : kTargets) {
+      if (to != from) request(matrix, made, from, to);
     }
   }
   fmt::print("  {} exchanges\n", exchanges);
