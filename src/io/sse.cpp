@@ -2,11 +2,28 @@
 
 #include <fmt/format.h>
 
-#include <cstring>
+#include <algorithm>
 
 #include "base/check.hpp"
 
 namespace sighter::io {
+namespace {
+
+// Where the first CR or LF is, from `from` on; the text's size when there is none. find_first_of()
+// makes a call for each byte. Piece by piece, so that many lines that end in the one are not each
+// searched for the other to the end of the text.
+std::size_t line_end(std::string_view text, std::size_t from) {
+  constexpr std::size_t kPiece = 256;
+  for (; from < text.size(); from += kPiece) {
+    const std::string_view piece = text.substr(from, kPiece);
+    const std::size_t lf = std::min(piece.find('\n'), piece.size());
+    const std::size_t end = std::min(piece.substr(0, lf).find('\r'), lf);
+    if (end < piece.size()) return from + end;
+  }
+  return text.size();
+}
+
+}  // namespace
 
 SseReader::SseReader(std::size_t event_bytes_max) : event_bytes_max_(event_bytes_max) {}
 
@@ -30,9 +47,9 @@ bool SseReader::take_line(std::string_view& line) {
       if (scanned_ < start_) scanned_ = start_;
     }
   }
-  const std::size_t end = buffer_.find_first_of("\r\n", scanned_);
-  if (end == std::string::npos) {
-    scanned_ = buffer_.size();
+  const std::size_t end = line_end(buffer_, scanned_);
+  if (end == buffer_.size()) {
+    scanned_ = end;
     return false;
   }
   line = std::string_view(buffer_).substr(start_, end - start_);

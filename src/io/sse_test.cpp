@@ -59,6 +59,17 @@ TEST(SseReader, LinesEndAtLfCrAndCrlf) {
   EXPECT_EQ(read_all("data: a\n\r\ndata: b\r\n\n"), expected);
 }
 
+TEST(SseReader, LineEndsAreFoundBehindAnyLength) {
+  for (const std::size_t length : {0u, 1u, 249u, 250u, 251u, 255u, 256u, 257u, 511u, 512u, 5000u}) {
+    const std::string text(length, 'x');
+    const std::vector<Event> expected{{"", text, ""}, {"", text, ""}};
+    for (const std::string end : {"\n", "\r", "\r\n"}) {
+      const std::string event = "data: " + text + end + end;
+      EXPECT_EQ(read_all(event + event), expected) << length;
+    }
+  }
+}
+
 TEST(SseReader, AnEventEndsWithTheLastCrAndDoesNotWaitForALf) {
   SseReader reader;
   reader.feed("data: a\r\n\r");

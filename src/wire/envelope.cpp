@@ -40,7 +40,7 @@ struct Name {
 // One pass over the text; false as soon as something is wrong (json_parse then says what).
 class Scan {
  public:
-  explicit Scan(std::string_view text) : text_(text) {}
+  explicit Scan(std::string_view text) : text_(text) { names_.reserve(kFewNames); }
 
   bool run(std::vector<Envelope::Member>& members, std::uint32_t& close) {
     skip_space();
@@ -249,6 +249,8 @@ Result<Envelope> Envelope::scan(std::string_view body) {
   if (body.size() >= std::numeric_limits<std::uint32_t>::max())
     return fail(Kind::kTooLarge, "request: more than 4 GB");
   Envelope envelope;
+  constexpr std::size_t kUsual = 8;
+  envelope.members_.reserve(kUsual);
   if (Scan(body).run(envelope.members_, envelope.close_)) return envelope;
   const Result<Json> parsed = json_parse(body, "request");
   if (!parsed) return std::unexpected(parsed.error());

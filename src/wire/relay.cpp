@@ -10,6 +10,10 @@ bool contains(std::string_view text, std::string_view word) {
   return text.find(word) != text.npos;
 }
 
+bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
 bool chat_relayable(std::string_view body, const Envelope& envelope, const Quirks& quirks) {
   const auto has = [&](std::string_view name) { return envelope.has(name); };
   const std::string_view messages = envelope.raw(body, "messages").value_or("");
@@ -43,15 +47,27 @@ bool responses_more(std::string_view event, std::string_view data) {
   return !event.empty() || !contains(data.substr(0, 64), ".delta\"");
 }
 
-// Without white space, as servers write it; what is written otherwise is parsed.
+// Whether a chunk names an error, a usage or a finish that is not null, or no finish at all. One
+// look at each colon: quotes inside of strings are escaped, so what ends in a quote before a colon
+// is a member's name. White space behind a colon, which servers do not write, makes it parsed.
 bool chat_more(std::string_view data) {
   if (data.starts_with("[DONE]")) return true;
-  std::string_view rest = data;
-  if (contains(rest, "\"error\"")) return true;
-  const std::size_t usage = rest.rfind("\"usage\":");
-  if (usage != rest.npos && !rest.substr(usage + 8).starts_with("null")) return true;
-  const std::size_t finish = rest.rfind("\"finish_reason\":");
-  return finish == rest.npos || !rest.substr(finish + 16).starts_with("null");
+  bool finish = false;
+  for (std::size_t at = data.find(':'); at != data.npos; at = data.find(':', at + 1)) {
+    std::size_t end = at;
+    while (end > 0 && is_space(data[end - 1])) --end;
+    const std::string_view before = data.substr(0, end);
+    if (!before.ends_with('"')) continue;
+    const std::string_view value = data.substr(at + 1);
+    const bool null = value.starts_with("null");
+    if (before.ends_with("\"error\"") || value.starts_with("\"error\"")) return true;
+    if (!null && before.ends_with("\"usage\"")) return true;
+    if (before.ends_with("\"finish_reason\"")) {
+      if (!null) return true;
+      finish = true;
+    }
+  }
+  return !finish;
 }
 
 }  // namespace

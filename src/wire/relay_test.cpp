@@ -52,6 +52,11 @@ TEST(Relay, KnowsWhichEventsAreContentAlone) {
   EXPECT_TRUE(chat(R"({"choices":[{"delta":{"content":"a"},"finish_reason":null}],"usage":{}})"));
   EXPECT_TRUE(chat(R"({"choices":[{"delta":{"content":"a"}}]})"));
   EXPECT_TRUE(chat(R"({"error":{"message":"x"}})"));
+  EXPECT_TRUE(chat(R"({"error" : {"message":"x"},"choices":[{"finish_reason":null}]})"));
+  EXPECT_TRUE(chat(R"({"object":"error","choices":[{"finish_reason":null}]})"));
+  EXPECT_TRUE(chat(R"({"choices":[{"finish_reason":null},{"finish_reason":"stop"}]})"));
+  EXPECT_TRUE(chat(R"({"usage":{"prompt_tokens":1},"choices":[{"finish_reason":null}]})"));
+  EXPECT_FALSE(chat(R"({"choices":[{"delta":{"content":"\"usage\":{"},"finish_reason":null}]})"));
   EXPECT_TRUE(chat("[DONE]"));
   const auto messages = [](std::string_view name) {
     return holds_more_than_content(Dialect::kAnthropic, name, "{}");
