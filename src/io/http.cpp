@@ -8,6 +8,8 @@
 namespace sighter::io {
 namespace {
 
+constexpr std::size_t kFieldsUsual = 8;  // of one message
+
 char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
 }
@@ -16,7 +18,7 @@ char lower(char c) {
 bool is_token(std::string_view text) {
   constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
   return !text.empty() && std::ranges::all_of(text, [kMarks](char c) {
-    return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') ||
+    return c == '-' || (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') ||
            kMarks.find(c) != std::string_view::npos;
   });
 }
@@ -97,6 +99,7 @@ bool equals_ignoring_case(std::string_view a, std::string_view b) {
 }
 
 void Headers::add(std::string name, std::string value) {
+  if (fields_.capacity() == 0) fields_.reserve(kFieldsUsual);
   fields_.emplace_back(std::move(name), std::move(value));
 }
 
@@ -149,7 +152,7 @@ Status check_fields(const Headers& headers) {
     if (!is_token(name)) {
       return fail(Kind::kInvalid, fmt::format("'{}' is no name of a header", name));
     }
-    if (value.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) {
+    if (std::ranges::any_of(value, [](char c) { return c == '\r' || c == '\n' || c == '\0'; })) {
       return fail(Kind::kInvalid,
                   fmt::format("the value of the header {} holds a line break or NUL", name),
                   "remove it: it would become a header of its own");

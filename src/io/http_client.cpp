@@ -76,10 +76,8 @@ Task<Result<std::unique_ptr<HttpStream>>> HttpClient::open(HttpRequest request, 
   if (token.cancelled()) co_return std::unexpected(token.error());
   const Status good = check_request(request);
   if (!good) co_return std::unexpected(good.error());
-  Result<Url> url = Url::parse(request.url);
-  if (!url) co_return std::unexpected(url.error());
-  Result<Route> route = Route::to(*url, impl->options.proxies);
-  if (!route) co_return std::unexpected(route.error());
+  Result<std::shared_ptr<const Route>> route = impl->route_to(request.url);
+  if (!route) co_return std::unexpected(std::move(route.error()));
   auto shared = std::make_shared<const HttpRequest>(std::move(request));
 
   const SteadyTime total_at = impl->core.timers().now() + deadlines.total;

@@ -11,6 +11,7 @@ namespace {
 
 namespace ip = boost::asio::ip;
 
+constexpr std::size_t kRoutesMax = 256;                     // addresses that are remembered
 constexpr auto kAddressPatience = std::chrono::seconds(2);  // before the next address is tried
 
 }  // namespace
@@ -54,12 +55,21 @@ Result<Route> Route::to(const Url& url, const ProxySettings& proxies) {
   return route;
 }
 
+Result<std::shared_ptr<const Route>> HttpClient::Impl::route_to(const std::string& address) {
+  if (const auto found = routes_.find(address); found != routes_.end()) return found->second;
+  const Result<Url> url = Url::parse(address);
+  if (!url) return std::unexpected(url.error());
+  Result<Route> route = Route::to(*url, options.proxies);
+  if (!route) return std::unexpected(std::move(route.error()));
+  if (routes_.size() >= kRoutesMax) routes_.clear();
+  return routes_[address] = std::make_shared<const Route>(std::move(*route));
+}
+
 std::shared_ptr<Transport> KeptConnections::take(const std::string& key) {
   const auto found = idle_.find(key);
-  if (found == idle_.end()) return nullptr;
+  if (found == idle_.end() || found->second.empty()) return nullptr;
   std::shared_ptr<Transport> transport = std::move(found->second.back());
-  found->second.pop_back();
-  if (found->second.empty()) idle_.erase(found);
+  found->second.pop_back();  // an empty list stays: it is filled again in a moment
   transport->on_end(nullptr);
   transport->on_input(nullptr);
   transport->clear_deadline();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/check.hpp"
 
@@ -300,6 +301,11 @@ std::string Connection::head_of(int status, const Headers& headers) const {
   return head;
 }
 
+// The usual case, without a coroutine of its own.
+bool Connection::all_sent() const {
+  return !transport_->busy() && !transport_->failed() && transport_->write_fault().empty();
+}
+
 // Waits until the kernel has taken what was handed to the transport.
 Task<Status> Connection::sent() {
   while (transport_->busy() && !transport_->failed() && transport_->write_fault().empty()) {
@@ -334,6 +340,7 @@ Task<Status> Connection::send(int status, Headers headers, std::string body) {
     rest = std::make_shared<const std::string>(std::move(body));
   }
   transport_->start_write(std::move(head), std::move(rest));
+  if (all_sent()) co_return Status{};
   const Status done = co_await sent();
   co_return done;
 }
@@ -352,28 +359,37 @@ Status Connection::start(int status, Headers headers) {
   return {};
 }
 
+void Connection::add_chunk(std::string_view bytes, std::string& out) const {
+  if (mute_ || bytes.empty()) return;
+  if (raw_) {
+    out.append(bytes);
+    return;
+  }
+  constexpr std::size_t kFrame = 24;  // its length in digits, line ends, the end of the reply
+  out.reserve(out.size() + bytes.size() + kFrame);
+  char digits[2 * sizeof(std::size_t)];
+  const auto end = std::to_chars(digits, digits + sizeof digits, bytes.size(), 16).ptr;
+  out.append(digits, end).append("\r\n").append(bytes).append("\r\n");
+}
+
 Task<Status> Connection::write(std::string bytes) {
   CHECK(said_ == Said::kBegun);
   std::string out = std::exchange(pending_head_, {});
-  if (!mute_ && !bytes.empty()) {
-    if (raw_) {
-      out.append(bytes);
-    } else {
-      out.reserve(out.size() + bytes.size() + 24);
-      out.append(fmt::format("{:x}\r\n", bytes.size())).append(bytes).append("\r\n");
-    }
-  }
+  add_chunk(bytes, out);
   if (!out.empty()) transport_->start_write(std::move(out));
+  if (all_sent()) co_return Status{};
   const Status done = co_await sent();
   co_return done;
 }
 
-Task<Status> Connection::finish() {
+Task<Status> Connection::finish(std::string last) {
   CHECK(said_ == Said::kBegun);
   said_ = Said::kAll;
   std::string out = std::exchange(pending_head_, {});
+  add_chunk(last, out);
   if (!mute_ && !raw_) out.append("0\r\n\r\n");
   if (!out.empty()) transport_->start_write(std::move(out));
+  if (all_sent()) co_return Status{};
   const Status done = co_await sent();
   co_return done;
 }

@@ -73,7 +73,7 @@ class Connection final : public ServerRequest, public Responder {
   Task<Status> send(int status, Headers headers, std::string body) override;
   Status start(int status, Headers headers) override;
   Task<Status> write(std::string bytes) override;
-  Task<Status> finish() override;
+  Task<Status> finish(std::string last) override;
   void abort() override { transport_->reset(); }
   bool started() const override { return said_ != Said::kNothing; }
 
@@ -89,6 +89,8 @@ class Connection final : public ServerRequest, public Responder {
   Task<void> refuse(int status, std::string words);
   Task<void> close_gently();
   Task<Status> sent();
+  bool all_sent() const;
+  void add_chunk(std::string_view bytes, std::string& out) const;
   std::string head_of(int status, const Headers& headers) const;
   int objection() const;  // the status to refuse the request's header with, 0 for none
   Status parse_body();

@@ -18,11 +18,12 @@ std::string in_words(Duration duration) {
   return ms % 1000 == 0 ? fmt::format("{} s", ms / 1000) : fmt::format("{} ms", ms);
 }
 
-Exchange::Exchange(std::shared_ptr<HttpClient::Impl> client, Route route,
+Exchange::Exchange(std::shared_ptr<HttpClient::Impl> client, std::shared_ptr<const Route> route,
                    std::shared_ptr<const HttpRequest> request, const Deadlines& deadlines,
                    SteadyTime total_at, CancelToken token)
     : client_(std::move(client)),
-      route_(std::move(route)),
+      route_held_(std::move(route)),
+      route_(*route_held_),
       request_(std::move(request)),
       deadlines_(deadlines),
       total_at_(total_at),

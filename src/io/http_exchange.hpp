@@ -55,14 +55,17 @@ struct HttpClient::Impl {
 
   // Made at the first use: the system's certificates take some milliseconds to read.
   Result<std::shared_ptr<boost::asio::ssl::context>> tls();
+  // Where an address leads. Read once: mostly the same few are asked.
+  Result<std::shared_ptr<const Route>> route_to(const std::string& address);
 
  private:
+  std::unordered_map<std::string, std::shared_ptr<const Route>> routes_;  // by address
   std::shared_ptr<boost::asio::ssl::context> tls_;
 };
 
 class Exchange {
  public:
-  Exchange(std::shared_ptr<HttpClient::Impl> client, Route route,
+  Exchange(std::shared_ptr<HttpClient::Impl> client, std::shared_ptr<const Route> route,
            std::shared_ptr<const HttpRequest> request, const Deadlines& deadlines,
            SteadyTime total_at, CancelToken token);
   // Closes the connection unless the reply was read to its end.
@@ -99,7 +102,8 @@ class Exchange {
   void release();
 
   std::shared_ptr<HttpClient::Impl> client_;
-  Route route_;
+  std::shared_ptr<const Route> route_held_;
+  const Route& route_;
   std::shared_ptr<const HttpRequest> request_;
   Deadlines deadlines_;
   SteadyTime total_at_;

@@ -94,7 +94,8 @@ class Responder {
   virtual Status start(int status, Headers headers) = 0;
   // One chunk; returns when the kernel has taken it all: a slow client slows its writer.
   virtual Task<Status> write(std::string bytes) = 0;
-  virtual Task<Status> finish() = 0;
+  // The end of the reply, behind a last chunk where there is one: both leave in one packet.
+  virtual Task<Status> finish(std::string last = {}) = 0;
   // Cuts the connection.
   virtual void abort() = 0;
   virtual bool started() const = 0;

@@ -96,7 +96,16 @@ void Transport::start_handshake(std::shared_ptr<asio::ssl::context> context,
 void Transport::on_done(Error error) {
   busy_ = false;
   if (error) return fail_with(words(error));
-  waiter_.wake();
+  let_go_on();
+}
+
+// The last act of a handler, unless it is run by the one that waits here.
+void Transport::let_go_on() {
+  if (in_turn_) return waiter_.wake();
+  in_turn_ = true;
+  waiter_.resume();
+  in_turn_ = false;
+  read_more();
 }
 
 void Transport::start_write(std::string head, std::shared_ptr<const std::string> body) {
@@ -158,8 +167,7 @@ void Transport::on_written(Error error, std::size_t bytes) {
     busy_ = false;
     body_.reset();
     if (write_patience_ > Duration::zero()) deadline_.clear();
-    waiter_.wake();
-    return;
+    return let_go_on();
   }
   if (write_patience_ > Duration::zero()) deadline_.set_after(write_patience_);
   write_rest();
@@ -190,7 +198,9 @@ void Transport::start_reading() {
 
 void Transport::read_once() {
   want_input_ = true;
+  const bool in_turn = std::exchange(in_turn_, false);
   read_more();
+  in_turn_ = in_turn;
   want_input_ = false;
 }
 
@@ -211,7 +221,7 @@ bool Transport::make_room() {
 }
 
 void Transport::read_more() {
-  if (reading_ || !want_input_ || input_ended_ || failed() || !make_room()) return;
+  if (reading_ || in_turn_ || !want_input_ || input_ended_ || failed() || !make_room()) return;
   reading_ = true;
   const std::size_t room = std::min(buffer_.size() - end_, kReadBytesMax);
   const asio::mutable_buffer into(buffer_.data() + end_, room);
@@ -240,11 +250,9 @@ void Transport::on_read(Error error, std::size_t bytes) {
   if (error) return fail_with(words(error));
   // A connection with much to say gets a larger buffer; the many quiet ones keep their small one.
   if (filled && begin_ == 0 && buffer_.size() < kReadBytesMax) buffer_.resize(buffer_.size() * 2);
-  if (bytes > 0) {
-    waiter_.wake();
-    if (on_input_) on_input_();
-  }
-  read_more();
+  if (bytes == 0) return read_more();
+  if (on_input_) on_input_();
+  let_go_on();
 }
 
 void Transport::consume(std::size_t bytes) {

@@ -97,6 +97,7 @@ class Transport : public std::enable_shared_from_this<Transport> {
   void fail_writing(Error error);
   void fail_with(std::string words);
   void end();
+  void let_go_on();
 
   Core& core_;
   Socket socket_;
@@ -113,6 +114,7 @@ class Transport : public std::enable_shared_from_this<Transport> {
   std::size_t input_max_;
   bool want_input_ = false;
   bool reading_ = false;
+  bool in_turn_ = false;  // whoever waited is at work on what came; the next read starts after that
   bool input_ended_ = false;
 
   std::string head_;  // being written

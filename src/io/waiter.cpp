@@ -43,7 +43,9 @@ Task<void> Waiter::wait() {
       Start{this}, boost::asio::use_awaitable);
 }
 
-void Waiter::wake() {
+// Whoever waits, if anybody does, with `go`.
+template <class F>
+void Waiter::take(F go) {
   if (!waiting_) {
     woken_ = true;
     return;
@@ -51,9 +53,17 @@ void Waiter::wake() {
   waiting_ = false;
   woken_ = false;
   auto* handler = std::launder(reinterpret_cast<AsioHandler*>(handler_));
-  Resume resume{std::move(*handler)};
+  Resume waiting{std::move(*handler)};
   handler->~AsioHandler();
-  boost::asio::post(core_.impl().context, std::move(resume));
+  go(std::move(waiting));
+}
+
+void Waiter::wake() {
+  take([this](Resume waiting) { boost::asio::post(core_.impl().context, std::move(waiting)); });
+}
+
+void Waiter::resume() {
+  take([](Resume waiting) { waiting(); });
 }
 
 }  // namespace sighter::io

@@ -20,10 +20,15 @@ class Waiter {
   Task<void> wait();  // one coroutine at a time
   // The waiting coroutine goes on in a turn of its own, never inside this call.
   void wake();
+  // The waiting coroutine goes on inside this call: for the last act of a handler of the loop,
+  // which saves a turn of it and a look at all sockets.
+  void resume();
   bool waiting() const { return waiting_; }
 
  private:
   struct Start;
+  template <class F>
+  void take(F go);
   Core& core_;
   alignas(void*) std::byte handler_[2 * sizeof(void*)];  // Asio's, while somebody waits
   bool waiting_ = false;
