@@ -65,7 +65,11 @@ class StreamReader {
   void take(std::string_view bytes) {
     if (!ended_) {
       events_.feed(bytes);
-      if (relay_) raw_ += bytes;
+      if (relay_) {
+        raw_.erase(0, raw_passed_);
+        raw_passed_ = 0;
+        raw_ += bytes;
+      }
     }
     for (bool more = true; more && !broken_ && !complete_ && !said_;) {
       Result<std::optional<io::SseEvent>> event = ended_ ? events_.finish() : events_.next();
@@ -106,11 +110,11 @@ class StreamReader {
     // An error before anything was shown is no answer: it may be asked for elsewhere.
     const bool kept = broken_ || (said_ && !call_.result.begun && out_.empty());
     if (!hidden && !kept) {
-      out_.append(raw_, 0, size);
+      out_.append(raw_, raw_passed_, size);
       if (ended_) out_ += "\n\n";
       call_.result.error_relayed = said_.has_value();
     }
-    raw_.erase(0, size);
+    raw_passed_ += size;
   }
 
   void output(std::size_t bytes) {
@@ -147,7 +151,13 @@ class StreamReader {
         Status begun = co_await begin();
         if (!begun) co_return begun;
       }
-      Status given = co_await call_.options.sink->bytes(out_);
+      ReplySink& sink = *call_.options.sink;
+      Status given;
+      if (complete_ && !ended_) {
+        given = co_await sink.last_bytes(out_);
+      } else {
+        given = co_await sink.bytes(out_);
+      }
       out_.clear();
       co_return given;
     }
@@ -229,8 +239,9 @@ class StreamReader {
   std::optional<wire::ReplyBuilder> builder_;
   std::vector<wire::Delta> fresh_;  // not given to the sink yet
   std::size_t counted_ = 0;         // of these
-  std::string raw_;                 // relayed: bytes whose event is not complete
-  std::uint64_t passed_ = 0;        // of the stream, before raw_
+  std::string raw_;                 // relayed: bytes of the stream
+  std::size_t raw_passed_ = 0;      // of them: the rest belongs to an event that is not complete
+  std::uint64_t passed_ = 0;        // of the stream
   std::string out_;                 // relayed: whole events for the sink
   std::optional<Error> broken_;
   std::optional<wire::WireError> said_;  // the provider's own error event

@@ -87,6 +87,8 @@ class ReplySink {
   virtual io::Task<Status> begin(const ReplyBegin& begin) = 0;
   // Whole server-sent events of the request's dialect, as they came; of kOther any bytes.
   virtual io::Task<Status> bytes(std::string_view events) = 0;
+  // The same, of a stream that is complete with them: nothing that matters follows.
+  virtual io::Task<Status> last_bytes(std::string_view events) { return bytes(events); }
   // May be moved from.
   virtual io::Task<Status> deltas(std::vector<wire::Delta>& deltas) = 0;
   // Whether the client sees anything of this delta that could not be taken back. Until one such

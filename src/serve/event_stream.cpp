@@ -4,7 +4,7 @@
 
 namespace sighter::serve {
 EventStream::EventStream(Exchange& exchange)
-    : exchange_(exchange), writing_(exchange.core(), 1), scope_(exchange.core()) {}
+    : exchange_(exchange), quiet_(exchange.core().timers(), [this] { on_quiet(); }) {}
 
 EventStream::~EventStream() = default;
 
@@ -16,38 +16,45 @@ Status EventStream::begin() {
   headers.add("X-Accel-Buffering", "no");
   if (Status started = exchange_.responder.start(200, std::move(headers)); !started) return started;
   begun_ = true;
-  last_ = exchange_.core().clock().steady_now();
-  io::spawn(scope_, "keep alive", keep_alive(this));
+  quiet_.set_after(exchange_.door.settings.keep_alive);
   return {};
 }
 
 io::Task<Status> EventStream::write(std::string events) {
-  Result<io::Permit> permit = co_await writing_.acquire();
-  if (!permit) co_return std::unexpected(std::move(permit.error()));
-  last_ = exchange_.core().clock().steady_now();
+  if (comments_) co_await comments_->join();
+  writing_ = true;
   Status written = co_await exchange_.responder.write(std::move(events));
+  writing_ = false;
+  quiet_.set_after(exchange_.door.settings.keep_alive);
   co_return written;
 }
 
-io::Task<void> EventStream::keep_alive(EventStream* self) {
-  io::Core& core = self->exchange_.core();
-  const io::CancelToken over = self->over_.token();
-  const io::Duration interval = self->exchange_.door.settings.keep_alive;
-  for (;;) {
-    const SteadyTime when = self->last_ + interval;
-    Status slept = co_await core.timers().sleep_until(when, over);
-    if (!slept) co_return;
-    if (core.clock().steady_now() - self->last_ < interval) continue;
-    std::string comment = io::sse_comment("still waiting");
-    Status written = co_await self->write(std::move(comment));
-    if (!written) co_return;
-  }
+io::Task<Status> EventStream::write_last(std::string events) {
+  quiet_.clear();
+  if (comments_) co_await comments_->join();
+  finished_ = true;
+  Status written = co_await exchange_.responder.finish(std::move(events));
+  co_return written;
+}
+
+// Nothing was said for a while. An event that the client is slow to take is sign enough.
+void EventStream::on_quiet() {
+  quiet_.set_after(exchange_.door.settings.keep_alive);
+  if (writing_) return;
+  if (!comments_) comments_.emplace(exchange_.core());
+  if (comments_->running() == 0) io::spawn(*comments_, "keep alive", comment(this));
+}
+
+io::Task<void> EventStream::comment(EventStream* self) {
+  std::string text = io::sse_comment("still waiting");
+  Status written = co_await self->exchange_.responder.write(std::move(text));
+  if (!written) self->quiet_.clear();
 }
 
 io::Task<void> EventStream::close() {
-  over_.cancel("the stream is over");
-  co_await scope_.join();
-  if (!begun_) co_return;
+  quiet_.clear();
+  if (comments_) co_await comments_->join();
+  if (!begun_ || finished_) co_return;
   Status finished = co_await exchange_.responder.finish();
   (void)finished;  // a client that has gone
 }

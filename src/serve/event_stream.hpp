@@ -2,11 +2,11 @@
 // An answer of server-sent events that a front door writes itself, with a comment now and then
 // while there is nothing to say. Private to the room.
 
+#include <optional>
 #include <string>
 
-#include "io/cancel.hpp"
-#include "io/channel.hpp"
 #include "io/scope.hpp"
+#include "io/time.hpp"
 #include "serve/reply.hpp"
 
 namespace sighter::serve {
@@ -24,18 +24,22 @@ class EventStream {
   bool begun() const { return begun_; }
   // Whole events. Returns when the kernel has them: a slow reader slows whoever writes.
   io::Task<Status> write(std::string events);
-  // The clean end of the body, also of a stream that ended with an error event.
+  // The last events together with the clean end of the body.
+  io::Task<Status> write_last(std::string events);
+  // The clean end of the body, also of a stream that ended with an error event; nothing but the end
+  // of the comments after write_last().
   io::Task<void> close();
 
  private:
-  static io::Task<void> keep_alive(EventStream* self);
+  static io::Task<void> comment(EventStream* self);
+  void on_quiet();
 
   Exchange& exchange_;
-  io::Gate writing_;  // an event and a comment are never written at once
-  io::Scope scope_;
-  io::CancelSource over_;
-  SteadyTime last_{};
+  std::optional<io::Scope> comments_;  // made for the first one: most streams need none
+  io::Alarm quiet_;
+  bool writing_ = false;  // an event and a comment are never written at once
   bool begun_ = false;
+  bool finished_ = false;
 };
 
 }  // namespace sighter::serve

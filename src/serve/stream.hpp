@@ -20,6 +20,7 @@ class ClientStream final : public models::ReplySink {
 
   io::Task<Status> begin(const models::ReplyBegin& begin) override;
   io::Task<Status> bytes(std::string_view events) override;
+  io::Task<Status> last_bytes(std::string_view events) override;
   io::Task<Status> deltas(std::vector<wire::Delta>& deltas) override;
 
   // After the last piece: the end of a good stream, or an error event and no end mark. Also ends
