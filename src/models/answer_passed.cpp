@@ -5,13 +5,12 @@
 
 #include "io/sse.hpp"
 #include "models/router_impl.hpp"
-#include "wire/openai_chat.hpp"
 
 namespace sighter::models {
 namespace {
 
-// A JSON answer up to this size is waited for: it goes on with its length, and may be asked for
-// again elsewhere when it breaks.
+// An answer of a known length up to this one is waited for: it goes on with its length, and may be
+// asked for again elsewhere when it breaks.
 constexpr std::size_t kWaitedForMax = 1u << 20;
 constexpr std::string_view kEvents = "text/event-stream";
 
@@ -23,8 +22,8 @@ void read_usage(std::string_view text, Exchange& exchange) {
   const Json* usage = json->find("usage");
   if (const Json* inner = json->find("response"); usage == nullptr && inner != nullptr)
     usage = inner->find("usage");
-  if (usage != nullptr && usage->is_object())
-    exchange.usage = wire::openai_chat::decode_usage(*usage);
+  if (usage == nullptr) return;
+  if (std::optional<wire::Usage> read = any_usage(*usage)) exchange.usage = std::move(read);
 }
 
 // Counts what passes. What it cannot read is not counted, and passes all the same.

@@ -3,6 +3,7 @@
 #include "models/credentials.hpp"
 #include "models/router_impl.hpp"
 #include "wire/openai_chat.hpp"
+#include "wire/openai_responses.hpp"
 #include "wire/relay.hpp"
 
 namespace sighter::models {
@@ -35,8 +36,7 @@ void keep_relayed(ClientResult& result, const Exchange& exchange, std::string bo
 // Embeddings, legacy completions, counts of tokens: only the usage is read.
 void read_usage(const Json& json, Exchange& exchange) {
   exchange.output = true;
-  if (const Json* usage = json.find("usage"); usage != nullptr && usage->is_object())
-    exchange.usage = wire::openai_chat::decode_usage(*usage);
+  if (const Json* usage = json.find("usage")) exchange.usage = any_usage(*usage);
 }
 
 Status read_chat(Json json, std::size_t bytes, ClientResult& result, Exchange& exchange) {
@@ -64,6 +64,14 @@ Status read_embedding(Json json, std::size_t bytes, ClientResult& result, Exchan
 }
 
 }  // namespace
+
+std::optional<wire::Usage> any_usage(const Json& usage) {
+  if (!usage.is_object()) return std::nullopt;
+  if (usage.find("prompt_tokens") != nullptr) return wire::openai_chat::decode_usage(usage);
+  if (usage.find("input_tokens") == nullptr && usage.find("output_tokens") == nullptr)
+    return std::nullopt;
+  return wire::openai_responses::decode_usage(usage);
+}
 
 std::string word_of(const wire::FinishReason& finish) {
   return finish.kind == wire::FinishReason::Kind::kNone ? finish.word
@@ -124,7 +132,7 @@ std::optional<Trouble> Router::Impl::take_body(Call& call, Exchange& exchange, s
     return std::nullopt;
   }
   Result<Json> json = json_parse(body, name);
-  if (!json && request.endpoint == Endpoint::kOther) {
+  if (request.endpoint == Endpoint::kOther && !(json && json->is_object())) {
     exchange.output = true;
     keep_relayed(result, exchange, std::move(body), headers);
     return std::nullopt;

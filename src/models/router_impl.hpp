@@ -125,6 +125,9 @@ Trouble of_transport(Error error, const Exchange& exchange);
 io::Deadlines deadlines_of(const Exchange& exchange);
 io::Headers limits_of(const io::Headers& headers);
 // "stop", "length", ...
+// What a path that is passed on counts: as Chat Completions do, or input_tokens and output_tokens.
+// nullopt: neither.
+std::optional<wire::Usage> any_usage(const Json& usage);
 std::string word_of(const wire::FinishReason& finish);
 // The cost of all attempts; nullopt when one of them has no known price.
 std::optional<NanoUsd> sum_of(const std::vector<Attempt>& attempts);

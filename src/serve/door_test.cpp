@@ -254,9 +254,23 @@ TEST_F(DoorTest, WhatIsPassedOnComesAsItComesAndAClientThatLeavesEndsIt) {
   EXPECT_TRUE(loop.wait_until([&] { return upstream.requests()[0].peer_closed; }));
 }
 
+TEST_F(DoorTest, WhatIsPassedOnMayBeAnyJsonAndCountTokensAsItsPathDoes) {
+  upstream.add(sighter::testing::reply_json("42"));
+  const io::HttpReply number = ask("POST", "/v1/audio/transcriptions", R"({"model":"up/whisper"})");
+  EXPECT_EQ(number.status, 200);
+  EXPECT_EQ(number.body, "42");
+  upstream.add(sighter::testing::reply_json(
+      R"({"text":"hi","usage":{"type":"tokens","input_tokens":14,"output_tokens":3}})"));
+  const io::HttpReply whole = ask("POST", "/v1/audio/transcriptions", R"({"model":"up/whisper"})");
+  const std::string call(whole.headers.get("x-sighter-call").value_or(""));
+  const Json row = json(ask("GET", "/v1/calls/" + call));
+  EXPECT_EQ(*row.pointer("/usage/input_tokens"), Json(14));
+  EXPECT_EQ(*row.pointer("/usage/output_tokens"), Json(3));
+}
+
 TEST_F(DoorTest, WhatIsPassedOnIsMeteredAndBreaksWhereTheProviderDoes) {
   const std::string usage =
-      "data: {\"type\":\"done\",\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":3}}\n\n";
+      "data: {\"type\":\"done\",\"usage\":{\"input_tokens\":7,\"output_tokens\":3}}\n\n";
   upstream.add({step::Start{200, "text/event-stream"}, step::Chunk{"data: {}\n\n"},
                 step::Chunk{usage}, step::End{}});
   const io::HttpReply whole = ask("POST", "/v1/audio/speech", R"({"model":"up/tts","input":"a"})");

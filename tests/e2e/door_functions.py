@@ -166,7 +166,6 @@ def as_models(gateway, upstream):
 
 def killed(gateway, held, go_on):
     """SIGKILL while a function's upstream is under way: the next start makes its rows, each once."""
-    before = gateway.store("SELECT count(*) FROM call")[0][0]
 
     def ask():
         try:
@@ -181,11 +180,11 @@ def killed(gateway, held, go_on):
     go_on.set()
     asking.join(20)
     gateway.start()
-    status, _, seen = gateway.ask("GET", "/v1/calls?function=poem&status=interrupted")
-    checks.equal((status, [(c["function"], c["variant"]) for c in seen["calls"]]), (200, [("poem", "p")]), "the call is a row")
-    gateway.stop()
-    gateway.start()
-    checks.equal(gateway.store("SELECT count(*) FROM call")[0][0], before + 1, "once, also after another start")
+    for when in ("after the start", "after another start"):
+        status, _, seen = gateway.ask("GET", "/v1/calls?status=interrupted")
+        checks.equal((status, [(c["function"], c["variant"]) for c in seen["calls"]]), (200, [("poem", "p")]), f"the call is a row, once, {when}")
+        gateway.stop()
+        gateway.start()
 
 
 def main():
