@@ -175,6 +175,12 @@ io::Task<void> worker(Work* work) {
     functions::ApplyResult applied = co_await work->session.engine().apply(
         *work->request.function, *work->request.variant, std::move(input), std::move(options));
     if (!applied && applied.error().error.kind == Kind::kCancelled) co_return;
+    // Where no answer can be kept, the next one would be paid for in vain too.
+    if (!applied &&
+        (applied.error().error.kind == Kind::kIo || applied.error().error.kind == Kind::kBudget)) {
+      if (!work->stopped) work->stopped = applied.error().error;
+      co_return;
+    }
     if (!applied) ++work->failed;
     ++work->done;
     work->answers.give(index, answer_line((*row)->id, mark, applied));

@@ -88,8 +88,11 @@ std::string claim_words(const ready::RunReport& report, const ready::VariantRepo
       "{} scores {:.3f}; its true rate is between {:.3f} and {:.3f}, and the bar is {:.2f}.",
       winner.variant, winner.score, winner.bounds.low, winner.bounds.high, bar);
   if (winner.cases < winner.cases_total)
-    words += fmt::format(" {} of {} cases were asked: all of them could not decide.", winner.cases,
-                         winner.cases_total);
+    words += winner.decided
+                 ? fmt::format(" {} of {} cases were asked: all of them could not decide.",
+                               winner.cases, winner.cases_total)
+                 : fmt::format(" It stopped after {} of {} cases, before a verdict was certain.",
+                               winner.cases, winner.cases_total);
   if (winner.cases_needed)
     words += fmt::format(" If it is what it looks like, about {} more cases decide.",
                          std::max<std::int64_t>(1, *winner.cases_needed - winner.cases_total));

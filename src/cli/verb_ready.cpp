@@ -329,7 +329,7 @@ Result<int> run_ready(const Arguments& arguments, Terminal& terminal) {
     terminal.remark(forecast_words(*forecast, options.budget) + "\n");
     if (forecast->model_calls > 0 && forecast->cost != NanoUsd{} && !arguments.flag("yes") &&
         ::isatty(0) && terminal.err_is_terminal() && !terminal.confirm("Go on?"))
-      return 0;
+      return 1;  // no verdict
   }
   const SystemTime started = session.clock().system_now();
   Result<ready::RunReport> report =

@@ -293,8 +293,11 @@ InputContract parse_input(const TomlTable& function, const std::filesystem::path
     return InputContract::of_messages();
   }
   if (!function.has("input")) {
-    function.mistake("", "the function has no 'input'",
-                     "for example: input = { text = \"string\" }");
+    const std::string near = closest("input", function.keys());
+    static_cast<void>(function.json(near));  // so that it is not told as an unknown key, too
+    function.mistake(near, "the function has no 'input'",
+                     near.empty() ? "for example: input = { text = \"string\" }"
+                                  : fmt::format("did you mean 'input' by '{}'?", near));
     return text_only;
   }
   const TomlTable table = function.table("input");

@@ -36,6 +36,14 @@ void field(Sha256& digest, std::string_view name, std::string_view value) {
   digest.field(name).field(value);
 }
 
+// A key that must be there and is not; perhaps under a name that is nearly its own.
+void missing(const TomlTable& table, const std::string& key, std::string what, std::string hint) {
+  const std::string near = closest(key, table.keys());
+  static_cast<void>(table.json(near));  // so that it is not told as an unknown key, too
+  if (!near.empty()) hint = fmt::format("did you mean '{}' by '{}'?", key, near);
+  table.mistake(near, std::move(what), std::move(hint));
+}
+
 // What each label stands for: all of them, or none.
 void Reader::meanings(const TomlTable& table) {
   if (!table.present()) return;
@@ -79,7 +87,8 @@ CodeBody Reader::code(const TomlTable& table, Sha256& digest) {
   CodeBody body;
   body.command = table.strings("command");
   if (!table.has("command"))
-    table.mistake("", "a code body needs 'command'", "command = [\"python3\", \"rules.py\"]");
+    missing(table, "command", "a code body needs 'command'",
+            "command = [\"python3\", \"rules.py\"]");
   else if (body.command.empty() || body.command.front().empty())
     table.mistake("command", "'command' names no program");
   if (const auto seconds = table.number("timeout_s", 0.001, 86'400.0)) {
@@ -105,8 +114,8 @@ LearnedBody Reader::learned(const TomlTable& table, const std::string& name, Sha
   LearnedBody body;
   const auto learner = table.word("learner", {"majority", "nearest", "linear"});
   if (!table.has("learner"))
-    table.mistake("", "a learned body needs 'learner'",
-                  "learner = \"linear\", \"nearest\" or \"majority\"");
+    missing(table, "learner", "a learned body needs 'learner'",
+            "learner = \"linear\", \"nearest\" or \"majority\"");
   if (const auto kind = learn::learner_from(learner.value_or("linear")))
     body.options.learner = *kind;
   const auto features = table.word("features", {"lexical", "embedding"});
@@ -252,8 +261,8 @@ CascadeBody Reader::cascade(const TomlTable& table, Sha256& digest) {
 void Reader::variant(const TomlTable& table, const std::string& name) {
   const std::vector<std::string> kinds{"code", "learned", "prompt", "cascade"};
   if (!table.has("kind")) {
-    table.mistake("", fmt::format("the variant '{}' has no 'kind'", name),
-                  fmt::format("kind = one of: {}", fmt::join(kinds, ", ")));
+    missing(table, "kind", fmt::format("the variant '{}' has no 'kind'", name),
+            fmt::format("kind = one of: {}", fmt::join(kinds, ", ")));
     return;
   }
   const std::optional<std::string> kind = table.word("kind", kinds);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/similar.hpp"
 #include "functions/requests.hpp"
 #include "text/schema_strict.hpp"
 
@@ -63,6 +64,22 @@ std::string output_text(const Json& output) {
   return output.is_string() ? output.as_string() : json_write(output);
 }
 
+// Examples that are named are all there.
+Status check_named(const Function& function, const PromptBody& prompt, const ExampleSet& set) {
+  const std::vector<KnownCase>& cases = set.cases();
+  for (const std::string& id : prompt.example_ids) {
+    if (std::ranges::any_of(cases, [&](const KnownCase& known) { return known.id == id; }))
+      continue;
+    std::vector<std::string> ids;
+    for (const KnownCase& known : cases) ids.push_back(known.id);
+    return fail(Kind::kNotFound,
+                fmt::format("examples: {} has no case '{}' with an expectation",
+                            function.cases.string(), id),
+                did_you_mean(id, ids));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Rendered> render_prompt(const Function& function, const PromptBody& prompt, const Call& call,
@@ -78,6 +95,8 @@ Result<Rendered> render_prompt(const Function& function, const PromptBody& promp
   out.text = input_text(call.input);
   std::vector<std::uint32_t> chosen;
   if (set != nullptr && prompt.examples > 0) {
+    if (Status named = check_named(function, prompt, *set); !named)
+      return std::unexpected(named.error());
     const ExampleQuery query{prompt.examples, prompt.choice, &prompt.example_ids,
                              call.options.held_out, call.options.only_cases};
     chosen = set->choose(out.text, query);

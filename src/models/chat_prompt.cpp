@@ -172,11 +172,19 @@ Result<std::vector<std::string>> local_losses(const wire::ChatRequest& request,
   return losses.take_dropped();
 }
 
+namespace {
+
+constexpr double kTemperature = 0.7, kMinP = 0.05;
+
+}  // namespace
+
 local::GenerateRequest generate_request(const wire::ChatRequest& request) {
   local::GenerateRequest out;
   out.max_tokens =
       static_cast<int>(std::clamp<std::int64_t>(request.max_tokens.value_or(256), 1, 1 << 24));
-  if (request.temperature) out.temperature = request.temperature->value();
+  // What a provider's model answers to nothing said is not what a small one should.
+  out.temperature = request.temperature ? request.temperature->value() : kTemperature;
+  out.min_p = kMinP;
   if (request.top_p) out.top_p = request.top_p->value();
   if (request.min_p) out.min_p = request.min_p->value();
   if (request.top_k) out.top_k = static_cast<int>(std::clamp(request.top_k->value(), 0.0, 1e6));
@@ -196,12 +204,12 @@ local::GenerateRequest generate_request(const wire::ChatRequest& request) {
   return out;
 }
 
-Result<std::string> response_grammar(const wire::ChatRequest& request) {
+Result<ResponseGrammar> response_grammar(const wire::ChatRequest& request) {
   using Kind_ = wire::ResponseFormat::Kind;
   if (!request.response_format || request.response_format->kind == Kind_::kText)
-    return std::string();
+    return ResponseGrammar();
   if (request.response_format->kind != Kind_::kJsonSchema || !request.response_format->schema)
-    return std::string(kJsonObject);
+    return ResponseGrammar{std::string(kJsonObject), {}};
   const std::string origin =
       request.response_format->name.empty() ? "schema" : request.response_format->name;
   const Result<text::Schema> schema =
@@ -210,7 +218,7 @@ Result<std::string> response_grammar(const wire::ChatRequest& request) {
 #ifdef SIGHTER_SCHEMA_GRAMMAR
   Result<text::Grammar> grammar = text::schema_grammar(*schema);
   if (!grammar) return std::unexpected(grammar.error());
-  return std::move(grammar->gbnf);
+  return ResponseGrammar{std::move(grammar->gbnf), std::move(grammar->unchecked)};
 #else
   return fail(Kind::kUnsupported,
               fmt::format("{}: this build cannot hold a local model to a schema", origin),

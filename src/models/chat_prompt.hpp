@@ -29,8 +29,14 @@ Result<std::vector<std::string>> local_losses(const wire::ChatRequest& request,
                                               std::span<const std::string> allow_drop);
 // Everything of a request but its messages and response format, as parameters of a generation.
 local::GenerateRequest generate_request(const wire::ChatRequest& request);
-// GBNF of the response format; empty: anything.
-Result<std::string> response_grammar(const wire::ChatRequest& request);
+struct ResponseGrammar {
+  std::string gbnf;  // empty: anything
+  // Places of the schema that no grammar can hold ("#/uniqueItems"); what is generated has to be
+  // checked for them.
+  std::vector<std::string> unchecked;
+};
+// Of the response format.
+Result<ResponseGrammar> response_grammar(const wire::ChatRequest& request);
 // The generated text as a reply; log-probabilities in the shape of Chat Completions.
 wire::ChatReply chat_reply(const local::GenerateReply& generated, const std::string& model,
                            SystemTime now);

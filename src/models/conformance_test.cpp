@@ -223,8 +223,8 @@ TEST_P(Conformance, StreamEvents) {
 INSTANTIATE_TEST_SUITE_P(
     OpenAi, Conformance,
     ::testing::Values(std::tuple{Dialect::kOpenAiChat, "CreateChatCompletionResponse",
-                               "CreateChatCompletionStreamResponse"},
-                    std::tuple{Dialect::kOpenAiResponses, "Response", "ResponseStreamEvent"}),
+                                 "CreateChatCompletionStreamResponse"},
+                      std::tuple{Dialect::kOpenAiResponses, "Response", "ResponseStreamEvent"}),
     [](const auto& one) { return std::string(std::get<1>(one.param)); });
 
 }  // namespace

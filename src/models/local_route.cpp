@@ -1,5 +1,7 @@
 // Models that run in this process: everything that computes happens on the hub's pool.
 
+#include <fmt/ranges.h>
+
 #include "io/scope.hpp"
 #include "io/waiter.hpp"
 #include "models/chat_prompt.hpp"
@@ -35,18 +37,31 @@ std::unexpected<Error> misfit(const Job& job, Error error) {
   return std::unexpected(std::move(error));
 }
 
+// kUnsupported for a file that is no language model.
+Result<LoadedModel*> language_model(const Job& job) {
+  Result<LoadedModel*> entry = job.hub->load(job.spec);
+  if (entry && !(*entry)->chat)
+    return misfit(job, {Kind::kUnsupported,
+                        fmt::format("'{}' is an embedding model: it writes no text", job.spec.name),
+                        "use a language model, for example any instruct model as a GGUF file"});
+  return entry;
+}
+
 Result<local::GenerateReply> generate_text(const Job& job, const wire::ChatRequest& request) {
   local::GenerateRequest ask = generate_request(request);
-  Result<std::string> grammar = response_grammar(request);
+  Result<ResponseGrammar> grammar = response_grammar(request);
   if (!grammar) return misfit(job, grammar.error());
-  const Result<LoadedModel*> entry = job.hub->load(job.spec);
+  const Result<LoadedModel*> entry = language_model(job);
   if (!entry) return std::unexpected(entry.error());
   local::Model& model = *(*entry)->model;
   Result<local::Prompt> prompt = chat_prompt(*(*entry)->chat, model.chat_template(),
                                              request.messages, job.hub->clock.system_now());
   if (!prompt) return misfit(job, prompt.error());
   ask.prompt = std::move(*prompt);
-  ask.grammar = std::move(*grammar);
+  if (!grammar->unchecked.empty())
+    job.hub->log.info("models", fmt::format("{}: no grammar holds {}: the answer is checked for it",
+                                            job.spec.name, fmt::join(grammar->unchecked, ", ")));
+  ask.grammar = std::move(grammar->gbnf);
   ask.cancel = job.stop->get_token();
   if (job.shown) {
     ask.on_text = [core = job.core, shown = job.shown](std::string_view text) {
@@ -63,7 +78,7 @@ Result<local::GenerateReply> generate_text(const Job& job, const wire::ChatReque
 }
 
 Result<int> count_tokens(const Job& job, const wire::ChatRequest& request) {
-  const Result<LoadedModel*> entry = job.hub->load(job.spec);
+  const Result<LoadedModel*> entry = language_model(job);
   if (!entry) return std::unexpected(entry.error());
   local::Model& model = *(*entry)->model;
   Result<local::Prompt> prompt = chat_prompt(*(*entry)->chat, model.chat_template(),

@@ -97,6 +97,16 @@ TEST(GenerateRequest, ParametersKeepTheirMeaning) {
   EXPECT_THAT(out.stop, ElementsAre("\n"));
 }
 
+TEST(GenerateRequest, ASmallModelIsKeptToLikelyWordsUnlessItIsToldOtherwise) {
+  wire::ChatRequest request;
+  EXPECT_EQ(generate_request(request).temperature, 0.7);
+  EXPECT_EQ(generate_request(request).min_p, 0.05);
+  request.temperature = 1;
+  request.min_p = 0;
+  EXPECT_EQ(generate_request(request).temperature, 1);
+  EXPECT_EQ(generate_request(request).min_p, 0);
+}
+
 TEST(GenerateRequest, WhatAnotherDialectSaysOfItsOwnIsNamedToo) {
   wire::ChatRequest request;
   request.extra.dialect = wire::Dialect::kOpenAiChat;

@@ -21,6 +21,11 @@ void Hold::release() {
 Result<Hold> Purse::reserve(NanoUsd estimate) {
   const std::lock_guard lock(mutex_);
   if (limit_ && spent_ + held_ + estimate > *limit_) {
+    if (estimate > *limit_)
+      return fail(Kind::kBudget,
+                  fmt::format("the budget of {} is too small: one call may cost up to {}",
+                              format_usd(*limit_), format_usd(estimate)),
+                  "raise budget_usd, or --budget; a lower max_tokens makes a call cheaper");
     return fail(
         Kind::kBudget,
         fmt::format("the budget of {} is used up: {} spent, {} held by calls under way, {} needed",

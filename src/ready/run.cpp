@@ -74,11 +74,22 @@ void hold_to_limits(VariantReport& report, const RunOptions& options) {
   if (report.verdict == stats::Verdict::kPass) report.verdict = stats::Verdict::kFail;
 }
 
-void say_what_is_needed(VariantReport& report, const RunOptions& options) {
+std::vector<double> known_scores(const VariantReport& report) {
+  std::vector<double> scores;
+  for (const float score : report.scores) {
+    if (!std::isnan(score)) scores.push_back(score);
+  }
+  return scores;
+}
+
+void say_what_is_needed(VariantReport& report, const RunOptions& options, bool whole_scores) {
   if (report.verdict != stats::Verdict::kUndecided || !report.ran || !report.beaten_by.empty())
     return;
   if (options.claim != stats::Claim::kTraffic || !report.decided) return;
-  report.cases_needed = stats::cases_to_decide(report.score, options.at_least, options.confidence);
+  report.cases_needed =
+      whole_scores
+          ? stats::cases_to_decide(report.score, options.at_least, options.confidence)
+          : stats::cases_to_decide(known_scores(report), options.at_least, options.confidence);
   // The score of a part may look better than that: all of the cases were not enough.
   if (report.cases_needed)
     report.cases_needed = std::max(*report.cases_needed, report.cases_total + 1);
@@ -155,7 +166,7 @@ RunReport report_of(Run& run, double seconds) {
   for (const auto& lane : run.lanes) {
     VariantReport variant = variant_report(run, *lane);
     hold_to_limits(variant, run.options);
-    say_what_is_needed(variant, run.options);
+    say_what_is_needed(variant, run.options, run.metric.whole_scores());
     report.calls += variant.calls;
     report.reused += variant.reused;
     report.cost += variant.cost;

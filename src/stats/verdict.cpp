@@ -201,4 +201,33 @@ std::optional<std::int64_t> cases_to_decide(double p, double bar, double confide
   return yes;
 }
 
+std::optional<std::int64_t> cases_to_decide(std::span<const double> scores, double bar,
+                                            double confidence, std::int64_t cases_max) {
+  CHECK(!scores.empty() && cases_max >= 1);
+  const auto decides = [&](std::int64_t n) {
+    HedgedSequence::Options betting;
+    betting.alpha = 1 - confidence;
+    betting.tuned_to = n;
+    betting.watched = bar;
+    HedgedSequence sequence(betting);
+    for (std::int64_t i = 0; i < n; ++i) {
+      sequence.add(scores[static_cast<std::size_t>(i) % scores.size()]);
+      if (sequence.certainly_above(bar) || sequence.certainly_below(bar)) return true;
+    }
+    return false;
+  };
+  std::int64_t no = 0;
+  std::int64_t yes = std::min(static_cast<std::int64_t>(scores.size()), cases_max);
+  while (!decides(yes)) {
+    if (yes >= cases_max) return std::nullopt;
+    no = yes;
+    yes = std::min(2 * yes, cases_max);
+  }
+  while (yes - no > 1) {
+    const std::int64_t n = no + (yes - no) / 2;
+    (decides(n) ? yes : no) = n;
+  }
+  return yes;
+}
+
 }  // namespace sighter::stats

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -86,5 +87,9 @@ class VerdictRun {
 std::optional<std::int64_t> cases_to_decide(double p, double bar, double confidence,
                                             double power = 0.5,
                                             std::int64_t cases_max = 10'000'000);
+// The same for scores between 0 and 1, which a run judges by betting (HedgedSequence): in all, if
+// what comes is like these scores, in this order again and again. At least one score.
+std::optional<std::int64_t> cases_to_decide(std::span<const double> scores, double bar,
+                                            double confidence, std::int64_t cases_max = 100'000);
 
 }  // namespace sighter::stats

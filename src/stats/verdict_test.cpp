@@ -343,5 +343,28 @@ TEST(VerdictRun, CasesLeftFallToNone) {
   EXPECT_EQ(run.cases_left(), 0);
 }
 
+TEST(CasesToDecide, of_scores_between_are_as_many_as_a_run_of_them_needs) {
+  const auto verdict = [](std::int64_t n, double score) {
+    VerdictRun::Options options;
+    options.cases = n;
+    options.bar = 0.9;
+    options.whole_scores = false;
+    VerdictRun run(options);
+    for (std::int64_t i = 0; i < n; ++i) run.add(i, score);
+    return run.verdict();
+  };
+  const std::vector<double> right(30, 1.0), poor(30, 0.5), near(30, 0.9);
+  const auto n = cases_to_decide(right, 0.9, 0.95);
+  ASSERT_TRUE(n);
+  EXPECT_GT(*n, 60);  // each right case turns 1 into at most 1 + 0.1/1.8, and 1 has to become 40
+  EXPECT_EQ(verdict(*n, 1.0), Verdict::kReady);
+  EXPECT_EQ(verdict(*n - 1, 1.0), Verdict::kUndecided);
+  const auto m = cases_to_decide(poor, 0.9, 0.95);
+  ASSERT_TRUE(m);
+  EXPECT_LT(*m, *n);
+  EXPECT_EQ(verdict(*m, 0.5), Verdict::kNotReady);
+  EXPECT_FALSE(cases_to_decide(near, 0.9, 0.95, 2000));
+}
+
 }  // namespace
 }  // namespace sighter::stats

@@ -9,7 +9,7 @@ using enum ValueType;
 
 constexpr std::string_view kColorWords[] = {"auto", "always", "never"};
 constexpr std::string_view kClaimWords[] = {"traffic", "cases"};
-constexpr std::string_view kStatusWords[] = {"ok", "error", "cancelled", "interrupted"};
+constexpr std::string_view kStatusWords[] = {"ok", "error", "cancelled", "interrupted", "broken"};
 constexpr std::string_view kShellWords[] = {"bash", "zsh", "fish"};
 
 constexpr Option kJson{.name = "json",
@@ -132,8 +132,7 @@ constexpr Example kFireExamples[] = {
     {"sighter fire triage --in tickets.jsonl --out answers.jsonl",
      "many rows; may be stopped and started again"},
     {"cat letter.txt | sighter fire summary", "the input from standard input"},
-    {"sighter fire \"Sum up:\" - -m small < letter.txt",
-     "a prompt and standard input behind it"},
+    {"sighter fire \"Sum up:\" - -m small < letter.txt", "a prompt and standard input behind it"},
 };
 
 // ---- ready
@@ -275,7 +274,7 @@ constexpr Option kLogOptions[] = {
     {.name = "status",
      .type = kWord,
      .value = "STATUS",
-     .help = "only calls that ended so: ok, error, cancelled or interrupted",
+     .help = "only calls that ended so: ok, error, cancelled, interrupted or broken",
      .words = kStatusWords},
     {.name = "since",
      .type = kText,

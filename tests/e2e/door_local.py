@@ -146,6 +146,8 @@ def refused(client, other, door):
     for what, ask in (("an image", lambda: client.chat.completions.create(model="smol", messages=[{"role": "user", "content": [
             {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]}])),
             ("logit_bias", lambda: client.chat.completions.create(model="smol", messages=ASKED, logit_bias={"7": 5})),
+            ("text of an embedding model", lambda: client.chat.completions.create(model="minilm", messages=ASKED)),
+            ("a stream of an embedding model", lambda: list(client.chat.completions.create(model="minilm", messages=ASKED, stream=True))),
             ("embeddings of a chat model", lambda: client.embeddings.create(model="smol", input="x"))):
         try:
             said = ask()

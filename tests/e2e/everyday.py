@@ -181,6 +181,8 @@ def rows_and_answers():
         done = subprocess.run([SIGHTER, "fire", "f", "--variant", "good", "--project", program.project], input=text.encode(), capture_output=True)
         checks.that(done.returncode in (1, 2) and b"standard input:" in done.stderr and b"/tmp/" not in done.stderr, "a broken row on standard input is named", done.stderr)
     checks.equal(server.count(), asked, "before anybody is asked")
+    code, out, err = program.run("log", "--status", "broken")
+    checks.equal((code, out), (0, "no calls\n"), f"each status can be asked for {err}")
 
 
 def piped():
