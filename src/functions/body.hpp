@@ -74,6 +74,7 @@ struct Outcome {
   std::optional<wire::Usage> usage = {};
   std::optional<NanoUsd> cost = NanoUsd{};                // of its own physical requests
   std::optional<NanoUsd> inner_cost = NanoUsd{};          // of the calls that it made
+  std::optional<wire::Usage> inner_usage;                 // the same
   std::optional<std::chrono::microseconds> latency = {};  // where it is not that of the clock
   std::optional<std::chrono::microseconds> first_token = {};
   std::string model = {};  // as it was asked for

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/hash.hpp"
+#include "base/random.hpp"
 #include "base/similar.hpp"
 #include "functions/requests.hpp"
 #include "text/schema_strict.hpp"
@@ -35,9 +37,19 @@ bool reads_examples(const PromptBody& prompt) {
   return reads(prompt.system) || reads(prompt.user);
 }
 
+// What a template draws is by chance, and yet the same for the same input: rendered again, a prompt
+// is the same prompt.
+Result<std::string> rendered(const text::Template& source, const Variables& variables,
+                             const Json& input) {
+  Random random(hash64(json_write(input), 17));
+  text::RenderOptions options;
+  options.random = &random;
+  return source.render(variables.with(input), options);
+}
+
 Result<std::string> render_user(const Function& function, const PromptBody& prompt,
                                 const Json& input, const Variables& variables) {
-  if (prompt.user) return prompt.user->render(variables.with(input));
+  if (prompt.user) return rendered(*prompt.user, variables, input);
   if (function.input.form() == InputContract::Form::kMessages) return std::string();
   if (const Field* field = function.input.only_text()) {
     const std::string* text = input.find_string(field->name);
@@ -116,7 +128,7 @@ Result<Rendered> render_prompt(const Function& function, const PromptBody& promp
     }
   }
   if (prompt.system) {
-    Result<std::string> system = prompt.system->render(variables.with(call.input));
+    Result<std::string> system = rendered(*prompt.system, variables, call.input);
     if (!system) return std::unexpected(system.error());
     out.system = std::move(*system);
   } else {

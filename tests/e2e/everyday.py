@@ -194,6 +194,18 @@ def piped():
         checks.equal(server.asked[-1], body, f"{words}: what was sent")
 
 
+def steps_and_draws():
+    """A cascade tells the tokens of its steps; what a template draws is the same for the same input."""
+    program.write("functions/g/function.toml", 'input = { text = "string" }\noutput = "text"\n[variants.one]\nkind = "prompt"\nmodel = "good"\nuser = "u.md"\n'
+                  '[variants.both]\nkind = "cascade"\nsteps = ["one", "one"]\nthreshold = 0.5\n')
+    program.write("functions/g/u.md", "{{ range(1000)|random }} good:1 {{ input.text }}")
+    code, said, err = program.json("fire", "g", "x", "--variant", "both")
+    checks.equal((code, said.get("usage", {}).get("input_tokens")), (0, 20), f"tokens of both steps {err}")
+    drawn = server.asked[-2:]
+    program.run("fire", "g", "y", "--variant", "one")
+    checks.equal((drawn[0], drawn[0].split()[0] == server.asked[-1].split()[0]), (drawn[1], False), f"drawn by the input {drawn} {server.asked[-1]}")
+
+
 def the_choice():
     """A later verdict on some bodies does not take the place of the best one, unless one of them reaches the bar."""
     other = Program()
@@ -246,7 +258,7 @@ def in_doubt():
 if not os.access(SIGHTER, os.X_OK):
     print(f"no {SIGHTER}: build it first, or set SIGHTER")
     sys.exit(1)
-for test in (dry_run, ready, first_touch, log, store, others, rows_and_answers, piped, the_choice, in_doubt):
+for test in (dry_run, ready, first_touch, log, store, others, rows_and_answers, piped, steps_and_draws, the_choice, in_doubt):
     checks.run(test)
 program.close()
 checks.finish()
