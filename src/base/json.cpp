@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/check.hpp"
+#include "base/json_place.hpp"
 
 namespace sighter {
 namespace {
@@ -286,14 +287,7 @@ const Json* Json::pointer(std::string_view pointer) const {
     pointer.remove_prefix(1);
     const std::string_view raw = pointer.substr(0, pointer.find('/'));
     pointer.remove_prefix(raw.size());
-    std::string token;
-    for (std::size_t i = 0; i < raw.size(); ++i) {
-      const bool escaped = raw[i] == '~' && i + 1 < raw.size();
-      if (escaped)
-        token += raw[++i] == '1' ? '/' : '~';
-      else
-        token += raw[i];
-    }
+    const std::string token = pointer_step(raw);
     if (here->is_object()) {
       here = here->find(token);
       continue;

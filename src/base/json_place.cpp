@@ -83,19 +83,21 @@ class Walk {
   std::size_t at_ = 0;
 };
 
-std::string decoded(std::string_view token) {
+}  // namespace
+
+std::string pointer_step(std::string_view token) {
   std::string out;
   for (std::size_t i = 0; i < token.size(); ++i) {
-    if (token[i] == '~' && i + 1 < token.size()) {
-      out += token[++i] == '1' ? '/' : '~';
+    const char next = token[i] == '~' && i + 1 < token.size() ? token[i + 1] : ' ';
+    if (next == '0' || next == '1') {
+      out += next == '0' ? '~' : '/';
+      ++i;
     } else {
       out += token[i];
     }
   }
   return out;
 }
-
-}  // namespace
 
 TextPosition json_position(std::string_view text, std::string_view pointer, JsonPart part) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
@@ -106,7 +108,7 @@ TextPosition json_position(std::string_view text, std::string_view pointer, Json
     pointer.remove_prefix(1);
     const std::size_t end = std::min(pointer.find('/'), pointer.size());
     std::size_t inner = 0;
-    if (!walk.enter(decoded(pointer.substr(0, end)), inner)) break;
+    if (!walk.enter(pointer_step(pointer.substr(0, end)), inner)) break;
     name = inner;
     value = walk.at();
     pointer.remove_prefix(end);

@@ -1,11 +1,17 @@
 #pragma once
-// Where in a JSON text a value stands: for mistakes that are found after json_parse() accepted it.
+// Pointers into JSON, and where in its text a value stands: for mistakes that are found after
+// json_parse() accepted it.
 
+#include <string>
 #include <string_view>
 
 #include "base/text_position.hpp"
 
 namespace sighter {
+
+// What one token of an RFC 6901 pointer names: "a/b~c" for "a~1b~0c". A '~' before anything else
+// stays.
+std::string pointer_step(std::string_view token);
 
 enum class JsonPart { kName, kValue };
 

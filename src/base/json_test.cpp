@@ -134,6 +134,12 @@ TEST(Json, SaysWhatToDoAboutEachMistake) {
   }
 }
 
+TEST(JsonPlace, AStepOfAPointerIsUnescaped) {
+  EXPECT_EQ(pointer_step("a~1b~0c"), "a/b~c");
+  EXPECT_EQ(pointer_step("~01"), "~1");
+  EXPECT_EQ(pointer_step("~2~"), "~2~");
+}
+
 struct Place {
   const char* pointer;
   JsonPart part;

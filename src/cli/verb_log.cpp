@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/utf8.hpp"
 #include "cli/arguments.hpp"
 #include "cli/report.hpp"
 #include "cli/session.hpp"

@@ -80,11 +80,8 @@ io::Task<std::optional<Trouble>> Router::Impl::pass_on(Call& call, Exchange& exc
   const std::string type(stream.headers().get("content-type").value_or("application/octet-stream"));
   Meter meter(exchange, type);
   ReplySink& sink = *call.options.sink;
-  ReplyBegin known;
-  known.route = exchange.route->name();
+  ReplyBegin known = reply_begin(call, exchange);
   known.relayed = true;
-  known.attempts = static_cast<int>(call.result.attempts.size()) + 1;
-  known.limits = exchange.limits;
   known.status = exchange.status;
   known.type = type;
   exchange.output = true;

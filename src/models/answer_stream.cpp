@@ -181,13 +181,8 @@ class StreamReader {
   }
 
   io::Task<Status> begin() {
-    ReplyBegin known;
-    known.route = exchange_.route->name();
+    ReplyBegin known = reply_begin(call_, exchange_);
     known.relayed = relay_;
-    known.attempts = static_cast<int>(call_.result.attempts.size()) + 1;
-    known.dropped = exchange_.out.dropped;
-    known.approximated = exchange_.out.approximated;
-    known.limits = exchange_.limits;
     call_.result.begun = true;
     call_.result.relayed = relay_;
     Status begun = co_await call_.options.sink->begin(known);
@@ -251,6 +246,16 @@ class StreamReader {
 
 }  // namespace
 
+ReplyBegin reply_begin(const Call& call, const Exchange& exchange) {
+  ReplyBegin known;
+  known.route = exchange.route->name();
+  known.attempts = static_cast<int>(call.result.attempts.size()) + 1;
+  known.dropped = exchange.out.dropped;
+  known.approximated = exchange.out.approximated;
+  known.limits = exchange.limits;
+  return known;
+}
+
 io::Task<std::optional<Trouble>> Router::Impl::send_streamed(Call& call, Exchange& exchange,
                                                              Attempt& attempt,
                                                              io::HttpRequest request) {
@@ -276,12 +281,7 @@ io::Task<std::optional<Trouble>> Router::Impl::send_streamed(Call& call, Exchang
   std::optional<Trouble> trouble = co_await whole_of_stream(call, exchange, stream, false);
   if (trouble || !call.result.reply) co_return trouble;
   std::vector<wire::Delta> deltas = wire::deltas_of(*call.result.reply);
-  ReplyBegin known;
-  known.route = exchange.route->name();
-  known.attempts = static_cast<int>(call.result.attempts.size()) + 1;
-  known.dropped = exchange.out.dropped;
-  known.approximated = exchange.out.approximated;
-  known.limits = exchange.limits;
+  const ReplyBegin known = reply_begin(call, exchange);
   call.result.begun = true;
   Status given = co_await call.options.sink->begin(known);
   if (given) given = co_await call.options.sink->deltas(deltas);

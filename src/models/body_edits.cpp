@@ -4,23 +4,11 @@
 #include <cctype>
 #include <charconv>
 
+#include "base/json_place.hpp"
 #include "base/toml.hpp"
 
 namespace sighter::models {
 namespace {
-
-// "a/b~c" for "a~1b~0c".
-std::string unescaped(std::string_view token) {
-  std::string out;
-  for (std::size_t i = 0; i < token.size(); ++i) {
-    if (token[i] == '~' && i + 1 < token.size()) {
-      out += token[++i] == '1' ? '/' : '~';
-    } else {
-      out += token[i];
-    }
-  }
-  return out;
-}
 
 std::unexpected<Error> leads_nowhere(const BodyEdit& edit, std::string_view token) {
   return fail(Kind::kInvalid,
@@ -46,7 +34,7 @@ Status set_at(Json& root, const BodyEdit& edit) {
   while (!rest.empty()) {
     rest.remove_prefix(1);
     const std::size_t cut = std::min(rest.find('/'), rest.size());
-    const std::string token = unescaped(rest.substr(0, cut));
+    const std::string token = pointer_step(rest.substr(0, cut));
     rest.remove_prefix(cut);
     if (at->is_null()) *at = Json::object();
     if (at->is_array()) {

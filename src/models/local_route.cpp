@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include "base/log.hpp"
 #include "io/scope.hpp"
 #include "io/waiter.hpp"
 #include "models/chat_prompt.hpp"
@@ -37,27 +38,34 @@ std::unexpected<Error> misfit(const Job& job, Error error) {
   return std::unexpected(std::move(error));
 }
 
-// kUnsupported for a file that is no language model.
-Result<LoadedModel*> language_model(const Job& job) {
-  Result<LoadedModel*> entry = job.hub->load(job.spec);
-  if (entry && !(*entry)->chat)
+struct Conversation {
+  local::Model* model = nullptr;
+  local::Prompt prompt;
+};
+
+// The model, and the conversation in its own words. kUnsupported for a file that is no language
+// model, and for what it cannot be told.
+Result<Conversation> conversation_of(const Job& job, const wire::ChatRequest& request) {
+  const Result<LoadedModel*> entry = job.hub->load(job.spec);
+  if (!entry) return std::unexpected(entry.error());
+  if (!(*entry)->chat)
     return misfit(job, {Kind::kUnsupported,
                         fmt::format("'{}' is an embedding model: it writes no text", job.spec.name),
                         "use a language model, for example any instruct model as a GGUF file"});
-  return entry;
+  local::Model& model = *(*entry)->model;
+  Result<local::Prompt> prompt = chat_prompt(*(*entry)->chat, model.chat_template(),
+                                             request.messages, job.hub->clock.system_now());
+  if (!prompt) return misfit(job, prompt.error());
+  return Conversation{&model, std::move(*prompt)};
 }
 
 Result<local::GenerateReply> generate_text(const Job& job, const wire::ChatRequest& request) {
   local::GenerateRequest ask = generate_request(request);
   Result<ResponseGrammar> grammar = response_grammar(request);
   if (!grammar) return misfit(job, grammar.error());
-  const Result<LoadedModel*> entry = language_model(job);
-  if (!entry) return std::unexpected(entry.error());
-  local::Model& model = *(*entry)->model;
-  Result<local::Prompt> prompt = chat_prompt(*(*entry)->chat, model.chat_template(),
-                                             request.messages, job.hub->clock.system_now());
-  if (!prompt) return misfit(job, prompt.error());
-  ask.prompt = std::move(*prompt);
+  Result<Conversation> conversation = conversation_of(job, request);
+  if (!conversation) return std::unexpected(conversation.error());
+  ask.prompt = std::move(conversation->prompt);
   if (!grammar->unchecked.empty())
     job.hub->log.info("models", fmt::format("{}: no grammar holds {}: the answer is checked for it",
                                             job.spec.name, fmt::join(grammar->unchecked, ", ")));
@@ -72,19 +80,15 @@ Result<local::GenerateReply> generate_text(const Job& job, const wire::ChatReque
       });
     };
   }
-  Result<local::GenerateReply> reply = model.generate(ask);
+  Result<local::GenerateReply> reply = conversation->model->generate(ask);
   if (!reply) return misfit(job, reply.error());
   return reply;
 }
 
 Result<int> count_tokens(const Job& job, const wire::ChatRequest& request) {
-  const Result<LoadedModel*> entry = language_model(job);
-  if (!entry) return std::unexpected(entry.error());
-  local::Model& model = *(*entry)->model;
-  Result<local::Prompt> prompt = chat_prompt(*(*entry)->chat, model.chat_template(),
-                                             request.messages, job.hub->clock.system_now());
-  if (!prompt) return misfit(job, prompt.error());
-  return model.count_tokens(*prompt);
+  const Result<Conversation> conversation = conversation_of(job, request);
+  if (!conversation) return std::unexpected(conversation.error());
+  return conversation->model->count_tokens(conversation->prompt);
 }
 
 Result<local::EmbedReply> embed_texts(const Job& job, const wire::EmbeddingRequest& request) {

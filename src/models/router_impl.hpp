@@ -125,6 +125,8 @@ Trouble of_transport(Error error, const Exchange& exchange);
 io::Deadlines deadlines_of(const Exchange& exchange);
 io::Headers limits_of(const io::Headers& headers);
 // "stop", "length", ...
+// What is told with the first piece of a provider's answer.
+ReplyBegin reply_begin(const Call& call, const Exchange& exchange);
 // What a path that is passed on counts: as Chat Completions do, or input_tokens and output_tokens.
 // nullopt: neither.
 std::optional<wire::Usage> any_usage(const Json& usage);

@@ -178,6 +178,28 @@ Interval VerdictRun::bounds() const {
           clopper_pearson(high, s.options.cases, s.options.confidence).high};
 }
 
+namespace {
+
+// The least number that decides, or near it: deciding comes with more cases, but for small steps
+// back. Begins at `first`; nullopt when `most` do not.
+template <class Decides>
+std::optional<std::int64_t> fewest(const Decides& decides, std::int64_t first, std::int64_t most) {
+  std::int64_t no = 0;
+  std::int64_t yes = std::min(first, most);
+  while (!decides(yes)) {
+    if (yes >= most) return std::nullopt;
+    no = yes;
+    yes = std::min(2 * yes, most);
+  }
+  while (yes - no > 1) {
+    const std::int64_t n = no + (yes - no) / 2;
+    (decides(n) ? yes : no) = n;
+  }
+  return yes;
+}
+
+}  // namespace
+
 std::optional<std::int64_t> cases_to_decide(double p, double bar, double confidence, double power,
                                             std::int64_t cases_max) {
   CHECK(p >= 0 && p <= 1 && power > 0 && power < 1 && cases_max >= 1);
@@ -186,19 +208,7 @@ std::optional<std::int64_t> cases_to_decide(double p, double bar, double confide
     if (p >= bar) return binomial_at_least(ranges.ready_min, n, p) >= power;
     return binomial_at_most(ranges.not_ready_max, n, p) >= power;
   };
-  std::int64_t no = 0;
-  std::int64_t yes = 1;
-  while (!decides(yes)) {
-    if (yes >= cases_max) return std::nullopt;
-    no = yes;
-    yes = std::min(2 * yes, cases_max);
-  }
-  // The power rises with n but for small steps back, so that this is the answer or near it.
-  while (yes - no > 1) {
-    const std::int64_t n = no + (yes - no) / 2;
-    (decides(n) ? yes : no) = n;
-  }
-  return yes;
+  return fewest(decides, 1, cases_max);
 }
 
 std::optional<std::int64_t> cases_to_decide(std::span<const double> scores, double bar,
@@ -216,18 +226,7 @@ std::optional<std::int64_t> cases_to_decide(std::span<const double> scores, doub
     }
     return false;
   };
-  std::int64_t no = 0;
-  std::int64_t yes = std::min(static_cast<std::int64_t>(scores.size()), cases_max);
-  while (!decides(yes)) {
-    if (yes >= cases_max) return std::nullopt;
-    no = yes;
-    yes = std::min(2 * yes, cases_max);
-  }
-  while (yes - no > 1) {
-    const std::int64_t n = no + (yes - no) / 2;
-    (decides(n) ? yes : no) = n;
-  }
-  return yes;
+  return fewest(decides, static_cast<std::int64_t>(scores.size()), cases_max);
 }
 
 }  // namespace sighter::stats

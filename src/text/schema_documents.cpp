@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "base/check.hpp"
+#include "base/json_place.hpp"
 #include "base/limits.hpp"
 #include "text/schema_keywords.hpp"
 #include "text/schema_meta.hpp"
@@ -44,18 +45,6 @@ bool is_anchor(std::string_view name) {
     const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
     return letter || (&c != first && ((c >= '0' && c <= '9') || c == '-' || c == '.'));
   });
-}
-
-std::string decoded_token(std::string_view token) {
-  std::string out;
-  for (std::size_t i = 0; i < token.size(); ++i) {
-    if (token[i] == '~' && i + 1 < token.size() && (token[i + 1] == '0' || token[i + 1] == '1')) {
-      out += token[++i] == '0' ? '~' : '/';
-    } else {
-      out += token[i];
-    }
-  }
-  return out;
 }
 
 const Json* member(const Json& value, const std::string& token) {
@@ -377,7 +366,7 @@ Result<const Json*> SchemaDocuments::walk(const SchemaResource& resource,
   SchemaPlace at = place(here);
   for (std::size_t begin = 1; begin <= pointer.size();) {
     const std::size_t end = std::min(pointer.find('/', begin), pointer.size());
-    const std::string token = decoded_token(std::string_view(pointer).substr(begin, end - begin));
+    const std::string token = pointer_step(std::string_view(pointer).substr(begin, end - begin));
     const Json* next = member(*here, token);
     if (next == nullptr) {
       return fail(Kind::kNotFound, fmt::format("'{}' leads nowhere: there is no '{}' in {}",
