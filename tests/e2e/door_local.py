@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A small model that runs inside the program, through every front door of `sighter serve`, with the official SDKs.
 
-What it says is poor and differs between instruction sets, so that shapes, limits, counts and rows are looked at, not words.
+What it says is poor and differs between instruction sets, so that shapes, limits, counts and rows are looked at, not words; the shapes by OpenAI's own description too.
 Skipped without llama.cpp in the program, without the models in the cache, or without the SDKs.
 """
 
@@ -16,6 +16,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from lib import packages  # noqa: E402
 from lib.checks import Checks  # noqa: E402
+from lib.description import Description  # noqa: E402
 from lib.gateway import Gateway, program, why_not  # noqa: E402
 
 checks = Checks()
@@ -46,6 +47,8 @@ if "SIGHTER_SDK_INSIDE" not in os.environ:
 
 import anthropic  # noqa: E402
 import openai  # noqa: E402
+
+from lib import overhearing  # noqa: E402
 
 CONFIG = f"""[models.smol]
 file = "{CHAT}"
@@ -161,8 +164,17 @@ def refused(client, other, door):
 
 
 door = Gateway(CONFIG, functions=FUNCTIONS)
+description = Description.load(checks)
+
+
+def heard(request, response, raw):
+    if description:
+        description.answer(request.method, request.url.path, response.status_code, response.headers.get("content-type", ""), raw)
+
+
 try:
-    openai_client = openai.OpenAI(base_url=f"{door.url}/v1", api_key="none", max_retries=0, timeout=120)
+    ear = overhearing.client(heard)
+    openai_client = openai.OpenAI(base_url=f"{door.url}/v1", api_key="none", max_retries=0, timeout=120, http_client=ear)
     anthropic_client = anthropic.Anthropic(base_url=door.url, api_key="none", max_retries=0, timeout=120)
     names = {model.id for model in openai_client.models.list()}
     checks.that({"smol", "minilm"} <= names, "both models are listed", names)
@@ -171,6 +183,9 @@ try:
     checks.run(messages, anthropic_client)
     checks.run(functions, door)
     checks.run(refused, openai_client, anthropic_client, door)
+    if description:
+        description.judged_at_least(CreateChatCompletionResponse=4, CreateChatCompletionStreamResponse=3, Response=3, ResponseStreamEvent=8,
+                                    CreateCompletionResponse=3, CreateEmbeddingResponse=2, ListModelsResponse=1, ErrorResponse=5)
 finally:
     door.close()
 checks.finish()

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The door's own routes: functions, feedback, calls, models, embeddings, counting of tokens, health and metrics."""
+"""The door's own routes: functions, feedback, calls, models, embeddings, counting of tokens, health and metrics. What
+stands in OpenAI's own description too is held against it."""
 
 import pathlib
 import sys
@@ -8,6 +9,7 @@ import urllib.request
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from lib import replay_upstream  # noqa: E402
 from lib.checks import Checks  # noqa: E402
+from lib.description import Description  # noqa: E402
 from lib.gateway import TOP, Gateway, why_not  # noqa: E402
 
 checks = Checks()
@@ -95,6 +97,21 @@ def lists(gateway):
                 checks.that(inside in reply.read().decode(), f"{path} on {'ops' if port == gateway.ops_port else 'main'}")
 
 
+def as_described(gateway):
+    """OpenAI's routes over a function, and what goes wrong there."""
+    said = [{"role": "user", "content": "a nice day"}]
+    status, _, answer = gateway.ask("POST", "/v1/chat/completions", {"model": "function/judge", "messages": said})
+    checks.equal((status, answer["choices"][0]["message"]["content"]), (200, "good"), "a function as a model")
+    gateway.ask("POST", "/v1/chat/completions", {"model": "function/judge", "messages": said, "stream": True, "stream_options": {"include_usage": True}})
+    status, _, answer = gateway.ask("POST", "/v1/responses", {"model": "function/judge", "input": "a nice day"})
+    checks.equal((status, answer["output"][0]["content"][0]["text"]), (200, "good"), "a function as a model of Responses")
+    gateway.ask("POST", "/v1/responses", {"model": "function/judge", "input": "a nice day", "stream": True})
+    for path in ("/v1/chat/completions", "/v1/responses", "/v1/embeddings", "/v1/completions"):
+        for body, wanted in ((b"{", 400), ({"model": 7}, 400), ({"model": "nobody/x", "messages": said, "input": "a", "prompt": "a"}, 404)):
+            status, _, answer = gateway.ask("POST", path, body)
+            checks.equal(status, wanted, f"{path} {str(body)[:30]}")
+
+
 def relayed(gateway, upstream):
     for dialect, number, path, body in (("openai_embeddings", 0, "/v1/embeddings", {"input": ["a"], "dimensions": 8}),):
         row = upstream.rows[dialect][number]
@@ -117,15 +134,22 @@ def main():
     gateway = Gateway(f'[providers.emb]\nbase_url = "{base}"\n[providers.ant]\ndialect = "anthropic"\nbase_url = "{base}"\nkey = "env:K"\n'
                       '[models.small]\nroutes = ["emb/x"]\n', environment={"K": "sk-up"},
                       functions={"functions/judge/function.toml": FUNCTION, "functions/judge/judge.py": JUDGE})
+    description = Description.load(checks)
     try:
         call = checks.run(functions, gateway)
         checks.run(feedback, gateway, call)
         checks.run(calls, gateway)
+        if description:
+            gateway.heard = description.answer
+        checks.run(as_described, gateway)
         checks.run(lists, gateway)
         if upstream.rows:
             checks.run(relayed, gateway, upstream)
         else:
             checks.skip("../shared/data/recorded_replies is not here")
+        if description:
+            description.judged_at_least(ListModelsResponse=1, Model=1, ErrorResponse=8, CreateChatCompletionResponse=1, CreateChatCompletionStreamResponse=1,
+                                        Response=1, ResponseStreamEvent=5)
         checks.equal(gateway.stop(), 0, "it ends in order")
     finally:
         gateway.close()

@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
 """OpenAI Responses over an upstream that knows only Chat Completions: turns that go on from a stored response, look-ups
-right after the reply, deletion, store: false, truncation, and streams that break. Loopback, bounded."""
+right after the reply, deletion, store: false, truncation, and streams that break. Every answer is held against OpenAI's
+own description. Loopback, bounded."""
 
 import http.server
 import json
 import pathlib
 import sys
 import threading
-import urllib.error
-import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from lib.checks import Checks  # noqa: E402
+from lib.description import Description  # noqa: E402
 from lib.gateway import Gateway, why_not  # noqa: E402
 
 checks = Checks()
@@ -59,13 +59,9 @@ class Upstream(http.server.BaseHTTPRequestHandler):
 
 
 def ask(gateway, method, path, body=None):
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(gateway.url + path, data=data, method=method, headers={"content-type": "application/json"})
-    try:
-        with urllib.request.urlopen(request, timeout=20) as reply:
-            return reply.status, reply.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
+    """(status, text)"""
+    status, _, said = gateway.ask(method, path, body, timeout=20)
+    return status, said if isinstance(said, str) else json.dumps(said)
 
 
 def create(gateway, **members):
@@ -160,8 +156,13 @@ def main():
         if ask(gateway, "GET", "/v1/responses/resp_nothere")[1].find("resp_nothere") < 0:
             checks.skip("this door has no Responses")
         else:
+            description = Description.load(checks)
+            if description:
+                gateway.heard = description.answer
             for test in (turns, refusals, streams, truncation):
                 checks.run(test, gateway)
+            if description:
+                description.judged_at_least(Response=6, ResponseStreamEvent=20, ResponseItemList=2, ErrorResponse=6)
     finally:
         if gateway is not None:
             gateway.close()

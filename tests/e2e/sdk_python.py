@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The official OpenAI and Anthropic SDKs for Python, unmodified, with nothing but a base URL and a key, against
-`sighter serve` over upstreams of every dialect, which answer with what real providers really said.
+`sighter serve` over upstreams of every dialect, which answer with what real providers really said. The bytes of what is
+said in OpenAI's dialects are held against OpenAI's own description, but where they are an upstream's own, passed on.
 
 SIGHTER_SDK_ROWS=N limits the recorded exchanges of each file (default: all).
 """
@@ -33,10 +34,29 @@ if "SIGHTER_SDK_INSIDE" not in os.environ:
 import anthropic  # noqa: E402
 import openai  # noqa: E402
 
-from lib import expected, replay_upstream  # noqa: E402
+from lib import expected, overhearing, replay_upstream  # noqa: E402
+from lib.description import Description  # noqa: E402
 
 DIALECT = {"openai_chat": "openai", "compatible_chat": "openai", "anthropic": "anthropic",
            "openai_responses": "openai-responses", "gemini": "gemini"}
+
+
+DOOR_OF = {"/v1/chat/completions": ("openai",), "/v1/responses": ("openai-responses",), "/v1/completions": ("openai", "openai-responses"),
+           "/v1/embeddings": ("openai", "openai-responses")}
+
+
+def own_words(path, asked):
+    """The upstream speaks the door's dialect: its answer is passed on as it came."""
+    provider = str(asked.get("model")).partition("/")[0]
+    return DIALECT.get(provider) in DOOR_OF.get(path, ())
+
+
+def overheard(description):
+    def heard(request, response, raw):
+        asked = json.loads(request.content or b"{}")
+        if not own_words(request.url.path, asked):
+            description.answer(request.method, request.url.path, response.status_code, response.headers.get("content-type", ""), raw, asked.get("model"))
+    return heard if description else lambda *_: None
 
 
 def config(port):
@@ -44,7 +64,7 @@ def config(port):
     for name, dialect in DIALECT.items():
         base = f"http://127.0.0.1:{port}" + ("/v1beta" if dialect == "gemini" else "/v1")
         text += f'[providers.{name}]\ndialect = "{dialect}"\nbase_url = "{base}"\nkey = "env:REC_KEY"\nretries = 0\n'
-    return text
+    return text + '[models.small]\nroutes = ["openai_chat/openai_chat.0"]\n'
 
 
 def same(said, wanted, what, usage=True):
@@ -205,6 +225,38 @@ def errors(door, upstream, chat_client, messages_client, responses_client):
             checks.that(isinstance(error.body, dict) or error.status_code in (400, 404), f"{kind.__name__} with a body in the dialect", error)
 
 
+def completions(client, upstream):
+    """Legacy Completions: each prompt is a conversation with an upstream of any dialect."""
+    for dialect in ("anthropic", "gemini"):
+        rows = [n for n, row in enumerate(upstream.rows[dialect]) if row["status"] == 200 and "count_tokens" not in row["path"]
+                and expected.events_in(row) and not expected.broken(row) and expected.READERS[dialect](row).text]
+        for streamed in (False, True):
+            for number in [n for n in rows if ("raw" in upstream.rows[dialect][n]) == streamed][:30]:
+                wanted, model = expected.READERS[dialect](upstream.rows[dialect][number]).text, f"{dialect}/{dialect}.{number}"
+                if streamed:
+                    chunks = client.completions.create(model=model, prompt="What was recorded?", stream=True)
+                    text = "".join(choice.text for chunk in chunks for choice in chunk.choices)
+                else:
+                    text = client.completions.create(model=model, prompt="What was recorded?").choices[0].text
+                checks.equal(text, wanted, f"completions over {model}: text")
+
+
+def lists_and_vectors(client, upstream):
+    row = upstream.rows["openai_embeddings"][0]
+    made = client.embeddings.create(model="openai_chat/openai_embeddings.0", input=["a"], encoding_format="float")
+    checks.equal(made.data[0].embedding, row["response"]["data"][0]["embedding"], "embeddings: the numbers")
+    names = [model.id for model in client.models.list()]
+    checks.equal(names, ["small"], "the models that are configured")
+    checks.equal(client.models.retrieve("small").id, "small", "one model")
+    for ask in (lambda: client.models.retrieve("smal"), lambda: client.embeddings.create(model="openai_chat/nothing", input="a"),
+                lambda: client.completions.create(model="nobody/nothing", prompt="a")):
+        try:
+            said = ask()
+            checks.that(False, "what is not there is refused", said)
+        except openai.NotFoundError as error:
+            checks.that(error.message, "what is not there is refused in words")
+
+
 def closed_within(upstream, model, ask, limit_s, what):
     before = len(upstream.gone)
     left = ask()
@@ -275,22 +327,30 @@ def main():
     upstream = replay_upstream.Upstream(folder)
     gateway = Gateway(config(upstream.port), serve='key = "env:DOOR_KEY"', environment={"REC_KEY": SECRET, "DOOR_KEY": DOOR_KEY})
     try:
-        chat = openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=DOOR_KEY, max_retries=0, timeout=30)
+        description = Description.load(checks)
+        ear = overhearing.client(overheard(description))
+        chat = openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=DOOR_KEY, max_retries=0, timeout=30, http_client=ear)
         messages = anthropic.Anthropic(base_url=gateway.url, api_key=DOOR_KEY, max_retries=0, timeout=30)
         clients = {"chat": chat, "messages": messages, "responses": chat}
         for door, call in DOORS.items():
             before, began = checks.failed, time.monotonic()
             every_recording(door, call, clients[door], upstream, most)
             print(f"{door}: {checks.failed - before} failed, {time.monotonic() - began:.1f} s", flush=True)
+        checks.run(completions, chat, upstream)
+        checks.run(lists_and_vectors, chat, upstream)
         checks.run(errors, "errors", upstream, chat, messages, chat)
         checks.run(cancellation, upstream, gateway.url)
         checks.run(broken_streams, chat, messages)
-        wrong = openai.OpenAI(base_url=f"{gateway.url}/v1", api_key="sk-wrong", max_retries=0)
+        wrong = openai.OpenAI(base_url=f"{gateway.url}/v1", api_key="sk-wrong", max_retries=0, http_client=ear)
         try:
             via_chat(wrong, "openai_chat/openai_chat.0", False)
             checks.that(False, "a wrong key is refused")
         except openai.AuthenticationError:
             checks.that(True, "a wrong key is refused")
+        if description and most > 1000:
+            description.judged_at_least(CreateChatCompletionResponse=300, CreateChatCompletionStreamResponse=300, Response=300, ResponseStreamEvent=1000,
+                                        ErrorResponse=10, CreateCompletionResponse=60, ListModelsResponse=1, Model=1)
+            print(f"held against OpenAI's description: {dict(description.counts)}", flush=True)
         gateway.stop()
         everything = gateway.log().encode() + b"".join(f.read_bytes() for f in gateway.folder.rglob("*") if f.is_file() and f.name != "sighter.toml")
         checks.that(SECRET.encode() not in everything, "the upstream's key is in no file")

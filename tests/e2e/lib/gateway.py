@@ -48,6 +48,7 @@ class Gateway:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
         self.process = None
+        self.heard = lambda *_: None  # is told (method, path, status, type, bytes) of each answer to ask(), but for those in Anthropic's words
         self.start()
 
     def start(self):
@@ -107,6 +108,8 @@ class Gateway:
                 status, heads, raw = reply.status, reply.headers, reply.read()
         except urllib.error.HTTPError as error:
             status, heads, raw = error.code, error.headers, error.read()
+        if not any(name.lower() == "anthropic-version" for name in request.headers):
+            self.heard(method, path, status, heads.get("content-type") or "", raw)
         try:
             return status, heads, json.loads(raw)
         except ValueError:

@@ -1,6 +1,6 @@
 """Packages of other languages' registries for the whole-program tests, kept in the cache between runs.
 
-Both return None, with the reason printed, where the packages cannot be had: the test then skips.
+They return None (False), with the reason printed, where the packages cannot be had: the test then skips.
 """
 
 import hashlib
@@ -66,3 +66,14 @@ def node_with(*names):
         return None
     (folder / "complete").touch()
     return str(folder)
+
+
+def importable(*names):
+    """Whether these packages can be imported here from now on; behind those that this python has already."""
+    python = python_with(*names)
+    if python is None:
+        return False
+    for path in sorted(pathlib.Path(python).parents[1].glob("lib/python*/site-packages")):
+        if str(path) not in sys.path:
+            sys.path.append(str(path))
+    return True
