@@ -257,6 +257,14 @@ class RequestWriter {
       }
       return;
     }
+    if (r.mode == Reasoning::Mode::kOn && r.effort.empty() && !r.budget_tokens.has_value()) {
+      // Thinking without a word of how much: there it demands a budget or is the model's choice.
+      if (!thinks_by_budget(model_)) {
+        r.mode = Reasoning::Mode::kAdaptive;
+        return;
+      }
+      r.effort = "medium";
+    }
     if (!r.effort.empty() && !r.budget_tokens.has_value()) {
       r.budget_tokens = budget_of_effort(r.effort);
       losses_.approximate("reasoning.effort");

@@ -13,6 +13,7 @@
 #include "wire/reply_builder.hpp"
 #include "wire/test_events.hpp"
 #include "wire/test_facts.hpp"
+#include "wire/test_matrix_out.hpp"
 #include "wire/test_recorded.hpp"
 
 namespace sighter::wire {
@@ -99,6 +100,7 @@ class Matrix {
   }
 
   void count() { ++translations_; }
+  MatrixOut out{std::getenv("SIGHTER_MATRIX_OUT")};
 
  private:
   std::map<std::size_t, std::set<std::string>> met_;
@@ -123,8 +125,9 @@ void request(Matrix& matrix, const Exchange& exchange, Dialect from, Dialect to)
   matrix.reported(Side::kRequest, from, to, encoded->dropped, How::kRefused, exchange.source);
   matrix.reported(Side::kRequest, from, to, encoded->approximated, How::kApproximated,
                   exchange.source);
-  matrix.differ(Side::kRequest, from, to, differing(facts_of(*asked), facts_of(*back)), names,
-                exchange.source);
+  const Names differs = differing(facts_of(*asked), facts_of(*back));
+  matrix.differ(Side::kRequest, from, to, differs, names, exchange.source);
+  matrix.out.write("request", from, to, exchange.source, encoded->body, differs);
 }
 
 void reply(Matrix& matrix, const Exchange& exchange, Dialect from, Dialect to) {
@@ -138,9 +141,11 @@ void reply(Matrix& matrix, const Exchange& exchange, Dialect from, Dialect to) {
   const Result<ChatReply> back = codec_of(to)->decode_reply(std::move(*body), nullptr);
   matrix.count();
   matrix.reported(Side::kReply, from, to, names, std::nullopt, exchange.source);
-  matrix.differ(Side::kReply, from, to,
-                back ? differing(facts_of(*said), facts_of(*back)) : Names{"reply"}, names,
-                exchange.source);
+  const Names differs =
+      back ? differing(facts_of(*said), facts_of(*back)) : Names{std::string("reply")};
+  matrix.differ(Side::kReply, from, to, differs, names, exchange.source);
+  matrix.out.write("reply", from, to, exchange.source, encoded.body, differs,
+                   MatrixOut::said(*said));
 }
 
 void stream(Matrix& matrix, const std::vector<Delta>& deltas, const Exchange& exchange,
@@ -159,13 +164,15 @@ void stream(Matrix& matrix, const std::vector<Delta>& deltas, const Exchange& ex
   if (first.state() == ReplyBuilder::State::kBroken) {
     EXPECT_EQ(second.builder.state(), first.state()) << exchange.source;
     EXPECT_EQ(second.builder.error().message, first.error().message) << exchange.source;
+    matrix.out.write("stream", from, to, exchange.source, bytes, {"broken"});
     return;
   }
   const bool whole = second.builder.state() == ReplyBuilder::State::kComplete;
-  matrix.differ(
-      Side::kReply, from, to,
-      whole ? differing(facts_of(first.reply()), facts_of(second.builder.reply())) : Names{"reply"},
-      encoder->dropped(), exchange.source);
+  const Names differs = whole ? differing(facts_of(first.reply()), facts_of(second.builder.reply()))
+                              : Names{std::string("reply")};
+  matrix.differ(Side::kReply, from, to, differs, encoder->dropped(), exchange.source);
+  matrix.out.write("stream", from, to, exchange.source, bytes, differs,
+                   MatrixOut::said(first.reply()));
 }
 
 // Requests with parameters of the dialects' documentation that no recording has.

@@ -287,7 +287,11 @@ void MessageWriter::write_content(ObjectWriter& writer, const Message& message,
     return;
   }
   writer.key("content");
-  write_parts(parts, read_here);
+  const std::size_t begin = out_.size();
+  if (write_parts(parts, read_here) || read_here) return;
+  out_.resize(
+      begin);  // nothing could be said: an empty list is refused there, an empty text is not
+  out_ += "\"\"";
 }
 
 void MessageWriter::write_thinking(ObjectWriter& writer,
