@@ -107,6 +107,7 @@ void read_media(ObjectReader& inner, bool file, Media& media, std::uint32_t& for
     media.data = usual_base64(std::move(media.data));
     forms |= forms::kUrlSafe;
   }
+  if (!file && media.data.empty()) forms |= forms::kNoData;
   media.kind = kind_of(media);
 }
 

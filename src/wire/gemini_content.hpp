@@ -23,6 +23,7 @@ inline constexpr std::uint32_t kOutputWord = 32;   // of a result: {"output": "t
 inline constexpr std::uint32_t kResultWord = 64;   // {"result": "text"}
 inline constexpr std::uint32_t kErrorWord = 128;   // {"error": "text"}
 inline constexpr std::uint32_t kNoResponse = 256;  // "response" was absent
+inline constexpr std::uint32_t kNoData = 512;      // of media: "inlineData" without "data"
 // of a message (contents, systemInstruction)
 inline constexpr std::uint32_t kNoRole = 2;
 inline constexpr std::uint32_t kNoParts = 4;

@@ -50,7 +50,7 @@ bool write_media(ObjectWriter& part, const Block& block, const Media& media, Los
     losses.approximate("messages.content.detail");
   const bool file = !media.url.empty() || !media.file_id.empty() ||
                     (own && media.data.empty() && media.text.empty() &&
-                     !block.extra.members.contains("inlineData"));
+                     !losses.form(block.extra, forms::kNoData));
   const std::string_view name = file ? "fileData" : "inlineData";
   ObjectWriter inner(part.key(spelled(name, lines)));
   std::string_view type = media.media_type;
