@@ -241,8 +241,11 @@ class RequestWriter {
     if (own_) return;
     losses_.foreign(thinking_.extra, "reasoning");
     Reasoning& r = thinking_;
+    // The newest models keep their thoughts to themselves unless they are asked; older ones show
+    // them.
+    const bool shown = !r.summary.empty() || r.include_thoughts.value_or(false);
     r.extra = {};
-    r.summary.clear();
+    r.summary = shown && !thinks_by_budget(model_) ? "summarized" : "";
     if (r.effort == "none" || (r.effort.empty() && r.budget_tokens == 0)) {
       r = Reasoning{};
       r.mode = Reasoning::Mode::kOff;

@@ -51,6 +51,8 @@ constexpr Difference kRows[] = {
      "a result is a text there; its media follow in a message of the user"},
     {Side::kRequest, "anthropic", "*", How::kApproximated, "cache_control", "",
      "marks for the prompt cache are not said there"},
+    {Side::kRequest, "*", "gemini", How::kApproximated, "messages.content.name", "",
+     "files have no names there"},
     {Side::kRequest, "anthropic", "openai", How::kApproximated, "reasoning.summary", "",
      "not said there"},
     {Side::kRequest, "anthropic", "gemini", How::kApproximated, "tools.strict", "",

@@ -69,7 +69,11 @@ bool write_media(ObjectWriter& part, const Block& block, const Media& media, Los
     inner.string("data", safe ? url_safe_base64(media.data) : media.data);
   }
   // The Gemini API takes names of files only from its own clients' requests.
-  if (own) inner.string_if(spelled("displayName", inner_lines), media.name);
+  if (own) {
+    inner.string_if(spelled("displayName", inner_lines), media.name);
+  } else if (!media.name.empty()) {
+    losses.approximate("messages.content.name");
+  }
   inner.inner_rest(block.extra, name, kMe);
   inner.end();
   return true;

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <fstream>
 #include <set>
 #include <sstream>
 
@@ -14,6 +13,7 @@
 #include "wire/test_events.hpp"
 #include "wire/test_facts.hpp"
 #include "wire/test_matrix_out.hpp"
+#include "wire/test_page.hpp"
 #include "wire/test_recorded.hpp"
 
 namespace sighter::wire {
@@ -241,23 +241,7 @@ TEST(Matrix, LineSeparatorsInStreamedTextSurviveInEveryDialect) {
 
 // SIGHTER_WRITE_DOCS=1 writes the table into the page instead.
 TEST(Matrix, ThePageOfDialectsShowsTheTable) {
-  const std::string path = std::string(SIGHTER_SOURCE_DIR) + "/docs/dialects.md";
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  std::string page = text.str();
-  constexpr std::string_view kBegin = "<!-- differences: begin -->\n";
-  constexpr std::string_view kEnd = "<!-- differences: end -->";
-  const std::size_t begin = page.find(kBegin);
-  const std::size_t end = page.find(kEnd);
-  ASSERT_TRUE(begin != page.npos && end != page.npos) << path;
-  const std::size_t at = begin + kBegin.size();
-  const std::string wanted = differences_markdown();
-  if (std::getenv("SIGHTER_WRITE_DOCS") != nullptr) {
-    page.replace(at, end - at, wanted);
-    std::ofstream(path) << page;
-    return;
-  }
-  EXPECT_EQ(page.substr(at, end - at), wanted) << "SIGHTER_WRITE_DOCS=1 writes it anew";
+  page_shows("differences", differences_markdown(), std::getenv("SIGHTER_WRITE_DOCS") != nullptr);
 }
 
 }  // namespace

@@ -214,12 +214,14 @@ Encoded encode_reply(const ChatReply& reply, const EncodeOptions& options) {
       one.string("finish_reason", word);
       losses.finish(finish, finish_reason(word).kind, reply.dialect);
     }
+    if (!choice.stop_sequence.empty()) losses.approximate("choices.stop_sequence");
     losses.rest(one, choice.extra, "choices", kStructure);
     one.end();
   }
   out += ']';
   if (reply.usage.has_value()) write_usage(writer.key("usage"), *reply.usage);
-  if (own) writer.string_if("service_tier", reply.service_tier);
+  if (own || reply.dialect == Dialect::kOpenAiResponses)  // the same words
+    writer.string_if("service_tier", reply.service_tier);
   losses.rest(writer, reply.extra, "", kStructure);
   writer.end();
   return Encoded{std::move(out), losses.take_dropped(), losses.take_approximated()};

@@ -60,7 +60,8 @@ class Encoder final : public StreamEncoder {
     id_ = d.id;
     if (model_.empty()) model_ = d.model;
     created_s_ = d.created_s.value_or(now_s_);
-    tier_ = dialect_ == kMe ? d.service_tier : std::string();
+    const bool same_words = dialect_ == kMe || dialect_ == Dialect::kOpenAiResponses;
+    tier_ = same_words ? d.service_tier : std::string();
     merge(d.extra);
     usage_ = d.usage;
     make_head();
@@ -212,6 +213,7 @@ class Encoder final : public StreamEncoder {
     piece(
         d.choice, [](ObjectWriter&) {}, word);
     losses_.finish(d.reason, finish_reason(word).kind, dialect_);
+    if (!d.stop_sequence.empty()) losses_.approximate("choices.stop_sequence");
   }
 
   void on(const UsageDelta& d) { usage_ = d.usage; }

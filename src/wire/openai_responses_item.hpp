@@ -141,6 +141,8 @@ void write_response(std::string& out, const ResponseShape& shape);
 // "completed", "incomplete", "failed"; and the reason of the second.
 std::string_view status_word(const FinishReason& reason);
 std::string_view incomplete_word(const FinishReason& reason);
+// What these words say of a reason.
+FinishReason::Kind said_kind(const FinishReason& reason);
 // A code that the dialect has for errors inside of a response.
 std::string_view error_code(const WireError& error);
 

@@ -222,6 +222,13 @@ std::string_view incomplete_word(const FinishReason& reason) {
   }
 }
 
+FinishReason::Kind said_kind(const FinishReason& reason) {
+  using enum FinishReason::Kind;
+  if (reason.kind == kError || reason.kind == kToolCalls) return reason.kind;
+  const std::string_view word = incomplete_word(reason);
+  return word.empty() ? kStop : word == "content_filter" ? kContentFilter : kLength;
+}
+
 std::string_view error_code(const WireError& error) {
   switch (error.kind) {
     case Kind::kRateLimited:
@@ -293,6 +300,8 @@ Encoded encode_reply(const ChatReply& reply, const EncodeOptions& options) {
       shape.error = R"({"code":"server_error","message":"the provider failed"})";
     shape.created_s = reply.created_s.value_or(options.now_s);
     shape.service_tier = own_tier(reply.dialect, reply.service_tier);
+    losses.finish(choice.settled_finish(), said_kind(choice.settled_finish()), reply.dialect);
+    if (!choice.stop_sequence.empty()) losses.approximate("choices.stop_sequence");
     losses.foreign(reply.extra, "", kStructure);
     losses.foreign(choice.extra, "choices", kStructure);
     losses.foreign(choice.message.extra, "choices.message", kStructure);

@@ -497,7 +497,11 @@ class Encoder final : public StreamEncoder {
   void on(const ChoiceExtra& d) { losses_.foreign(d.extra, "choices", kStructure); }
   void on(const MessageExtra& d) { losses_.foreign(d.extra, "choices.message", kStructure); }
   void on(const UsageDelta& d) { usage_ = d.usage; }
-  void on(const Finish& d) { finish_ = d.reason; }
+  void on(const Finish& d) {
+    finish_ = d.reason;
+    losses_.finish(finish_, said_kind(finish_), dialect_);
+    if (!d.stop_sequence.empty()) losses_.approximate("choices.stop_sequence");
+  }
   void on(const Ping&) { *out_ += ": ping\n\n"; }
 
   void on(const RawEvent& d) {
