@@ -18,6 +18,9 @@
 
 namespace sighter::io {
 
+// Of the Content-Type of such a stream.
+inline constexpr std::string_view kEventStreamType = "application/vnd.amazon.eventstream";
+
 struct EventHeader {
   // As numbered on the wire.
   enum class Type : std::uint8_t {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "io/event_stream.hpp"
 #include "io/sse.hpp"
 #include "models/router_impl.hpp"
 #include "wire/relay.hpp"
@@ -27,14 +28,16 @@ std::size_t output_of(const wire::Delta& delta) {
 // Reads one stream of one provider into one sink.
 class StreamReader {
  public:
-  StreamReader(io::Core& core, Call& call, Exchange& exchange, Attempt& attempt)
+  // `framed`: the events come in Amazon's binary messages, else as server-sent ones.
+  StreamReader(io::Core& core, Call& call, Exchange& exchange, Attempt& attempt, bool framed)
       : core_(core),
         call_(call),
         exchange_(exchange),
         attempt_(attempt),
-        relay_(exchange.out.relay),
+        relay_(exchange.out.relay && !framed),
         decoder_(exchange.codec->stream_decoder(exchange.quirks)) {
     if (call.options.want_reply || !relay_) builder_.emplace();
+    if (framed) frames_.emplace();
   }
 
   io::Task<std::optional<Trouble>> run(io::HttpStream& stream, io::Alarm& patience) {
@@ -63,6 +66,7 @@ class StreamReader {
 
  private:
   void take(std::string_view bytes) {
+    if (frames_) return take_frames(bytes);
     if (!ended_) {
       events_.feed(bytes);
       if (relay_) {
@@ -81,13 +85,50 @@ class StreamReader {
       if (event->has_value()) on_event(**event);
     }
     if (!ended_ || broken_ || complete_ || said_) return;
+    end_of_events();
+    if (complete_ && relay_) call_.result.end_mark = false;
+  }
+
+  void end_of_events() {
     Status end = decoder_->end(fresh_);
     if (!end) {
       broken_ = std::move(end.error());
       return;
     }
     count_fresh();
-    if (complete_ && relay_) call_.result.end_mark = false;
+  }
+
+  void take_frames(std::string_view bytes) {
+    frames_->feed(bytes);
+    while (!broken_ && !complete_ && !said_) {
+      Result<std::optional<io::EventMessage>> message = frames_->next();
+      if (!message) {
+        broken_ = std::move(message.error());
+        return;
+      }
+      if (!*message) break;
+      on_message(**message);
+    }
+    if (!ended_ || broken_ || complete_ || said_) return;
+    Status cut = frames_->finish();
+    if (cut) return end_of_events();
+    broken_ = std::move(cut.error());
+  }
+
+  void on_message(const io::EventMessage& message) {
+    const std::string_view type = message.header(":message-type");
+    Status fed;
+    if (type == "error") {  // it has its words in headers
+      const Json words = Json::object({{"message", std::string(message.header(":error-message"))},
+                                       {"code", std::string(message.header(":error-code"))}});
+      fed = decoder_->feed("error", json_write(words), fresh_);
+    } else {
+      const bool exception = type == "exception";
+      fed = decoder_->feed(message.header(exception ? ":exception-type" : ":event-type"),
+                           message.payload, fresh_);
+    }
+    if (!fed) broken_ = std::move(fed.error());
+    count_fresh();
   }
 
   void on_event(const io::SseEvent& event) {
@@ -230,6 +271,7 @@ class StreamReader {
   Attempt& attempt_;
   const bool relay_;
   io::SseReader events_;
+  std::optional<io::EventStreamReader> frames_;
   std::unique_ptr<wire::StreamDecoder> decoder_;
   std::optional<wire::ReplyBuilder> builder_;
   std::vector<wire::Delta> fresh_;  // not given to the sink yet
@@ -272,8 +314,9 @@ io::Task<std::optional<Trouble>> Router::Impl::send_streamed(Call& call, Exchang
   exchange.limits = limits_of(stream.headers());
   const bool good = exchange.status >= 200 && exchange.status < 300;
   const std::string_view type = stream.headers().get("content-type").value_or("text/event-stream");
-  if (good && type.starts_with("text/event-stream")) {
-    StreamReader reader(core, call, exchange, attempt);
+  const bool framed = type.starts_with(io::kEventStreamType);
+  if (good && (framed || type.starts_with("text/event-stream"))) {
+    StreamReader reader(core, call, exchange, attempt, framed);
     std::optional<Trouble> trouble = co_await reader.run(stream, patience);
     co_return trouble;
   }

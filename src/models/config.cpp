@@ -32,6 +32,8 @@ constexpr Known kKnown[] = {
     {"openrouter", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"},
     {"cerebras", "https://api.cerebras.ai/v1", "CEREBRAS_API_KEY"},
     {"xai", "https://api.x.ai/v1", "XAI_API_KEY"},
+    {"bedrock", "https://bedrock-runtime.us-east-1.amazonaws.com", "AWS_BEARER_TOKEN_BEDROCK",
+     wire::Dialect::kBedrock},
     {"ollama", "http://127.0.0.1:11434/v1", ""},
 };
 
@@ -127,7 +129,7 @@ void ModelsConfig::read_provider(const TomlTable& table, const std::string& name
   provider.name = name;
   if (known == providers_.end()) provider.timeouts = kTimeouts;
   if (const auto dialect =
-          table.word("dialect", {"openai", "anthropic", "openai-responses", "gemini"})) {
+          table.word("dialect", {"openai", "anthropic", "openai-responses", "gemini", "bedrock"})) {
     provider.dialect = *wire::dialect_from(*dialect);
     if (known == providers_.end() && provider.dialect == wire::Dialect::kAnthropic)
       provider.authentication = Authentication::kHeader;

@@ -8,9 +8,11 @@
 #include <set>
 #include <sstream>
 
+#include "io/event_stream.hpp"
 #include "io/sse.hpp"
 #include "text/schema.hpp"
 #include "wire/codec.hpp"
+#include "wire/media.hpp"
 #include "wire/reply_builder.hpp"
 
 namespace sighter::models {
@@ -24,11 +26,10 @@ struct Source {
   const char* file;
   Dialect dialect;
 };
-constexpr Source kSources[] = {{"openai_chat", Dialect::kOpenAiChat},
-                               {"compatible_chat", Dialect::kOpenAiChat},
-                               {"anthropic", Dialect::kAnthropic},
-                               {"openai_responses", Dialect::kOpenAiResponses},
-                               {"gemini", Dialect::kGemini}};
+constexpr Source kSources[] = {
+    {"openai_chat", Dialect::kOpenAiChat}, {"compatible_chat", Dialect::kOpenAiChat},
+    {"anthropic", Dialect::kAnthropic},    {"openai_responses", Dialect::kOpenAiResponses},
+    {"gemini", Dialect::kGemini},          {"bedrock", Dialect::kBedrock}};
 
 // The one keyword of a draft that our validator refuses: CompoundFilter refers to itself by it.
 void without_recursion(Json& at, const std::string& self) {
@@ -91,6 +92,22 @@ struct Exchange {
   std::vector<wire::Delta> deltas{};
 };
 
+// A binary stream of Amazon's, byte by byte; false where an event is not of the dialect.
+bool read_frames(std::string_view bytes, wire::StreamDecoder& decoder,
+                 std::vector<wire::Delta>& deltas) {
+  io::EventStreamReader reader;
+  bool good = true;
+  for (const char byte : bytes) {
+    reader.feed(std::string_view(&byte, 1));
+    auto message = reader.next();
+    good = good && message.has_value();
+    if (!good || !message->has_value()) continue;
+    const io::EventMessage& one = **message;
+    good = decoder.feed(one.header(":event-type"), one.payload, deltas).has_value();
+  }
+  return good && reader.finish().has_value();
+}
+
 // Every recorded answer, streamed ones as they came and whole ones as a stream would have been; a
 // stream is given to its splitter byte by byte.
 void for_each_answer(const auto& check) {
@@ -101,8 +118,18 @@ void for_each_answer(const auto& check) {
     for (std::string line; std::getline(file, line);) {
       const Json json = json_parse(line).value();
       Exchange exchange{.source = *json.find_string("source")};
-      if (const std::string* raw = json.find_string("raw");
-          raw && raw->find("data:") != raw->npos) {
+      constexpr std::string_view kBinary = "base64:";
+      const std::string* raw = json.find_string("raw");
+      if (raw != nullptr && raw->starts_with(kBinary)) {
+        const auto decoder = codec->stream_decoder(nullptr);
+        const std::string bytes =
+            wire::base64_decode(std::string_view(*raw).substr(kBinary.size())).value();
+        EXPECT_TRUE(read_frames(bytes, *decoder, exchange.deltas)) << exchange.source;
+        EXPECT_TRUE(decoder->end(exchange.deltas)) << exchange.source;
+        wire::ReplyBuilder builder;
+        for (const wire::Delta& delta : exchange.deltas) builder.add(delta);
+        exchange.reply = builder.take();
+      } else if (raw != nullptr && raw->find("data:") != raw->npos) {
         io::SseReader reader;
         wire::ReplyBuilder builder;
         const auto decoder = codec->stream_decoder(nullptr);

@@ -1,5 +1,6 @@
 #include "models/outgoing.hpp"
 
+#include "io/event_stream.hpp"
 #include "models/body_edits.hpp"
 #include "models/percent.hpp"
 #include "wire/anthropic.hpp"
@@ -39,7 +40,16 @@ std::string path_of(const ClientRequest& request, const Provider& provider,
     return fmt::format("/models/{}:{}", percent_encoded(upstream),
                        request.stream ? "streamGenerateContent?alt=sse" : "generateContent");
   }
+  if (provider.dialect == wire::Dialect::kBedrock) {
+    return fmt::format("/model/{}/{}", percent_encoded(upstream),
+                       request.stream ? "converse-stream" : "converse");
+  }
   return std::string(chat_path(provider.dialect));
+}
+
+std::string_view accepted(const ClientRequest& request, const Provider& provider) {
+  if (!request.stream) return "application/json";
+  return provider.dialect == wire::Dialect::kBedrock ? io::kEventStreamType : "text/event-stream";
 }
 
 // Azure's addresses name the deployment and the version of the interface.
@@ -61,7 +71,7 @@ void add_headers(const ClientRequest& request, const Provider& provider, Outgoin
   io::Headers& headers = out.http.headers;
   if (request.method != "GET" && request.method != "DELETE")
     headers.set("Content-Type", request.content_type);
-  headers.set("Accept", request.stream ? "text/event-stream" : "application/json");
+  headers.set("Accept", std::string(accepted(request, provider)));
   const bool anthropic = provider.dialect == wire::Dialect::kAnthropic;
   if (anthropic) headers.set("anthropic-version", std::string(kAnthropicVersion));
   for (const auto& [name, value] : request.headers.fields()) {

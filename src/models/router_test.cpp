@@ -7,6 +7,7 @@
 
 #include "base/log.hpp"
 #include "base/toml.hpp"
+#include "io/event_stream.hpp"
 #include "testing/loop.hpp"
 #include "testing/scripted_upstream.hpp"
 
@@ -62,6 +63,10 @@ base_url = "{1}"
 key = "env:SIGHTER_TEST_KEY"
 [providers.claude]
 dialect = "anthropic"
+base_url = "{0}"
+key = "env:SIGHTER_TEST_KEY"
+[providers.aws]
+dialect = "bedrock"
 base_url = "{0}"
 key = "env:SIGHTER_TEST_KEY"
 [providers.keyless]
@@ -151,6 +156,62 @@ TEST_F(RouterTest, AnthropicHasItsOwnAddressAndHeaders) {
   EXPECT_EQ(seen.headers.get("x-api-key"), kSecret);
   EXPECT_EQ(seen.headers.get("anthropic-version"), "2023-06-01");
   EXPECT_FALSE(seen.headers.has("authorization"));
+}
+
+std::string frame(std::string_view kind, std::string_view name, std::string_view payload) {
+  const io::EventHeader headers[] = {
+      {.name = kind == "event" ? ":event-type" : ":exception-type", .value = name},
+      {.name = ":message-type", .value = kind}};
+  return io::event_message(headers, payload);
+}
+
+Script reply_frames(std::string bytes, std::size_t cut) {
+  Script script{step::Start{.content_type = std::string(io::kEventStreamType)}};
+  for (std::size_t at = 0; at < bytes.size(); at += cut)
+    script.push_back(step::Chunk{bytes.substr(at, cut)});
+  script.push_back(step::End{});
+  return script;
+}
+
+TEST_F(RouterTest, BedrockNamesTheModelInTheAddressAndStreamsInFrames) {
+  const std::string bytes =
+      frame("event", "messageStart", R"({"role":"assistant"})") +
+      frame("event", "contentBlockDelta", R"({"contentBlockIndex":0,"delta":{"text":"Hel"}})") +
+      frame("event", "contentBlockDelta", R"({"contentBlockIndex":0,"delta":{"text":"lo"}})") +
+      frame("event", "contentBlockStop", R"({"contentBlockIndex":0})") +
+      frame("event", "messageStop", R"({"stopReason":"end_turn"})") +
+      frame("event", "metadata", R"({"usage":{"inputTokens":10,"outputTokens":2}})");
+  for (const std::size_t cut : {std::size_t{1}, std::size_t{7}, bytes.size()}) {
+    shown.clear();
+    first.add(reply_frames(bytes, cut));
+    const CompletionResult reply = complete("aws/us.anthropic.c-v1:0", streaming());
+    ASSERT_TRUE(reply) << reply.error().error.message();
+    EXPECT_EQ(shown, "Hello");
+    EXPECT_EQ(reply->reply.usage->input, 10);
+  }
+  const SeenRequest& seen = first.requests().front();
+  EXPECT_EQ(seen.target, "/v1/model/us.anthropic.c-v1%3A0/converse-stream");
+  EXPECT_EQ(seen.headers.get("accept"), io::kEventStreamType);
+  EXPECT_EQ(seen.headers.get("authorization"), std::string("Bearer ") + kSecret);
+}
+
+TEST_F(RouterTest, BedrockStreamsThatBreakAreNeverComplete) {
+  const std::string good =
+      frame("event", "messageStart", R"({"role":"assistant"})") +
+      frame("event", "contentBlockDelta", R"({"contentBlockIndex":0,"delta":{"text":"Hel"}})");
+  std::string torn = good;
+  torn[torn.size() - 6] ^= 1;  // the checksum is wrong
+  const std::string cases[] = {
+      good, torn,
+      good + frame("event", "messageStop", R"({"stopReason":"end_turn"})").substr(0, 40),
+      good + frame("exception", "modelStreamErrorException", R"({"message":"it broke"})")};
+  for (const std::string& bytes : cases) {
+    // Nothing is asked again once text was shown; where none was, until the retries are over.
+    first.otherwise([&](const SeenRequest&) { return reply_frames(bytes, 16); });
+    const CompletionResult reply = complete("aws/c", streaming());
+    ASSERT_FALSE(reply);
+    EXPECT_EQ(reply.error().error.kind, Kind::kUpstream) << reply.error().error.message();
+  }
 }
 
 TEST_F(RouterTest, StreamsTextAsItComes) {

@@ -40,4 +40,10 @@ std::string tool_id(std::string_view id);
 void write_usage(std::string& out, const Usage& usage);
 std::string_view stop_word(const FinishReason& reason, Dialect dialect);
 
+// How another dialect's wish to think (`request.reasoning`, which is there) is put to a model of
+// Anthropic's: off, adaptive with an effort, or a budget that max_tokens leaves room for.
+Reasoning thinking_of(const ChatRequest& request, std::string_view model, Losses& losses);
+// Notes the parameters that Anthropic's models take nowhere: n, seed, penalties, log-probabilities.
+void refuse_parameters(const ChatRequest& request, Losses& losses);
+
 }  // namespace sighter::wire::anthropic

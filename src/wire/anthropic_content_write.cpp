@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/utf8.hpp"
 #include "wire/anthropic_content.hpp"
 #include "wire/media.hpp"
 
@@ -75,6 +76,9 @@ bool write_media(std::string& out, const Block& block, const Media& media, Losse
 // Thoughts that only the provider who signed them takes back.
 bool foreign_thought(const Block& block) {
   if (block.extra.dialect == kMe) return false;
+  // What Anthropic's models sign is the same on each platform.
+  if (block.extra.dialect == Dialect::kBedrock)
+    return block.signature.empty() && block.as<Thinking>()->data.empty();
   if (block.extra.dialect == Dialect::kOpenAiChat) {
     const std::string* format = nullptr;
     if (const Json* member = block.extra.members.find("format"); member && member->is_string()) {
@@ -95,7 +99,11 @@ bool write_thinking(std::string& out, const Block& block, const Thinking& thinki
   ObjectWriter writer(out);
   if (thinking.kind == Thinking::Kind::kRedacted) {
     writer.string("type", "redacted_thinking");
-    writer.string("data", thinking.data);
+    // Bedrock's member is a blob: base64 around the same text.
+    const bool blob = block.extra.dialect == Dialect::kBedrock;
+    std::optional<std::string> inner = blob ? base64_decode(thinking.data) : std::nullopt;
+    if (inner && find_invalid_utf8(*inner)) inner.reset();
+    writer.string("data", inner ? *inner : thinking.data);
   } else {
     writer.string("type", "thinking");
     writer.string("thinking", thinking.text);

@@ -2,7 +2,6 @@
 
 #include "wire/anthropic.hpp"
 #include "wire/anthropic_content.hpp"
-#include "wire/effort.hpp"
 
 namespace sighter::wire::anthropic {
 namespace {
@@ -11,14 +10,9 @@ constexpr Dialect kMe = Dialect::kAnthropic;
 // "reasoning..." that stays with the rest repeats blocks of thinking.
 constexpr std::string_view kStructure[] = {"type",  "object", "role",      "status",
                                            "index", "id",     "reasoning", "reasoning_content"};
-constexpr std::int64_t kBudgetMin = 1024;  // the least that the provider takes
 
 bool is_system(const Message& message) {
   return message.role == Role::kSystem || message.role == Role::kDeveloper;
-}
-
-bool zero(const std::optional<Number>& number) {
-  return number.has_value() && number->value() == 0;
 }
 
 class RequestWriter {
@@ -35,13 +29,16 @@ class RequestWriter {
     out_.reserve(512);
     ObjectWriter writer(out_);
     if (!own_ || !model_.empty()) writer.string("model", model_);
-    choose_thinking();
+    if (request_.reasoning.has_value())
+      thinking_ = own_ ? *request_.reasoning : thinking_of(request_, model_, losses_);
     write_system(writer);
     write_messages(writer);
     write_tools(writer);
     write_thinking(writer);
     if (!counting_) write_parameters(writer);
-    refuse_others();
+    refuse_parameters(request_, losses_);
+    if (request_.metadata.has_value() && !says_nothing(*request_.metadata))
+      losses_.cannot("metadata");
     if (request_.cache_control.has_value()) writer.json("cache_control", *request_.cache_control);
     if (counting_) {
       for (const std::string_view name :
@@ -234,62 +231,6 @@ class RequestWriter {
     inner.end();
   }
 
-  // How another dialect's wish to think is put here.
-  void choose_thinking() {
-    if (!request_.reasoning.has_value()) return;
-    thinking_ = *request_.reasoning;
-    if (own_) return;
-    losses_.foreign(thinking_.extra, "reasoning");
-    Reasoning& r = thinking_;
-    // The newest models keep their thoughts to themselves unless they are asked; older ones show
-    // them.
-    const bool shown = !r.summary.empty() || r.include_thoughts.value_or(false);
-    r.extra = {};
-    r.summary = shown && !thinks_by_budget(model_) ? "summarized" : "";
-    if (r.effort == "none" || (r.effort.empty() && r.budget_tokens == 0)) {
-      r = Reasoning{};
-      r.mode = Reasoning::Mode::kOff;
-      return;
-    }
-    if (r.mode == Reasoning::Mode::kOff) return;
-    if (!r.effort.empty() && !r.budget_tokens.has_value() && !thinks_by_budget(model_)) {
-      r.mode = Reasoning::Mode::kAdaptive;
-      if (r.effort == "minimal") {
-        r.effort = "low";
-        losses_.approximate("reasoning.effort");
-      }
-      return;
-    }
-    if (r.mode == Reasoning::Mode::kOn && r.effort.empty() && !r.budget_tokens.has_value()) {
-      // Thinking without a word of how much: there it demands a budget or is the model's choice.
-      if (!thinks_by_budget(model_)) {
-        r.mode = Reasoning::Mode::kAdaptive;
-        return;
-      }
-      r.effort = "medium";
-    }
-    if (!r.effort.empty() && !r.budget_tokens.has_value()) {
-      r.budget_tokens = budget_of_effort(r.effort);
-      losses_.approximate("reasoning.effort");
-    }
-    if (!r.budget_tokens.has_value()) return;
-    if (thinks_by_budget(model_)) r.effort.clear();
-    r.mode = Reasoning::Mode::kOn;
-    if (*r.budget_tokens < kBudgetMin) {
-      r.budget_tokens = kBudgetMin;
-      losses_.approximate("reasoning.budget_tokens");
-    }
-    // The limit counts thoughts too and must be above the budget.
-    if (request_.max_tokens.has_value() && *request_.max_tokens <= *r.budget_tokens) {
-      r.budget_tokens = *request_.max_tokens / 2;
-      losses_.approximate("reasoning.budget_tokens");
-      if (*r.budget_tokens < kBudgetMin) {
-        losses_.cannot("reasoning", "max_tokens leaves no room to think");
-        r = Reasoning{};
-      }
-    }
-  }
-
   void write_thinking(ObjectWriter& writer) {
     if (thinking_.mode != Reasoning::Mode::kUnsaid) {
       ObjectWriter inner(writer.key("thinking"));
@@ -363,23 +304,6 @@ class RequestWriter {
       inner.end();
     }
     writer.optional("stream", options_.stream.has_value() ? options_.stream : request_.stream);
-  }
-
-  void refuse_others() {
-    const ChatRequest& r = request_;
-    if (r.n.has_value() && *r.n != 1) losses_.cannot("n");
-    if (r.seed.has_value()) losses_.cannot("seed");
-    if (r.min_p.has_value() && !zero(r.min_p)) losses_.cannot("min_p");
-    if (r.presence_penalty.has_value() && !zero(r.presence_penalty))
-      losses_.cannot("presence_penalty");
-    if (r.frequency_penalty.has_value() && !zero(r.frequency_penalty))
-      losses_.cannot("frequency_penalty");
-    if (r.logprobs.value_or(false)) losses_.cannot("logprobs");
-    if (r.top_logprobs.value_or(0) > 0) losses_.cannot("top_logprobs");
-    if (r.logit_bias.has_value() && !says_nothing(*r.logit_bias)) losses_.cannot("logit_bias");
-    if (r.prediction.has_value()) losses_.cannot("prediction");
-    if (r.verbosity.has_value()) losses_.cannot("verbosity");
-    if (r.metadata.has_value() && !says_nothing(*r.metadata)) losses_.cannot("metadata");
   }
 
   const ChatRequest& request_;

@@ -1,6 +1,7 @@
 #include "wire/codec.hpp"
 
 #include "wire/anthropic.hpp"
+#include "wire/bedrock.hpp"
 #include "wire/gemini.hpp"
 #include "wire/openai_chat.hpp"
 #include "wire/openai_responses.hpp"
@@ -44,6 +45,15 @@ constexpr Codec kGemini{.dialect = Dialect::kGemini,
                         .stream_encoder = gemini::stream_encoder,
                         .decode_error = gemini::decode_error,
                         .encode_error = gemini::encode_error};
+constexpr Codec kBedrock{.dialect = Dialect::kBedrock,
+                         .decode_request = bedrock::decode_request,
+                         .encode_request = bedrock::encode_request,
+                         .decode_reply = bedrock::decode_reply,
+                         .encode_reply = bedrock::encode_reply,
+                         .stream_decoder = bedrock::stream_decoder,
+                         .stream_encoder = bedrock::stream_encoder,
+                         .decode_error = bedrock::decode_error,
+                         .encode_error = bedrock::encode_error};
 
 }  // namespace
 
@@ -57,6 +67,8 @@ const Codec* codec_of(Dialect dialect) {
       return &kOpenAiResponses;
     case Dialect::kGemini:
       return &kGemini;
+    case Dialect::kBedrock:
+      return &kBedrock;
     default:
       return nullptr;
   }

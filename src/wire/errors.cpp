@@ -45,6 +45,25 @@ constexpr std::array kWords{
     Word{"internal_server_error", Kind::kUpstream},
     Word{"INTERNAL", Kind::kUpstream},
     Word{"previous_response_not_found", Kind::kNotFound},
+    // Amazon's, as headers and bodies spell them and as streams do.
+    Word{"ThrottlingException", Kind::kRateLimited},
+    Word{"throttlingException", Kind::kRateLimited},
+    Word{"ServiceQuotaExceededException", Kind::kRateLimited},
+    Word{"ServiceUnavailableException", Kind::kUnavailable},
+    Word{"serviceUnavailableException", Kind::kUnavailable},
+    Word{"ModelNotReadyException", Kind::kUnavailable},
+    Word{"ModelTimeoutException", Kind::kTimeout},
+    Word{"modelTimeoutException", Kind::kTimeout},
+    Word{"ValidationException", Kind::kInvalid},
+    Word{"validationException", Kind::kInvalid},
+    Word{"AccessDeniedException", Kind::kForbidden},
+    Word{"UnrecognizedClientException", Kind::kUnauthorized},
+    Word{"ExpiredTokenException", Kind::kUnauthorized},
+    Word{"ResourceNotFoundException", Kind::kNotFound},
+    Word{"InternalServerException", Kind::kUpstream},
+    Word{"internalServerException", Kind::kUpstream},
+    Word{"ModelErrorException", Kind::kUpstream},
+    Word{"modelStreamErrorException", Kind::kUpstream},
 };
 
 Kind kind_of_status(int status) {
@@ -158,11 +177,13 @@ void read_members(WireError& error, const Json& from) {
     if (member != nullptr && into.empty()) into = text_of(*member);
   };
   take("message", error.message);
+  take("Message", error.message);
   take("detail", error.message);
   take("error", error.message);
   take("msg", error.message);
   take("type", error.type);
   take("status", error.type);
+  take("__type", error.type);
   take("code", error.code);
   take("param", error.param);
   if (!error.retry_after.has_value()) error.retry_after = retry_delay(from);

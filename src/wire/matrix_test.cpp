@@ -24,7 +24,10 @@ using Side = Difference::Side;
 using Names = std::vector<std::string>;
 
 constexpr Dialect kTargets[] = {Dialect::kOpenAiChat, Dialect::kAnthropic,
-                                Dialect::kOpenAiResponses, Dialect::kGemini};
+                                Dialect::kOpenAiResponses, Dialect::kGemini, Dialect::kBedrock};
+
+// Some parameters of Bedrock are said in the words of the model's family.
+constexpr std::string_view kClaude = "us.anthropic.claude-sonnet-4-5-20250929-v1:0";
 
 std::vector<std::string> words_of(std::string_view text) {
   std::istringstream in{std::string(text)};
@@ -107,13 +110,15 @@ class Matrix {
   int translations_ = 0;
 };
 
-void request(Matrix& matrix, const Exchange& exchange, Dialect from, Dialect to) {
+void request(Matrix& matrix, const Exchange& exchange, Dialect from, Dialect to,
+             std::string_view model = {}) {
   static const Names kAll{"*"};
   Result<ChatRequest> asked = codec_of(from)->decode_request(exchange.request);
   ASSERT_TRUE(asked) << asked.error().what;
-  const Result<Encoded> encoded = codec_of(to)->encode_request(*asked, {.allow_drop = kAll});
+  const Result<Encoded> encoded =
+      codec_of(to)->encode_request(*asked, {.model = model, .allow_drop = kAll});
   ASSERT_TRUE(encoded) << encoded.error().what;
-  const Result<Encoded> strict = codec_of(to)->encode_request(*asked, {});
+  const Result<Encoded> strict = codec_of(to)->encode_request(*asked, {.model = model});
   EXPECT_EQ(strict.has_value(), encoded->dropped.empty()) << exchange.source;
   Result<Json> body = json_parse(encoded->body);
   ASSERT_TRUE(body) << body.error().what;
@@ -180,7 +185,7 @@ constexpr std::pair<Dialect, std::string_view> kMade[] = {
     {Dialect::kOpenAiChat,
      R"({"model":"m","messages":[{"role":"user","content":"Hi"}],"logit_bias":{"50256":-100},
          "seed":7,"n":2,"prediction":{"type":"content","content":"Hello"},"logprobs":true,
-         "top_logprobs":2,"verbosity":"low","safety_identifier":"s","store":true})"},
+         "top_logprobs":2,"verbosity":"low","safety_identifier":"s","service_tier":"auto","store":true})"},
     {Dialect::kGemini,
      R"({"contents":[{"role":"user","parts":[{"text":"Hi"}]}],
          "generationConfig":{"candidateCount":2,"seed":7,"topK":4}})"},
@@ -196,6 +201,7 @@ TEST(Matrix, WhatDiffersBetweenDialectsIsNamedInTheTableAndNothingElse) {
       for (const Dialect to : kTargets) {
         if (to == file.dialect) continue;
         request(matrix, exchange, file.dialect, to);
+        if (to == Dialect::kBedrock) request(matrix, exchange, file.dialect, to, kClaude);
         if (!exchange.stream.empty()) {
           const Streamed read = read_stream(*codec_of(file.dialect), exchange.stream);
           stream(matrix, read.deltas, exchange, file.dialect, to);

@@ -12,8 +12,8 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr std::array kDialects{"none"sv, "openai"sv, "anthropic"sv, "openai-responses"sv,
-                               "gemini"sv};
+constexpr std::array kDialects{"none"sv,   "openai"sv, "anthropic"sv, "openai-responses"sv,
+                               "gemini"sv, "bedrock"sv};
 constexpr std::array kRoles{"system"sv,    "developer"sv, "user"sv,
                             "assistant"sv, "tool"sv,      "other"sv};
 constexpr std::array kFinishes{"none"sv,       "stop"sv,           "stop_sequence"sv, "length"sv,

@@ -23,8 +23,8 @@
 
 namespace sighter::wire {
 
-enum class Dialect { kNone, kOpenAiChat, kAnthropic, kOpenAiResponses, kGemini };
-// "openai", "anthropic", "openai-responses", "gemini"; "none"
+enum class Dialect { kNone, kOpenAiChat, kAnthropic, kOpenAiResponses, kGemini, kBedrock };
+// "openai", "anthropic", "openai-responses", "gemini", "bedrock"; "none"
 std::string_view to_string(Dialect dialect);
 // The inverse; nullopt for another word.
 std::optional<Dialect> dialect_from(std::string_view word);
@@ -196,7 +196,7 @@ struct ResponseFormat {
   std::string description{};
   std::optional<Json> schema{};
   std::optional<bool> strict{};
-  Json raw{};  // kOther: the whole of it
+  Json raw{};  // kOther: the whole of it; kJsonSchema: the schema's text where it was one (Bedrock)
   Extra extra{};
 };
 

@@ -84,7 +84,9 @@ TEST_P(Recorded, ErrorsKeepTheProvidersWords) {
   for (const Exchange& exchange : exchanges_) {
     if (!exchange.reply || exchange.status == 200) continue;
     const WireError error = codec().decode_error(exchange.status, json_write(*exchange.reply));
-    const std::string* words = exchange.reply->find("error")->find_string("message");
+    const Json* inside = exchange.reply->find("error");
+    const std::string* words =
+        (inside != nullptr ? inside : &*exchange.reply)->find_string("message");
     EXPECT_EQ(error.message, *words);
     EXPECT_EQ(json_parse(codec().encode_error(error)).value(), *exchange.reply);
     EXPECT_EQ(error.kind, exchange.status == 404   ? Kind::kNotFound
@@ -123,7 +125,7 @@ TEST_P(Recorded, StreamsGiveTheSameReplyWhenWrittenBack) {
     EXPECT_EQ(first_difference(*a, *b), "") << exchange.source;
     ++streams;
   }
-  EXPECT_GE(streams, 10);
+  EXPECT_GE(streams, GetParam().second == Dialect::kBedrock ? 3 : 10);
 }
 
 TEST(RecordedEmbeddings, RequestAndReplySurvive) {
@@ -146,7 +148,8 @@ INSTANTIATE_TEST_SUITE_P(Wire, Recorded,
                                            std::pair{"compatible_chat", Dialect::kOpenAiChat},
                                            std::pair{"anthropic", Dialect::kAnthropic},
                                            std::pair{"openai_responses", Dialect::kOpenAiResponses},
-                                           std::pair{"gemini", Dialect::kGemini}),
+                                           std::pair{"gemini", Dialect::kGemini},
+                                           std::pair{"bedrock", Dialect::kBedrock}),
                          [](const auto& one) { return std::string(one.param.first); });
 
 }  // namespace

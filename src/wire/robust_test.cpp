@@ -19,7 +19,7 @@ namespace {
 const std::chrono::milliseconds kEach = fuzz_time(std::chrono::milliseconds(700));
 
 constexpr Dialect kDialects[] = {Dialect::kOpenAiChat, Dialect::kAnthropic,
-                                 Dialect::kOpenAiResponses, Dialect::kGemini};
+                                 Dialect::kOpenAiResponses, Dialect::kGemini, Dialect::kBedrock};
 
 Json any_value(Random& random) {
   switch (random.below(12)) {
@@ -139,6 +139,9 @@ std::vector<std::pair<Dialect, Json>> replies() {
       {Dialect::kOpenAiResponses,
        parse(
            R"({"id":"resp_1","object":"response","created_at":1,"status":"completed","model":"m","error":null,"output":[{"id":"rs_1","type":"reasoning","summary":[{"type":"summary_text","text":"h"},{"type":"summary_text","text":"k"}],"encrypted_content":"e"},{"id":"msg_1","type":"message","status":"completed","role":"assistant","content":[{"type":"output_text","text":"x","annotations":[{"type":"url_citation","url":"u","title":"t","start_index":0,"end_index":1}],"logprobs":[]},{"type":"refusal","refusal":"no"}]},{"id":"fc_1","type":"function_call","status":"completed","call_id":"a","name":"f","arguments":"{}"},{"id":"ct_1","type":"custom_tool_call","call_id":"b","name":"g","input":"i"},{"id":"ws_1","type":"web_search_call","status":"completed","action":{"type":"search"}}],"usage":{"input_tokens":1,"input_tokens_details":{"cached_tokens":1},"output_tokens":2},"x":[{"y":1.50}]})")},
+      {Dialect::kBedrock,
+       parse(
+           R"({"output":{"message":{"role":"assistant","content":[{"reasoningContent":{"reasoningText":{"text":"h","signature":"s"}}},{"reasoningContent":{"redactedContent":"ZA=="}},{"text":"x"},{"citationsContent":{"content":[{"text":"c"}],"citations":[{"title":"t","location":{"web":{"url":"u"}}}]}},{"toolUse":{"toolUseId":"t","name":"f","input":{"a":1.0},"type":"tool_use"}},{"toolUse":{"toolUseId":"t","name":"f","input":{},"type":"server_tool_use"}},{"toolResult":{"toolUseId":"t","content":[{"json":{"a":1}}],"type":"nova_x"}},{"image":{"format":"png","source":{"bytes":"AAAA"}}}]}},"stopReason":"end_turn","usage":{"inputTokens":1,"outputTokens":2,"cacheDetails":[{"inputTokens":1,"ttl":"1h"}]},"metrics":{"latencyMs":4},"serviceTier":{"type":"flex"},"x":[{"y":1.50}]})")},
   };
 }
 

@@ -30,11 +30,38 @@ struct RecordedFile {
 inline constexpr RecordedFile kRecordedFiles[] = {
     {"openai_chat", Dialect::kOpenAiChat}, {"compatible_chat", Dialect::kOpenAiChat},
     {"anthropic", Dialect::kAnthropic},    {"openai_responses", Dialect::kOpenAiResponses},
-    {"gemini", Dialect::kGemini},
+    {"gemini", Dialect::kGemini},          {"bedrock", Dialect::kBedrock},
 };
 
 inline std::string recorded_path(const std::string& name) {
   return std::string(SIGHTER_SOURCE_DIR) + "/../shared/data/recorded_replies/" + name + ".jsonl";
+}
+
+// Amazon's binary stream as server-sent events, in the simplest way (the real splitter lives in io,
+// which this room may not see): sizes, headers that are strings, payload; checksums are passed
+// over.
+inline std::string events_of(std::string_view bytes) {
+  const auto number = [&](std::size_t at, std::size_t size) {
+    std::size_t value = 0;
+    for (std::size_t i = 0; i < size; ++i)
+      value = value << 8 | static_cast<unsigned char>(bytes.at(at + i));
+    return value;
+  };
+  std::string out;
+  while (!bytes.empty()) {
+    const std::size_t whole = number(0, 4);
+    const std::size_t end = 12 + number(4, 4);
+    for (std::size_t at = 12; at < end;) {
+      const std::string_view name = bytes.substr(at + 1, number(at, 1));
+      at += 1 + name.size() + 1;  // its length, its name, the type
+      const std::string_view value = bytes.substr(at + 2, number(at, 2));
+      at += 2 + value.size();
+      if (name == ":event-type") out += "event: " + std::string(value) + "\n";
+    }
+    out += "data: " + std::string(bytes.substr(end, whole - end - 4)) + "\n\n";
+    bytes.remove_prefix(whole);
+  }
+  return out;
 }
 
 inline Exchange exchange_of(const Json& line) {
@@ -48,7 +75,7 @@ inline Exchange exchange_of(const Json& line) {
   constexpr std::string_view kBinary = "base64:";
   if (raw == nullptr) return out;
   if (raw->starts_with(kBinary)) {
-    out.stream = base64_decode(std::string_view(*raw).substr(kBinary.size())).value_or("");
+    out.stream = events_of(base64_decode(std::string_view(*raw).substr(kBinary.size())).value());
   } else if (const std::size_t at = raw->find_first_not_of(" \r\n\t");
              at != raw->npos && (*raw)[at] == '{') {
     out.reply = json_parse(*raw).value();

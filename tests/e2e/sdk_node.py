@@ -15,7 +15,8 @@ from lib.gateway import TOP, Gateway, why_not  # noqa: E402
 checks = Checks()
 KEY = "sk-door-0815"
 DIALECT = {"openai_chat": "openai", "compatible_chat": "openai", "anthropic": "anthropic",
-           "openai_responses": "openai-responses", "gemini": "gemini"}
+           "openai_responses": "openai-responses", "gemini": "gemini", "bedrock": "bedrock"}
+PATH = {"gemini": "/v1beta", "bedrock": ""}
 
 
 def cases(upstream):
@@ -38,7 +39,7 @@ def main():
         checks.finish()
     upstream = replay_upstream.Upstream(folder)
     config = "".join(
-        f'[providers.{name}]\ndialect = "{dialect}"\nbase_url = "http://127.0.0.1:{upstream.port}/{"v1beta" if dialect == "gemini" else "v1"}"\n'
+        f'[providers.{name}]\ndialect = "{dialect}"\nbase_url = "http://127.0.0.1:{upstream.port}{PATH.get(dialect, "/v1")}"\n'
         f'key = "env:REC_KEY"\nretries = 0\n' for name, dialect in DIALECT.items())
     gateway = Gateway(config, serve='key = "env:DOOR_KEY"', environment={"REC_KEY": "sk-up", "DOOR_KEY": KEY})
     try:

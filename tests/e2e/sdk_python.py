@@ -38,7 +38,7 @@ from lib import expected, overhearing, replay_upstream  # noqa: E402
 from lib.description import Description  # noqa: E402
 
 DIALECT = {"openai_chat": "openai", "compatible_chat": "openai", "anthropic": "anthropic",
-           "openai_responses": "openai-responses", "gemini": "gemini"}
+           "openai_responses": "openai-responses", "gemini": "gemini", "bedrock": "bedrock"}
 
 
 DOOR_OF = {"/v1/chat/completions": ("openai",), "/v1/responses": ("openai-responses",), "/v1/completions": ("openai", "openai-responses"),
@@ -62,7 +62,7 @@ def overheard(description):
 def config(port):
     text = ""
     for name, dialect in DIALECT.items():
-        base = f"http://127.0.0.1:{port}" + ("/v1beta" if dialect == "gemini" else "/v1")
+        base = f"http://127.0.0.1:{port}" + {"gemini": "/v1beta", "bedrock": ""}.get(dialect, "/v1")
         text += f'[providers.{name}]\ndialect = "{dialect}"\nbase_url = "{base}"\nkey = "env:REC_KEY"\nretries = 0\n'
     return text + '[models.small]\nroutes = ["openai_chat/openai_chat.0"]\n'
 

@@ -18,7 +18,7 @@ import struct
 import threading
 import time
 
-DIALECTS = ("openai_chat", "compatible_chat", "openai_responses", "anthropic", "gemini", "openai_embeddings")
+DIALECTS = ("openai_chat", "compatible_chat", "openai_responses", "anthropic", "gemini", "bedrock", "openai_embeddings")
 
 
 def recorded_folder(top):
@@ -28,7 +28,11 @@ def recorded_folder(top):
 
 def load(folder, dialect):
     with open(folder / f"{dialect}.jsonl", encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
+        rows = [json.loads(line) for line in file]
+    for row in rows:  # a whole answer that was kept as its text
+        if dialect == "bedrock" and row.get("raw", "").startswith("{"):
+            row["response"] = json.loads(row.pop("raw"))
+    return rows
 
 
 class Upstream:
@@ -89,7 +93,7 @@ class Upstream:
         with self.lock:
             self.requests.append({"path": path, "query": query, "headers": {k.lower(): v for k, v in handler.headers.items()},
                                   "body": parsed, "raw": body, "at": time.monotonic()})
-        found = re.search(r"/models/([^:/]+):", path)
+        found = re.search(r"/models?/([^:/]+)[:/]", path)
         model = found.group(1) if found else str((parsed or {}).get("model"))
         streamed = "stream" in path.lower() or bool((parsed or {}).get("stream"))
         if model in ("hold", "slow"):
@@ -106,11 +110,11 @@ class Upstream:
             return handler.reply(409, {"error": {"message": f"{model} was recorded otherwise", "type": "conflict"}})
         if "raw" not in row:
             return handler.reply(row["status"], row["response"])
-        return self.stream(handler, row["raw"].encode())
+        return self.stream(handler, raw_bytes(row), "application/vnd.amazon.eventstream" if dialect == "bedrock" else "text/event-stream")
 
-    def begin(self, handler):
+    def begin(self, handler, kind="text/event-stream"):
         handler.send_response(200)
-        handler.send_header("content-type", "text/event-stream")
+        handler.send_header("content-type", kind)
         handler.send_header("transfer-encoding", "chunked")
         handler.end_headers()
 
@@ -118,8 +122,8 @@ class Upstream:
         handler.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
         handler.wfile.flush()
 
-    def stream(self, handler, raw):
-        self.begin(handler)
+    def stream(self, handler, raw, kind):
+        self.begin(handler, kind)
         for at in range(0, len(raw), 701):  # pieces that end anywhere
             self.chunk(handler, raw[at:at + 701])
             if self.chunk_pause_s:
