@@ -63,26 +63,27 @@ bool same_secret(std::string_view given, std::string_view wanted) {
 }
 
 std::optional<Error> refusal(const io::Headers& headers, const Settings& settings,
-                             std::string_view key) {
+                             const Gate& gate) {
   if (const auto origin = headers.get("Origin");
       origin && !allowed(*origin, settings) && !is_own_origin(*origin, headers, settings)) {
     return Error{Kind::kForbidden, "a web page of another origin may not use this port",
                  "name it in sighter.toml: [serve] origins = [\"https://...\"]"};
   }
-  if (key.empty()) {
+  if (gate.key.empty()) {
     const auto host = headers.get("Host");
-    if (settings.listen.is_loopback() && host && !is_own_host(*host, settings)) {
+    if (gate.loopback && host && !is_own_host(*host, settings)) {
       return Error{Kind::kForbidden, "this Host is not this machine's own",
                    "use 127.0.0.1 or localhost, or protect the port: [serve] key = \"env:NAME\""};
     }
     return std::nullopt;
   }
+  if (gate.open) return std::nullopt;
   const std::string_view given = key_of(headers);
   if (given.empty()) {
     return Error{Kind::kUnauthorized, "no key was given",
                  "send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'"};
   }
-  if (!same_secret(given, key)) return Error{Kind::kUnauthorized, "the key is wrong", {}};
+  if (!same_secret(given, gate.key)) return Error{Kind::kUnauthorized, "the key is wrong", {}};
   return std::nullopt;
 }
 

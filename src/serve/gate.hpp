@@ -20,11 +20,17 @@ std::string_view key_of(const io::Headers& headers);
 // last.
 bool same_secret(std::string_view given, std::string_view wanted);
 
+// What stands before a route of one of the ports.
+struct Gate {
+  std::string_view key{};  // the door's secret; empty: there is none
+  bool loopback = true;    // the port's address is this machine's alone
+  bool open = false;       // the route gives nothing away: no key is asked for
+};
 // Why the request is refused; nullopt: it may come in. kForbidden: a web page of an origin that
-// [serve] origins does not name, or, while the door is open (`key` is empty), a Host that is not
-// this machine's own (DNS rebinding). kUnauthorized: no key, or a wrong one.
+// [serve] origins does not name, or, where there is no key on a port of this machine alone, a Host
+// that is not this machine's own (DNS rebinding). kUnauthorized: no key, or a wrong one.
 std::optional<Error> refusal(const io::Headers& headers, const Settings& settings,
-                             std::string_view key);
+                             const Gate& gate);
 
 // The headers that let a page of an allowed origin read the answer; none for other requests.
 void add_cors(const io::Headers& request, const Settings& settings, io::Headers& answer);

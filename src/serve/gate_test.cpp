@@ -6,8 +6,8 @@ namespace sighter::serve {
 namespace {
 
 std::optional<Kind> kind(const io::Headers& headers, std::string_view key = "",
-                         const Settings& settings = {}) {
-  const std::optional<Error> error = refusal(headers, settings, key);
+                         const Settings& settings = {}, bool open = false, bool loopback = true) {
+  const std::optional<Error> error = refusal(headers, settings, {key, loopback, open});
   return error ? std::optional(error->kind) : std::nullopt;
 }
 
@@ -50,6 +50,13 @@ TEST(Gate, TheKeyIsTakenWhereSdksPutIt) {
   EXPECT_EQ(kind({{"Authorization", "Bearer kk"}}, "k"), Kind::kUnauthorized);
   EXPECT_EQ(kind({{"Authorization", "Basic k"}}, "k"), Kind::kUnauthorized);
   EXPECT_EQ(kind({{"Host", "evil.example"}, {"x-api-key", "k"}}, "k"), std::nullopt);
+}
+
+TEST(Gate, AnOpenRouteAsksForNoKeyAndBehindAKeyAnyHostWillDo) {
+  EXPECT_EQ(kind({{"Host", "gateway.example"}}, "k", {}, true), std::nullopt);
+  EXPECT_EQ(kind({{"Host", "gateway.example"}}, "", {}, true), Kind::kForbidden);
+  EXPECT_EQ(kind({{"Host", "gateway.example"}}, "", {}, true, false), std::nullopt);
+  EXPECT_EQ(kind({{"Origin", "https://evil.example"}}, "k", {}, true), Kind::kForbidden);
 }
 
 }  // namespace

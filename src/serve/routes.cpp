@@ -64,10 +64,11 @@ constexpr Route kRoutes[] = {
     {"POST", "/v1/vector_stores/{path...}", Dialect::kOpenAiChat, pass_through, false, kPassed},
     {"DELETE", "/v1/vector_stores/{path...}", Dialect::kOpenAiChat, pass_through, false, kPassed},
     {"GET", "/openapi.json", Dialect::kNone, show_openapi, false, "This description"},
-    {"GET", "/healthz", Dialect::kNone, show_health, true, "Answers while the program runs"},
+    {"GET", "/healthz", Dialect::kNone, show_health, true, "Answers while the program runs", true},
     {"GET", "/readyz", Dialect::kNone, show_readiness, true,
-     "Fails when calls cannot be stored, or when stopping"},
-    {"GET", "/metrics", Dialect::kNone, show_metrics, false, "Counters as text for Prometheus"},
+     "Fails when calls cannot be stored, or when stopping", true},
+    {"GET", "/metrics", Dialect::kNone, show_metrics, false, "Counters as text for Prometheus",
+     true},
 };
 
 bool clean(std::string_view path) {

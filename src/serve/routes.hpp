@@ -22,6 +22,7 @@ struct Route {
   Handler handler;
   bool open = false;  // answered without a key
   std::string_view summary;
+  bool ops = false;  // answered on ops_listen too, which has nothing else
 };
 
 std::span<const Route> routes();

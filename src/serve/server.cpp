@@ -42,9 +42,10 @@ wire::Dialect dialect_of(const io::Headers& headers) {
   return headers.has("anthropic-version") ? wire::Dialect::kAnthropic : wire::Dialect::kOpenAiChat;
 }
 
-io::Task<void> not_found(Exchange& exchange, bool path_known) {
+io::Task<void> not_found(Exchange& exchange, bool path_known, bool ops) {
   Error error{Kind::kNotFound, fmt::format("there is no {}", exchange.request.path()),
-              "docs/serve.md lists what there is"};
+              ops ? "this port has /healthz, /readyz and /metrics, nothing else"
+                  : "docs/serve.md lists what there is"};
   if (!path_known) {
     co_await send_error(exchange, std::move(error));
     co_return;
@@ -61,8 +62,10 @@ io::Task<void> not_found(Exchange& exchange, bool path_known) {
 
 // One core of the door.
 struct Lane {
-  Lane(std::string name, const Clock& clock) : core(std::move(name), clock) {}
+  Lane(std::string name, const Clock& clock, bool is_ops = false)
+      : core(std::move(name), clock), ops(is_ops) {}
   io::Core core;
+  const bool ops;  // the operators'
   std::unique_ptr<functions::Engine> engine;
   std::unique_ptr<io::HttpServer> server;
 };
@@ -73,9 +76,10 @@ struct Server::Impl {
       : door(std::move(settings), std::move(key), shared, hub, clock, log) {}
 
   Status listen();
-  Status open_lane(Lane& lane, const io::Listener& where, bool ops, const Pem& pem);
+  Status open_lane(Lane& lane, const io::Listener& where, const Pem& pem);
+  bool has_tls(const Lane& lane) const;
   io::Task<void> handle(Lane& lane, io::ServerRequest& request, io::Responder& responder);
-  io::Task<void> answer(Exchange& exchange);
+  io::Task<void> answer(Exchange& exchange, bool ops);
 
   Door door;
   std::optional<io::Listener> listener, ops_listener;
@@ -91,28 +95,36 @@ io::Task<void> Server::Impl::handle(Lane& lane, io::ServerRequest& request,
   const SteadyTime begin = lane.core.clock().steady_now();
   Exchange exchange{door, *lane.engine, request, responder};
   exchange.dialect = dialect_of(request.headers());
+  // The operators' questions take nobody's place and wait for none.
+  if (lane.ops) {
+    co_await answer(exchange, true);
+    co_return;
+  }
   if (!door.metrics.enter(door.settings.in_flight_max)) {
     door.metrics.turned_away();
     Error full{Kind::kUnavailable, "too many requests are under way", "try again a little later"};
     co_await send_error(exchange, std::move(full));
     co_return;
   }
-  co_await answer(exchange);
+  co_await answer(exchange, false);
   const auto took =
       std::chrono::duration_cast<std::chrono::microseconds>(lane.core.clock().steady_now() - begin);
   door.metrics.leave(exchange.status, took);
 }
 
-io::Task<void> Server::Impl::answer(Exchange& exchange) {
+io::Task<void> Server::Impl::answer(Exchange& exchange, bool ops) {
   io::ServerRequest& request = exchange.request;
   Match match = find_route(request.method(), request.path());
+  if (ops && (match.route == nullptr || !match.route->ops)) match = {};
   exchange.dialect = match.path_known ? match.dialect : dialect_of(request.headers());
   if (match.route != nullptr) exchange.path_value = std::move(match.value);
   add_cors(request.headers(), door.settings, exchange.headers);
-  const bool open = match.route != nullptr && match.route->open;
   const bool preflight = request.method() == "OPTIONS" && request.headers().has("Origin");
-  std::optional<Error> refused =
-      refusal(request.headers(), door.settings, open || preflight ? "" : door.key);
+  Gate gate;
+  gate.key = door.key;
+  gate.loopback = (ops ? *door.settings.ops_listen : door.settings.listen).is_loopback();
+  gate.open = preflight || (match.route != nullptr && match.route->open);
+  std::optional<Error> refused = refusal(request.headers(), door.settings, gate);
   if (refused) {
     door.metrics.turned_away();
     co_await send_error(exchange, std::move(*refused));
@@ -126,23 +138,29 @@ io::Task<void> Server::Impl::answer(Exchange& exchange) {
     co_return;
   }
   if (match.route == nullptr) {
-    co_await not_found(exchange, match.path_known);
+    co_await not_found(exchange, match.path_known, ops);
     co_return;
   }
   co_await match.route->handler(exchange);
 }
 
-Status Server::Impl::open_lane(Lane& lane, const io::Listener& where, bool ops, const Pem& pem) {
+// What the operators ask for on this machine goes over no network.
+bool Server::Impl::has_tls(const Lane& lane) const {
+  return !door.settings.certificate.empty() &&
+         (!lane.ops || !door.settings.ops_listen->is_loopback());
+}
+
+Status Server::Impl::open_lane(Lane& lane, const io::Listener& where, const Pem& pem) {
   Status started;
   lane.core.call([&] {
     lane.engine = std::make_unique<functions::Engine>(lane.core, door.shared);
     io::HttpServerOptions options;
     options.log = &door.log;
-    if (!ops) {
+    if (has_tls(lane)) {
       options.tls_certificate_pem = pem.certificate;
       options.tls_key_pem = pem.key;
-      options.group = group;
     }
+    if (!lane.ops) options.group = group;
     Lane* own = &lane;
     auto handler = [this, own](io::ServerRequest& request, io::Responder& responder) {
       return handle(*own, request, responder);
@@ -179,12 +197,12 @@ Status Server::Impl::listen() {
                                 : std::max<std::size_t>(1, std::thread::hardware_concurrency());
   for (std::size_t i = 0; i < count; ++i) {
     lanes.push_back(std::make_unique<Lane>(fmt::format("serve {}", i), door.clock));
-    Status opened = open_lane(*lanes.back(), *listener, false, *pem);
+    Status opened = open_lane(*lanes.back(), *listener, *pem);
     if (!opened) return opened;
   }
   if (ops_listener) {
-    lanes.push_back(std::make_unique<Lane>("ops", door.clock));
-    return open_lane(*lanes.back(), *ops_listener, true, *pem);
+    lanes.push_back(std::make_unique<Lane>("ops", door.clock, true));
+    return open_lane(*lanes.back(), *ops_listener, *pem);
   }
   return {};
 }
@@ -198,11 +216,13 @@ Server::~Server() {
 Result<std::unique_ptr<Server>> Server::start(Settings settings, bool open,
                                               functions::Shared& shared, models::Hub& hub,
                                               const Clock& clock, Log& log) {
-  if (settings.key.empty() && !settings.listen.is_loopback() && !open) {
-    return fail(Kind::kForbidden,
-                fmt::format("{} can be reached from other machines, and there is no key",
-                            settings.listen.text()),
-                "set one: [serve] key = \"env:SIGHTER_KEY\"; or say --open");
+  for (const Address* address :
+       {&settings.listen, settings.ops_listen ? &*settings.ops_listen : nullptr}) {
+    if (address == nullptr || address->is_loopback() || !settings.key.empty() || open) continue;
+    return fail(
+        Kind::kForbidden,
+        fmt::format("{} can be reached from other machines, and there is no key", address->text()),
+        "set one: [serve] key = \"env:SIGHTER_KEY\"; or say --open");
   }
   Result<std::string> key = models::resolve_key(settings.key);
   if (!key) return std::unexpected(key.error().in("[serve] key"));
@@ -239,8 +259,8 @@ void Server::refresh_certificate() {
   const Result<Pem> pem = read_pem(settings);
   Status taken = pem ? Status{} : Status(std::unexpected(pem.error()));
   for (std::unique_ptr<Lane>& lane : impl.lanes) {
-    const bool ops = impl.ops_listener && lane == impl.lanes.back();
-    if (!taken || ops) break;
+    if (!taken) break;
+    if (!impl.has_tls(*lane)) continue;
     lane->core.call([&] { taken = lane->server->set_certificate(pem->certificate, pem->key); });
   }
   if (taken) {
@@ -254,12 +274,14 @@ void Server::stop() {
   Impl& impl = *impl_;
   impl.stopped = true;
   impl.door.stopping = true;
-  // Side by side: each waits for its own requests.
+  // Side by side: each waits for its own requests. The operators' comes last, for they ask how far
+  // it is.
   std::vector<std::jthread> waiting;
   for (std::unique_ptr<Lane>& lane : impl.lanes) {
     if (!lane->server) continue;
-    const bool ops = impl.ops_listener && lane == impl.lanes.back();
-    const std::chrono::seconds grace = ops ? std::chrono::seconds(0) : impl.door.settings.grace;
+    if (lane->ops) waiting.clear();
+    const std::chrono::seconds grace =
+        lane->ops ? std::chrono::seconds(0) : impl.door.settings.grace;
     waiting.emplace_back(
         [lane = lane.get(), grace] { io::run_blocking(lane->core, lane->server->stop(grace)); });
   }

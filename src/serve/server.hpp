@@ -1,7 +1,7 @@
 #pragma once
 // The door open: a core and an HTTP server on each of several threads, one more for health and
-// metrics, so that these answer under overload. Made, stopped and destroyed by one thread that is
-// none of its cores'.
+// metrics and nothing else, so that these answer under overload. Made, stopped and destroyed by one
+// thread that is none of its cores'.
 
 #include <cstdint>
 #include <memory>
@@ -19,9 +19,9 @@ namespace sighter::serve {
 
 class Server {
  public:
-  // Resolves the key and binds the ports. kForbidden: an address beyond loopback without a key,
-  // and not `open`. kConflict: the port is taken. kUnauthorized: the key's variable is not set. All
-  // references outlive it.
+  // Resolves the key and binds the ports. kForbidden: an address beyond loopback, of either port,
+  // without a key, and not `open`. kConflict: the port is taken. kUnauthorized: the key's variable
+  // is not set. All references outlive it.
   static Result<std::unique_ptr<Server>> start(Settings settings, bool open,
                                                functions::Shared& shared, models::Hub& hub,
                                                const Clock& clock, Log& log);
@@ -33,6 +33,7 @@ class Server {
   // old one stays.
   void refresh_certificate();
   // Accepts nothing more, lets running requests finish for the settings' grace, cuts the rest.
+  // Health and metrics answer until all of them have ended: /readyz then says "stopping".
   void stop();
 
   struct Impl;

@@ -1,0 +1,116 @@
+// The ports of the door: what each of them answers, under overload and while it stops.
+
+#include "serve/server.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "serve/routes.hpp"
+#include "serve/test_door.hpp"
+
+namespace sighter::serve {
+namespace {
+
+using ::testing::HasSubstr;
+
+class ServerTest : public DoorTest {
+ protected:
+  static Settings with_ops() {
+    Settings with = settings();
+    with.ops_listen = Address{"127.0.0.1", 0};
+    return with;
+  }
+  // A request whose upstream says nothing more; it lasts until it is dropped.
+  std::unique_ptr<io::HttpStream> hold() {
+    upstream.add({step::Start{}, step::Chunk{kPiece}, step::Stall{}});
+    io::HttpRequest request;
+    request.method = "POST";
+    request.url = fmt::format("http://127.0.0.1:{}/v1/chat/completions", server->port());
+    request.headers.add("content-type", "application/json");
+    request.body = R"({"model":"m","stream":true,"messages":[{"role":"user","content":"x"}]})";
+    auto opened = loop.run(client.open(std::move(request)));
+    EXPECT_TRUE(opened) << (opened ? "" : opened.error().message());
+    return opened ? std::move(*opened) : nullptr;
+  }
+};
+
+TEST_F(ServerTest, ThePortOfTheOperatorsHasHealthAndMetricsAndNothingElse) {
+  open(with_ops());
+  const std::string chat = R"({"model":"m","messages":[{"role":"user","content":"x"}]})";
+  for (const Route& route : routes()) {
+    std::string path(route.path);
+    if (const auto open = path.find('{'); open != path.npos) path.replace(open, path.npos, "m");
+    const io::HttpReply reply = ask_at(*server->ops_port(), std::string(route.method), path,
+                                       route.method == "POST" ? chat : "", {});
+    EXPECT_EQ(reply.status, route.ops ? 200 : 404) << route.method << " " << path << reply.body;
+  }
+  EXPECT_TRUE(upstream.requests().empty());
+}
+
+TEST_F(ServerTest, NoPortCanBeReachedFromElsewhereWithoutAKey) {
+  for (const bool ops : {false, true}) {
+    Settings wide = with_ops();
+    (ops ? *wide.ops_listen : wide.listen) = Address{"0.0.0.0", 0};
+    const auto refused = Server::start(wide, false, *shared, *hub, clock, log);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().kind, Kind::kForbidden);
+    EXPECT_THAT(refused.error().what, HasSubstr("0.0.0.0:0"));
+    const auto told = Server::start(wide, true, *shared, *hub, clock, log);
+    ASSERT_TRUE(told) << told.error().message();
+    (*told)->stop();
+    wide.key = "env:SIGHTER_DOOR_TEST_KEY";
+    const auto keyed = Server::start(wide, false, *shared, *hub, clock, log);
+    ASSERT_TRUE(keyed) << keyed.error().message();
+    (*keyed)->stop();
+  }
+}
+
+TEST_F(ServerTest, TheKeyIsAskedForWhereSomethingIsGivenAway) {
+  Settings keyed = with_ops();
+  keyed.key = "env:SIGHTER_DOOR_TEST_KEY";
+  open(keyed);
+  for (const std::uint16_t port : {server->port(), *server->ops_port()}) {
+    for (const char* path : {"/healthz", "/readyz"})
+      EXPECT_EQ(ask_at(port, "GET", path, {}, {}).status, 200) << path;
+    EXPECT_EQ(ask_at(port, "GET", "/metrics", {}, {}).status, 401);
+    EXPECT_EQ(ask_at(port, "GET", "/metrics", {}, {{"x-api-key", "sk-of-the-provider"}}).status,
+              200);
+  }
+}
+
+TEST_F(ServerTest, HealthAndMetricsAnswerWhileTheDoorIsFull) {
+  Settings narrow = with_ops();
+  narrow.in_flight_max = 1;
+  open(narrow);
+  const auto held = hold();
+  EXPECT_EQ(ask("GET", "/healthz").status, 503);
+  for (const char* path : {"/healthz", "/readyz", "/metrics"})
+    EXPECT_EQ(ask_ops(path).status, 200) << path;
+  EXPECT_THAT(ask_ops("/metrics").body, HasSubstr("sighter_requests_in_flight 1\n"));
+}
+
+TEST_F(ServerTest, WhileItStopsTheOperatorsAreToldSo) {
+  Settings slow = with_ops();
+  slow.grace = std::chrono::seconds(20);
+  open(slow);
+  auto held = hold();
+  EXPECT_EQ(ask_ops("/readyz").status, 200);
+  std::jthread stopping([&] { server->stop(); });
+  io::HttpReply ready;
+  EXPECT_TRUE(loop.wait_until([&] {
+    ready = ask_ops("/readyz");
+    return ready.status != 200;
+  }));
+  EXPECT_EQ(ready.status, 503);
+  EXPECT_THAT(ready.body, HasSubstr("stopping"));
+  EXPECT_EQ(ask_ops("/healthz").status, 200);
+  held.reset();  // the last request ends
+  loop.settle();
+  stopping.join();
+  stopped = true;
+}
+
+}  // namespace
+}  // namespace sighter::serve
