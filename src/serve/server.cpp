@@ -1,5 +1,7 @@
 #include "serve/server.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <thread>
 
@@ -17,10 +19,35 @@ namespace {
 
 constexpr std::size_t kPemBytesMax = 1u << 20;
 
+// By what a file is known to be another one, or written anew. The time of a copy may lie before the
+// old file's.
+struct FileMark {
+  dev_t device = 0;
+  ino_t inode = 0;
+  off_t bytes = 0;
+  std::int64_t modified_ns = 0;
+  std::int64_t changed_ns = 0;
+  bool operator==(const FileMark&) const = default;
+};
+
+FileMark mark_of(const std::filesystem::path& file) {
+  struct stat info {};
+  if (::stat(file.c_str(), &info) != 0) return {};
+  const auto ns = [](const timespec& t) { return t.tv_sec * 1'000'000'000 + t.tv_nsec; };
+  return {info.st_dev, info.st_ino, info.st_size, ns(info.st_mtim), ns(info.st_ctim)};
+}
+
 struct Pem {
   std::string certificate, key;
-  std::filesystem::file_time_type changed;
 };
+struct PemMarks {
+  FileMark certificate, key;
+  bool operator==(const PemMarks&) const = default;
+};
+
+PemMarks marks_of(const Settings& settings) {
+  return {mark_of(settings.certificate), mark_of(settings.certificate_key)};
+}
 
 Result<Pem> read_pem(const Settings& settings) {
   Pem pem;
@@ -29,9 +56,6 @@ Result<Pem> read_pem(const Settings& settings) {
   if (!certificate) return std::unexpected(certificate.error());
   Result<std::string> key = read_file(settings.certificate_key, kPemBytesMax);
   if (!key) return std::unexpected(key.error());
-  std::error_code ignored;
-  pem.changed = std::max(std::filesystem::last_write_time(settings.certificate, ignored),
-                         std::filesystem::last_write_time(settings.certificate_key, ignored));
   pem.certificate = std::move(*certificate);
   pem.key = std::move(*key);
   return pem;
@@ -85,7 +109,9 @@ struct Server::Impl {
   std::optional<io::Listener> listener, ops_listener;
   const std::shared_ptr<io::ServerGroup> group = io::make_server_group();  // not the operators'
   std::vector<std::unique_ptr<Lane>> lanes;  // the last one is the operators'
-  std::filesystem::file_time_type certificate_changed{};
+  PemMarks certificate_marks;     // of what was read last, whether it could be used or not
+  bool certificate_fits = true;   // what was read last is in use
+  std::string certificate_fault;  // what was said of it last
   bool stopped = false;
 };
 
@@ -174,9 +200,10 @@ Status Server::Impl::open_lane(Lane& lane, const io::Listener& where, const Pem&
 
 Status Server::Impl::listen() {
   const Settings& settings = door.settings;
+  // Before the files are read: a change in between is seen at the next look.
+  if (!settings.certificate.empty()) certificate_marks = marks_of(settings);
   Result<Pem> pem = read_pem(settings);
   if (!pem) return std::unexpected(pem.error());
-  certificate_changed = pem->changed;
   Result<io::Listener> main = io::Listener::open(settings.listen.host, settings.listen.port);
   if (!main) return std::unexpected(main.error());
   listener = std::move(*main);
@@ -251,11 +278,10 @@ void Server::refresh_certificate() {
   Impl& impl = *impl_;
   const Settings& settings = impl.door.settings;
   if (settings.certificate.empty()) return;
-  std::error_code gone;
-  const auto changed = std::max(std::filesystem::last_write_time(settings.certificate, gone),
-                                std::filesystem::last_write_time(settings.certificate_key, gone));
-  if (gone || changed == impl.certificate_changed) return;
-  impl.certificate_changed = changed;
+  const PemMarks marks = marks_of(settings);
+  // A pair that did not fit may have been read while it was being written: it is tried again.
+  if (marks == impl.certificate_marks && impl.certificate_fits) return;
+  impl.certificate_marks = marks;
   const Result<Pem> pem = read_pem(settings);
   Status taken = pem ? Status{} : Status(std::unexpected(pem.error()));
   for (std::unique_ptr<Lane>& lane : impl.lanes) {
@@ -263,11 +289,16 @@ void Server::refresh_certificate() {
     if (!impl.has_tls(*lane)) continue;
     lane->core.call([&] { taken = lane->server->set_certificate(pem->certificate, pem->key); });
   }
+  impl.certificate_fits = taken.has_value();
   if (taken) {
+    impl.certificate_fault.clear();
     impl.door.log.info("serve", "the certificate was read again");
-  } else {
-    impl.door.log.error("serve", taken.error().in("the new certificate is not used").message());
+    return;
   }
+  std::string fault = taken.error().in("the new certificate is not used").message();
+  if (fault == impl.certificate_fault) return;
+  impl.door.log.error("serve", fault);
+  impl.certificate_fault = std::move(fault);
 }
 
 void Server::stop() {

@@ -29,8 +29,9 @@ class Server {
   ~Server();
   std::uint16_t port() const;
   std::optional<std::uint16_t> ops_port() const;
-  // Reads the certificate again where its files have changed; what cannot be used is logged and the
-  // old one stays.
+  // Reads the certificate again where its files have changed. What cannot be used (a new chain
+  // whose key has not been written yet) is logged once and the old one stays; each call tries
+  // again.
   void refresh_certificate();
   // Accepts nothing more, lets running requests finish for the settings' grace, cuts the rest.
   // Health and metrics answer until all of them have ended: /readyz then says "stopping".

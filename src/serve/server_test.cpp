@@ -5,10 +5,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <thread>
 
 #include "serve/routes.hpp"
 #include "serve/test_door.hpp"
+#include "testing/certificate.hpp"
 
 namespace sighter::serve {
 namespace {
@@ -110,6 +112,37 @@ TEST_F(ServerTest, WhileItStopsTheOperatorsAreToldSo) {
   loop.settle();
   stopping.join();
   stopped = true;
+}
+
+// The new chain comes first, then its key, with an older time: as `cp -p` leaves them.
+TEST_F(ServerTest, ANewCertificateIsTakenAsSoonAsItsKeyIsThere) {
+  const auto old = sighter::testing::make_certificate("DNS:localhost");
+  const auto fresh = sighter::testing::make_certificate("DNS:localhost");
+  folder.write("chain.pem", old.pem);
+  folder.write("key.pem", old.key);
+  Settings tls = settings();
+  tls.certificate = folder.path() / "chain.pem";
+  tls.certificate_key = folder.path() / "key.pem";
+  open(tls);
+  const auto serves = [&](const sighter::testing::Certificate& certificate) {
+    io::HttpClientOptions options;
+    options.ca_pem = certificate.pem;
+    io::HttpClient trusting(loop.core(), dns, options);
+    io::HttpRequest request;
+    request.method = "GET";
+    request.url = fmt::format("https://localhost:{}/healthz", server->port());
+    return loop.run(trusting.fetch(std::move(request))).has_value();
+  };
+  EXPECT_TRUE(serves(old));
+  folder.write("chain.pem", fresh.pem);
+  server->refresh_certificate();
+  EXPECT_TRUE(serves(old)) << "a chain without its key is in use";
+  const auto chain_time = std::filesystem::last_write_time(tls.certificate);
+  folder.write("key.pem", fresh.key);
+  std::filesystem::last_write_time(tls.certificate_key, chain_time - std::chrono::hours(1));
+  server->refresh_certificate();
+  EXPECT_TRUE(serves(fresh));
+  EXPECT_FALSE(serves(old));
 }
 
 }  // namespace
