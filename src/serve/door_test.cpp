@@ -1,6 +1,8 @@
 // The whole door in one process: its own cores and a store whose writer waits, an upstream that
 // follows a script.
 
+#include "serve/door_test.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -9,7 +11,6 @@
 #include "serve/multipart.hpp"
 #include "serve/openapi.hpp"
 #include "serve/routes.hpp"
-#include "serve/test_door.hpp"
 #include "text/schema.hpp"
 
 namespace sighter::serve {

@@ -8,8 +8,8 @@
 #include <filesystem>
 #include <thread>
 
+#include "serve/door_test.hpp"
 #include "serve/routes.hpp"
-#include "serve/test_door.hpp"
 #include "testing/certificate.hpp"
 
 namespace sighter::serve {
