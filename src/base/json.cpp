@@ -153,6 +153,8 @@ Json& JsonObject::set(std::string_view name, Json value) {
 }
 
 Json& JsonObject::append(std::string name, Json value) {
+  constexpr std::size_t kUsual = 4;  // instead of 1, 2 and 4 with a move of all members each time
+  if (members_.capacity() == 0) members_.reserve(kUsual);
   return members_.emplace_back(std::move(name), std::move(value)).second;
 }
 

@@ -1,7 +1,7 @@
 #include "wire/envelope.hpp"
 
 #include <algorithm>
-#include <array>
+#include <bit>
 #include <cstring>
 #include <limits>
 
@@ -9,6 +9,10 @@
 #include "base/json.hpp"
 #include "base/limits.hpp"
 #include "base/utf8.hpp"
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 namespace sighter::wire {
 namespace {
@@ -21,20 +25,41 @@ std::uint64_t hash_of(std::string_view text) {
   return hash;
 }
 
-// True when one of the eight bytes is a quote, a backslash, a control character or not ASCII.
-bool ends_run(std::uint64_t word) {
+// How many of the kRun bytes at `bytes` come before the first quote, backslash, control character
+// or byte that is not ASCII.
+#ifdef __SSE2__
+constexpr std::size_t kRun = 16;
+std::size_t plain_bytes(const char* bytes) {
+  const __m128i text = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes));
+  // As signed numbers, bytes that are not ASCII are below the space too.
+  const __m128i marks = _mm_or_si128(_mm_cmplt_epi8(text, _mm_set1_epi8(' ')),
+                                     _mm_or_si128(_mm_cmpeq_epi8(text, _mm_set1_epi8('"')),
+                                                  _mm_cmpeq_epi8(text, _mm_set1_epi8('\\'))));
+  const auto bits = static_cast<std::uint32_t>(_mm_movemask_epi8(marks));
+  return static_cast<std::size_t>(std::countr_zero(bits | 1u << kRun));
+}
+#else
+constexpr std::size_t kRun = 8;
+std::size_t plain_bytes(const char* bytes) {
   constexpr std::uint64_t kOnes = 0x0101010101010101;
   constexpr std::uint64_t kHighs = 0x8080808080808080;
+  std::uint64_t word = 0;
+  std::memcpy(&word, bytes, sizeof word);
+  if constexpr (std::endian::native == std::endian::big) word = std::byteswap(word);
+  // Of the marks only the lowest is sure: what is subtracted may borrow from the bytes above it.
   const auto zero_byte = [](std::uint64_t x) { return (x - kOnes) & ~x & kHighs; };
   const std::uint64_t control = (word - kOnes * 0x20) & ~word & kHighs;
-  return ((word & kHighs) | control | zero_byte(word ^ (kOnes * '"')) |
-          zero_byte(word ^ (kOnes * '\\'))) != 0;
+  const std::uint64_t marks = (word & kHighs) | control | zero_byte(word ^ (kOnes * '"')) |
+                              zero_byte(word ^ (kOnes * '\\'));
+  return static_cast<std::size_t>(std::countr_zero(marks)) / 8;
 }
+#endif
 
 struct Name {
-  std::uint64_t hash = 0;
   std::uint32_t key = 0;
   std::uint32_t end = 0;  // behind the last quote
+  bool escaped = false;
+  std::uint64_t hash = 0;  // where any_twice() has made it
 };
 
 // One pass over the text; false as soon as something is wrong (json_parse then says what).
@@ -95,11 +120,10 @@ class Scan {
   // Behind the first quote; `escaped` is set where an escape was met.
   bool string(bool& escaped) {
     for (;;) {
-      std::uint64_t word = 0;
-      while (text_.size() - at_ >= sizeof word) {
-        std::memcpy(&word, text_.data() + at_, sizeof word);
-        if (ends_run(word)) break;
-        at_ += sizeof word;
+      while (text_.size() - at_ >= kRun) {
+        const std::size_t plain = plain_bytes(text_.data() + at_);
+        at_ += plain;
+        if (plain < kRun) break;
       }
       if (end()) return false;
       const auto c = static_cast<unsigned char>(text_[at_++]);
@@ -172,19 +196,25 @@ class Scan {
     return true;
   }
 
+  // As it is written, without the quotes.
+  std::string_view written(const Name& name) const {
+    return {text_.data() + name.key + 1, name.end - name.key - 2};
+  }
   std::string decoded(const Name& name) const {
-    const std::string_view quoted = text_.substr(name.key, name.end - name.key);
-    if (quoted.find('\\') == quoted.npos) return std::string(quoted.substr(1, quoted.size() - 2));
-    Result<Json> value = json_parse(quoted);
+    if (!name.escaped) return std::string(written(name));
+    Result<Json> value = json_parse(text_.substr(name.key, name.end - name.key));
     return value && value->is_string() ? value->as_string() : std::string();
   }
   bool same(const Name& a, const Name& b) const {
-    return a.hash == b.hash && decoded(a) == decoded(b);
+    if (!a.escaped && !b.escaped) return written(a) == written(b);
+    return decoded(a) == decoded(b);
   }
   // Whether two of the names from `first` on are equal; for objects with many members, at their
   // end.
   bool any_twice(std::size_t first) {
     const auto begin = names_.begin() + static_cast<std::ptrdiff_t>(first);
+    for (auto name = begin; name != names_.end(); ++name)
+      name->hash = name->escaped ? hash_of(decoded(*name)) : hash_of(written(*name));
     std::sort(begin, names_.end(), [](const Name& a, const Name& b) { return a.hash < b.hash; });
     for (std::size_t i = first + 1; i < names_.size(); ++i) {
       for (std::size_t j = i; j > first && names_[j - 1].hash == names_[i].hash; --j) {
@@ -197,11 +227,8 @@ class Scan {
     skip_space();
     name.key = static_cast<std::uint32_t>(at_);
     if (!take('"')) return false;
-    bool escaped = false;
-    if (!string(escaped)) return false;
+    if (!string(name.escaped)) return false;
     name.end = static_cast<std::uint32_t>(at_);
-    name.hash = escaped ? hash_of(decoded(name))
-                        : hash_of(text_.substr(name.key + 1, name.end - name.key - 2));
     if (names_.size() - first < kFewNames) {
       for (std::size_t i = first; i < names_.size(); ++i) {
         if (same(names_[i], name)) return false;
@@ -260,7 +287,7 @@ Result<Envelope> Envelope::scan(std::string_view body) {
 
 const Envelope::Member* Envelope::find(std::string_view name) const {
   for (const Member& member : members_) {
-    if (member.name == name) return &member;
+    if (member.name.size() == name.size() && member.name == name) return &member;
   }
   return nullptr;
 }

@@ -1,32 +1,53 @@
 #include "wire/relay.hpp"
 
+#include <cstring>
+
 #include "base/json.hpp"
 #include "wire/openai_chat.hpp"
 
 namespace sighter::wire {
 namespace {
 
+// find() would make a call for each of the many quotes in JSON.
 bool contains(std::string_view text, std::string_view word) {
-  return text.find(word) != text.npos;
+  return ::memmem(text.data(), text.size(), word.data(), word.size()) != nullptr;
 }
 
 bool is_space(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
+// Whether a server with these quirks takes a parameter of that name as it is written.
+bool takes(std::string_view name, const Quirks& quirks) {
+  switch (name.size()) {
+    case 4:
+      return name != "seed" || quirks.seed;
+    case 5:
+      return (name != "top_k" || quirks.top_k) && (name != "min_p" || quirks.min_p);
+    case 10:
+      return name != "logit_bias" || quirks.logit_bias;
+    case 11:
+      return name != "tool_choice" || quirks.tool_choice_required;
+    case 14:
+      return name != "stream_options" || quirks.stream_options;
+    case 15:
+      return name != "response_format" || (quirks.strict_schema && quirks.json_object);
+    case 16:
+      return name != "reasoning_effort" || quirks.reasoning_ask == ReasoningAsk::kEffort;
+    case 19:
+      return name != "parallel_tool_calls" || quirks.parallel_tool_calls;
+    case 21:
+      return name != "max_completion_tokens" || quirks.max_completion_tokens;
+    default:
+      return true;
+  }
+}
+
 bool chat_relayable(std::string_view body, const Envelope& envelope, const Quirks& quirks) {
-  const auto has = [&](std::string_view name) { return envelope.has(name); };
+  for (const Envelope::Member& member : envelope.members()) {
+    if (!takes(member.name, quirks)) return false;
+  }
   const std::string_view messages = envelope.raw(body, "messages").value_or("");
-  if (has("max_completion_tokens") && !quirks.max_completion_tokens) return false;
-  if (has("stream_options") && !quirks.stream_options) return false;
-  if (has("response_format") && !(quirks.strict_schema && quirks.json_object)) return false;
-  if (has("parallel_tool_calls") && !quirks.parallel_tool_calls) return false;
-  if (has("tool_choice") && !quirks.tool_choice_required) return false;
-  if (has("seed") && !quirks.seed) return false;
-  if (has("logit_bias") && !quirks.logit_bias) return false;
-  if (has("top_k") && !quirks.top_k) return false;
-  if (has("min_p") && !quirks.min_p) return false;
-  if (has("reasoning_effort") && quirks.reasoning_ask != ReasoningAsk::kEffort) return false;
   if (!quirks.developer_role && contains(messages, "\"developer\"")) return false;
   if (quirks.tool_id_length != 0 && contains(messages, "\"tool_call")) return false;
   if (!quirks.cache_control && contains(body, "\"cache_control\"")) return false;
@@ -145,6 +166,7 @@ std::optional<RelayedFacts> relayed_facts(Dialect dialect, std::string_view body
   if (!counted) return std::nullopt;
   RelayedFacts facts;
   facts.usage = openai_chat::decode_usage(std::move(*counted));
+  facts.usage.raw = Json();  // the client gets it with the bytes
   facts.finish = openai_chat::finish_reason(**word);
   return facts;
 }
