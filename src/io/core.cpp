@@ -103,10 +103,6 @@ void Core::call(std::move_only_function<void()> work) {
   done.get_future().wait();
 }
 
-boost::asio::any_io_executor Core::executor() {
-  return impl_->context.get_executor();
-}
-
 std::size_t Core::poll() {
   CHECK(manual() && on_thread());
   impl_->context.restart();

@@ -39,7 +39,6 @@ class Core {
   void post(std::move_only_function<void()> work);
   // Runs `work` on the core's thread and returns when it is done; directly when called there.
   void call(std::move_only_function<void()> work);
-  boost::asio::any_io_executor executor();
 
   // Manual cores: runs what is ready and returns how many handlers that were.
   std::size_t poll();

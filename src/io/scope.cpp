@@ -1,7 +1,7 @@
 #include "io/scope.hpp"
 
 #include <atomic>
-#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -35,25 +35,48 @@ namespace {
   std::abort();
 }
 
-// Runs on the core when a task has ended.
-struct Ended {
-  std::shared_ptr<Scope::State> state;
-  std::string name;
-  void operator()(const std::exception_ptr& fault) const {
-    if (fault) report_fault(name, fault);
-    if (state->running.fetch_sub(1) == 1) state->waiter.wake();
+// The outermost coroutine of a task: nobody awaits it, it ends with itself. Starts at begin().
+class Root {
+ public:
+  struct promise_type {
+    Root get_return_object() {
+      return Root(std::coroutine_handle<promise_type>::from_promise(*this));
+    }
+    std::suspend_always initial_suspend() const noexcept { return {}; }
+    std::suspend_never final_suspend() const noexcept { return {}; }
+    void return_void() const noexcept {}
+    [[noreturn]] void unhandled_exception() const noexcept { std::terminate(); }
+  };
+  // On the core's thread: at once when called there.
+  void begin(Core& core) const {
+    boost::asio::dispatch(core.impl().context, [handle = handle_] { handle.resume(); });
   }
+
+ private:
+  explicit Root(std::coroutine_handle<> handle) : handle_(handle) {}
+  std::coroutine_handle<> handle_;
 };
 
-struct BlockingEnded {
-  std::atomic<bool>* done;
-  std::promise<void>* promise;
-  void operator()(const std::exception_ptr& fault) const {
-    if (fault) report_fault("run_blocking", fault);
-    *done = true;
-    promise->set_value();
+Root run_in(std::shared_ptr<Scope::State> state, std::string name, Task<void> task) {
+  try {
+    co_await std::move(task);
+  } catch (...) {
+    report_fault(name, std::current_exception());
   }
-};
+  task = Task<void>();  // what it holds is gone before a joiner goes on
+  if (state->running.fetch_sub(1) == 1) state->waiter.wake();
+}
+
+Root run_blocked(std::atomic<bool>* done, std::promise<void>* promise, Task<void> task) {
+  try {
+    co_await std::move(task);
+  } catch (...) {
+    report_fault("run_blocking", std::current_exception());
+  }
+  task = Task<void>();
+  *done = true;
+  promise->set_value();
+}
 
 }  // namespace
 
@@ -76,8 +99,7 @@ Core& Scope::core() {
 
 void spawn(Scope& scope, std::string_view name, Task<void> task) {
   scope.state_->running.fetch_add(1);
-  boost::asio::co_spawn(scope.state_->core.impl().context, std::move(task),
-                        Ended{scope.state_, std::string(name)});
+  run_in(scope.state_, std::string(name), std::move(task)).begin(scope.state_->core);
 }
 
 namespace detail {
@@ -87,7 +109,7 @@ void run_to_end(Core& core, Task<void> task) {
   std::atomic<bool> done = false;
   std::promise<void> promise;
   std::future<void> future = promise.get_future();
-  boost::asio::co_spawn(core.impl().context, std::move(task), BlockingEnded{&done, &promise});
+  run_blocked(&done, &promise, std::move(task)).begin(core);
   if (core.manual()) {
     while (!done) core.run_one(std::chrono::milliseconds(1000));
   } else {

@@ -77,7 +77,7 @@ class Transport : public std::enable_shared_from_this<Transport> {
   void set_write_patience(Duration patience) { write_patience_ = patience; }
 
   // Returns when anything above may have changed. One coroutine.
-  Task<void> changed() { return waiter_.wait(); }
+  Waiter::Wait changed() { return waiter_.wait(); }
   // Called when the input ends, the connection fails, or it is closed; also later, once.
   void on_end(std::function<void()> callback) { on_end_ = std::move(callback); }
   // Called for input that comes while nobody waits in changed() for it (a kept connection).

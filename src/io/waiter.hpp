@@ -2,7 +2,7 @@
 // Where one coroutine sleeps until another handler of the same core wakes it. A wake is never lost:
 // one that comes before wait() makes that wait return at once. Core's thread only.
 
-#include <cstddef>
+#include <coroutine>
 
 #include "io/task.hpp"
 
@@ -12,26 +12,33 @@ class Core;
 
 class Waiter {
  public:
-  explicit Waiter(Core& core);
+  // What wait() gives to co_await.
+  struct Wait {
+    Waiter& waiter;
+    bool await_ready() const { return std::exchange(waiter.woken_, false); }
+    void await_suspend(std::coroutine_handle<> handle) const { waiter.suspend(handle); }
+    void await_resume() const {}
+  };
+
+  explicit Waiter(Core& core) : core_(core) {}
   ~Waiter();  // CHECKs that nobody waits
   Waiter(const Waiter&) = delete;
   Waiter& operator=(const Waiter&) = delete;
 
-  Task<void> wait();  // one coroutine at a time
+  Wait wait() { return {*this}; }  // one coroutine at a time
   // The waiting coroutine goes on in a turn of its own, never inside this call.
   void wake();
   // The waiting coroutine goes on inside this call: for the last act of a handler of the loop,
   // which saves a turn of it and a look at all sockets.
   void resume();
-  bool waiting() const { return waiting_; }
+  bool waiting() const { return waiting_ != nullptr; }
 
  private:
-  struct Start;
-  template <class F>
-  void take(F go);
+  void suspend(std::coroutine_handle<> handle);
+  // Whoever waits, if anybody does; else the next wait() returns at once.
+  std::coroutine_handle<> take();
   Core& core_;
-  alignas(void*) std::byte handler_[2 * sizeof(void*)];  // Asio's, while somebody waits
-  bool waiting_ = false;
+  std::coroutine_handle<> waiting_;
   bool woken_ = false;
 };
 
