@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "io/http_characters.hpp"
+
 namespace sighter::io {
 namespace {
 
@@ -12,15 +14,6 @@ constexpr std::size_t kFieldsUsual = 8;  // of one message
 
 char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-}
-
-// RFC 9110, section 5.6.2.
-bool is_token(std::string_view text) {
-  constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
-  return !text.empty() && std::ranges::all_of(text, [kMarks](char c) {
-    return c == '-' || (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') ||
-           kMarks.find(c) != std::string_view::npos;
-  });
 }
 
 std::string_view trim(std::string_view text) {
@@ -94,13 +87,22 @@ Status parse_authority(std::string_view text, Url& url) {
 }  // namespace
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
-                                            [](char x, char y) { return lower(x) == lower(y); });
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (a[i] != b[i] && lower(a[i]) != lower(b[i])) return false;
+  }
+  return true;
 }
 
 void Headers::add(std::string name, std::string value) {
   if (fields_.capacity() == 0) fields_.reserve(kFieldsUsual);
   fields_.emplace_back(std::move(name), std::move(value));
+}
+
+void Headers::fold(std::string_view more) {
+  std::string& value = fields_.back().second;
+  if (!value.empty() && !more.empty()) value += ' ';
+  value.append(more);
 }
 
 void Headers::set(std::string_view name, std::string value) {
@@ -136,15 +138,19 @@ std::vector<std::string_view> Headers::all(std::string_view name) const {
   return values;
 }
 
-bool Headers::has_token(std::string_view name, std::string_view token) const {
-  for (std::string_view value : all(name)) {
-    while (!value.empty()) {
-      const std::size_t comma = value.find(',');
-      if (equals_ignoring_case(trim(value.substr(0, comma)), token)) return true;
-      value = comma == std::string_view::npos ? std::string_view{} : value.substr(comma + 1);
-    }
+bool list_has_token(std::string_view list, std::string_view token) {
+  while (!list.empty()) {
+    const std::size_t comma = list.find(',');
+    if (equals_ignoring_case(trim(list.substr(0, comma)), token)) return true;
+    list = comma == std::string_view::npos ? std::string_view{} : list.substr(comma + 1);
   }
   return false;
+}
+
+bool Headers::has_token(std::string_view name, std::string_view token) const {
+  return std::ranges::any_of(fields_, [&](const Field& field) {
+    return equals_ignoring_case(field.first, name) && list_has_token(field.second, token);
+  });
 }
 
 Status check_fields(const Headers& headers) {
@@ -152,7 +158,8 @@ Status check_fields(const Headers& headers) {
     if (!is_token(name)) {
       return fail(Kind::kInvalid, fmt::format("'{}' is no name of a header", name));
     }
-    if (std::ranges::any_of(value, [](char c) { return c == '\r' || c == '\n' || c == '\0'; })) {
+    const auto ends_line = [](char c) { return c == '\r' || c == '\n' || c == '\0'; };
+    if (!is_field_text(value) && std::ranges::any_of(value, ends_line)) {
       return fail(Kind::kInvalid,
                   fmt::format("the value of the header {} holds a line break or NUL", name),
                   "remove it: it would become a header of its own");

@@ -23,6 +23,9 @@ class Headers {
   // Replaces every field of that name by one.
   void set(std::string_view name, std::string value);
   void remove(std::string_view name);
+  void clear() { fields_.clear(); }  // keeps memory
+  // Appends to the value of the last field, which there is; a space between, unless one is empty.
+  void fold(std::string_view more);
   // The first of that name.
   std::optional<std::string_view> get(std::string_view name) const;
   std::vector<std::string_view> all(std::string_view name) const;
@@ -38,6 +41,8 @@ class Headers {
 };
 
 bool equals_ignoring_case(std::string_view a, std::string_view b);
+// True when a comma-separated list of tokens holds `token` (no case).
+bool list_has_token(std::string_view list, std::string_view token);
 // kInvalid, naming the field, when a name is no token or a value holds CR, LF or NUL: what keeps a
 // value from becoming a header of its own.
 Status check_fields(const Headers& headers);

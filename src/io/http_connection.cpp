@@ -66,7 +66,7 @@ Task<bool> Connection::handshake() {
 }
 
 Task<bool> Connection::read_header() {
-  parser_ = HttpParser(HttpParser::Role::kRequest, server_.options.header_bytes_max);
+  parser_.restart();
   idle_ = true;
   transport_->set_deadline(server_.core.timers().now() + server_.options.idle_timeout);
   for (;;) {

@@ -151,7 +151,7 @@ Result<bool> Exchange::parse() {
       if (status == 101) {
         return fail(Kind::kUpstream, route_.name + " switched to a protocol nobody asked for");
       }
-      parser_ = HttpParser(HttpParser::Role::kResponse, client_->options.header_bytes_max);
+      parser_.restart();
       if (request_->method == "HEAD") parser_.skip_body();
     }
     if (*taken == 0) break;

@@ -3,306 +3,352 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/beast/http/basic_parser.hpp>
-#include <boost/beast/http/error.hpp>
-#include <limits>
+#include <charconv>
+#include <cstring>
 
 #include "base/check.hpp"
+#include "io/http_characters.hpp"
 
 namespace sighter::io {
 namespace {
 
-namespace http = boost::beast::http;
-using boost::beast::error_code;
-using boost::beast::string_view;
-
 constexpr std::size_t kChunkLineBytesMax = 8192;
+constexpr int kEmptyLinesMax = 2;      // before a request (RFC 9112, section 2.2)
+constexpr const char* kTooLarge = "";  // the one fault that is not about the form
 
-struct Message {
-  bool version_1_1 = false;
-  int status = 0;
-  std::string reason;
-  std::string method;
-  std::string target;
-  Headers headers;
-  std::string body;
-  std::uint64_t body_bytes = 0;
-  bool header_done = false;
-  bool finished = false;
-};
+bool is_space(char c) {
+  return c == ' ' || c == '\t';
+}
 
-// What Beast calls back for both kinds of message.
-template <bool kIsRequest>
-class Beast final : public http::basic_parser<kIsRequest> {
- public:
-  explicit Beast(Message& message) : message_(message) {}
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  return text;
+}
 
- private:
-  void on_request_impl(http::verb, string_view method, string_view target, int version,
-                       error_code& ec) override {
-    message_.method = std::string(method);
-    message_.target = std::string(target);
-    message_.version_1_1 = version == 11;
-    ec = {};
+bool is_token_list(std::string_view list) {
+  while (!list.empty()) {
+    const std::size_t comma = std::min(list.find(','), list.size());
+    const std::string_view word = trimmed(list.substr(0, comma));
+    if (!word.empty() && !is_token(word)) return false;
+    list.remove_prefix(std::min(comma + 1, list.size()));
   }
-  void on_response_impl(int status, string_view reason, int version, error_code& ec) override {
-    message_.status = status;
-    message_.reason = std::string(reason);
-    message_.version_1_1 = version == 11;
-    ec = {};
-  }
-  void on_field_impl(http::field, string_view name, string_view value, error_code& ec) override {
-    // Trailers are dropped: nobody who reads a header expects it to change after the body.
-    if (!message_.header_done) message_.headers.add(std::string(name), std::string(value));
-    ec = {};
-  }
-  // Newer versions of Beast give trailers to this one; in 1.81 nothing calls it.
-  void on_trailer_field_impl(http::field, string_view, string_view, error_code& ec) { ec = {}; }
-  void on_header_impl(error_code& ec) override {
-    message_.header_done = true;
-    ec = {};
-  }
-  void on_body_init_impl(boost::optional<std::uint64_t> const&, error_code& ec) override {
-    ec = {};
-  }
-  std::size_t on_body_impl(string_view bytes, error_code& ec) override {
-    message_.body.append(bytes.data(), bytes.size());
-    message_.body_bytes += bytes.size();
-    ec = {};
-    return bytes.size();
-  }
-  void on_chunk_header_impl(std::uint64_t, string_view, error_code& ec) override { ec = {}; }
-  std::size_t on_chunk_body_impl(std::uint64_t, string_view bytes, error_code& ec) override {
-    return on_body_impl(bytes, ec);
-  }
-  void on_finish_impl(error_code& ec) override {
-    message_.finished = true;
-    ec = {};
-  }
+  return true;
+}
 
-  Message& message_;
-};
+// Takes the digits at the front of `text`; false when there are none, or too many for 64 bits.
+bool take_number(std::string_view& text, int base, std::uint64_t& value) {
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, value, base);
+  text.remove_prefix(static_cast<std::size_t>(rest - text.data()));
+  return error == std::errc{};
+}
 
 }  // namespace
 
-struct HttpParser::Impl {
-  Impl(Role r, std::size_t bytes_max)
-      : role(r), header_bytes_max(bytes_max), request(message), response(message) {
-    const auto limit = static_cast<std::uint32_t>(
-        std::min<std::size_t>(bytes_max, std::numeric_limits<std::uint32_t>::max()));
-    request.header_limit(limit);
-    response.header_limit(limit);
-    request.body_limit(boost::none);
-    response.body_limit(boost::none);
-  }
-
-  // Calls `use` with the parser of this role.
-  template <class F>
-  auto with(F use) {
-    return role == Role::kRequest ? use(request) : use(response);
-  }
-  template <class F>
-  auto with(F use) const {
-    return role == Role::kRequest ? use(request) : use(response);
-  }
-
-  Kind bad() const { return role == Role::kRequest ? Kind::kInvalid : Kind::kUpstream; }
-  Error malformed(std::string_view how) const {
-    return Error{bad(), fmt::format("malformed HTTP: {}", how), {}};
-  }
-  Error too_large() const {
-    return Error{
-        Kind::kTooLarge, fmt::format("an HTTP header of more than {} bytes", header_bytes_max), {}};
-  }
-
-  Result<std::size_t> feed_header(std::string_view bytes);
-  Result<std::size_t> feed_body(std::string_view bytes);
-  Status check_header() const;
-  Status check_request() const;
-
-  Role role;
-  std::size_t header_bytes_max;
-  std::size_t header_bytes = 0;
-  bool begun = false;
-  Message message;
-  Beast<true> request;
-  Beast<false> response;
+// The fields that say where a message ends and what follows it.
+struct HttpParser::Fields {
+  int hosts = 0, lengths = 0, codings = 0;
+  std::string_view host, length, coding;
 };
 
-Result<std::size_t> HttpParser::Impl::feed_header(std::string_view bytes) {
-  std::size_t taken = 0;
-  // An empty line before a request is tolerated (RFC 9112, section 2.2).
-  while (role == Role::kRequest && !begun && bytes.substr(taken).starts_with("\r\n") && taken < 4) {
-    taken += 2;
-  }
-  const std::string_view rest = bytes.substr(taken);
-  if (rest.empty() || (role == Role::kRequest && !begun && rest == "\r")) return taken;
-  begun = true;
-  error_code ec;
-  const std::size_t n = with([&](auto& parser) {
-    return parser.put({rest.data(), rest.size()}, ec);
-  });
-  header_bytes += n;
-  const std::string_view lines = rest.substr(0, n);
-  // Beast joins folded lines; two readers who disagree about them see two different messages.
-  if (role == Role::kRequest && (lines.find("\n ") != std::string_view::npos ||
-                                 lines.find("\n\t") != std::string_view::npos)) {
-    return std::unexpected(malformed("a folded header line"));
-  }
-  if (ec && ec != http::error::need_more) {
-    if (ec == http::error::header_limit) return std::unexpected(too_large());
-    return std::unexpected(malformed(ec.message()));
-  }
-  if (header_bytes + (message.header_done ? 0 : rest.size() - n) > header_bytes_max) {
-    return std::unexpected(too_large());
-  }
-  if (message.header_done) {
-    const Status good = check_header();
-    if (!good) return std::unexpected(good.error());
-  }
-  return taken + n;
-}
-
-Result<std::size_t> HttpParser::Impl::feed_body(std::string_view bytes) {
-  std::size_t taken = 0;
-  while (!message.finished && taken < bytes.size()) {
-    const std::string_view rest = bytes.substr(taken);
-    error_code ec;
-    const std::size_t n = with([&](auto& parser) {
-      return parser.put({rest.data(), rest.size()}, ec);
-    });
-    taken += n;
-    if (ec == http::error::need_more) {
-      // Only a chunk's line, or the trailer, is waited for whole.
-      if (bytes.size() - taken > std::min(kChunkLineBytesMax, header_bytes_max)) {
-        return std::unexpected(malformed("a chunk line or trailer without end"));
-      }
-      break;
-    }
-    if (ec) return std::unexpected(malformed(ec.message()));
-  }
-  return taken;
-}
-
-Status HttpParser::Impl::check_header() const {
-  const auto codings = message.headers.all("Transfer-Encoding");
-  if (!codings.empty()) {
-    if (codings.size() > 1 || !equals_ignoring_case(codings.front(), "chunked")) {
-      return std::unexpected(malformed("a transfer coding other than chunked"));
-    }
-    if (!message.version_1_1) {
-      return std::unexpected(malformed("a transfer coding in HTTP/1.0"));
-    }
-  }
-  const auto lengths = message.headers.all("Content-Length");
-  if (lengths.size() > 1 || (lengths.size() == 1 && lengths.front().find_first_not_of(
-                                                        "0123456789") != std::string::npos)) {
-    return std::unexpected(malformed("more than one Content-Length, or one that is no number"));
-  }
-  return role == Role::kRequest ? check_request() : Status{};
-}
-
-Status HttpParser::Impl::check_request() const {
-  const auto hosts = message.headers.all("Host");
-  if (hosts.size() > 1 || (hosts.empty() && message.version_1_1)) {
-    return std::unexpected(malformed(hosts.empty() ? "no Host" : "more than one Host"));
-  }
-  if (!hosts.empty() && hosts.front().find_first_of(" \t,/@") != std::string_view::npos) {
-    return std::unexpected(malformed("a Host that is none"));
-  }
-  return {};
-}
-
 HttpParser::HttpParser(Role role, std::size_t header_bytes_max)
-    : impl_(std::make_unique<Impl>(role, header_bytes_max)) {}
-HttpParser::~HttpParser() = default;
-HttpParser::HttpParser(HttpParser&&) noexcept = default;
-HttpParser& HttpParser::operator=(HttpParser&&) noexcept = default;
+    : role_(role), header_bytes_max_(header_bytes_max) {}
+
+void HttpParser::restart() {
+  Headers headers = std::move(headers_);
+  headers.clear();
+  *this = HttpParser(role_, header_bytes_max_);
+  headers_ = std::move(headers);
+}
+
+Error HttpParser::error_of(Wrong wrong) const {
+  if (wrong == kTooLarge)
+    return {Kind::kTooLarge,
+            fmt::format("an HTTP header of more than {} bytes", header_bytes_max_),
+            {}};
+  const Kind kind = role_ == Role::kRequest ? Kind::kInvalid : Kind::kUpstream;
+  return {kind, fmt::format("malformed HTTP: {}", wrong), {}};
+}
+
+std::size_t HttpParser::line_bytes_max() const {
+  return std::min(kChunkLineBytesMax, header_bytes_max_);
+}
+
+bool HttpParser::in_lines() const {
+  return part_ <= Part::kFields || part_ == Part::kChunkLine || part_ == Part::kTrailer;
+}
 
 Result<std::size_t> HttpParser::feed(std::string_view bytes) {
   std::size_t taken = 0;
-  if (!impl_->message.header_done) {
-    auto header = impl_->feed_header(bytes);
-    if (!header || !impl_->message.header_done) return header;
-    taken = *header;
+  Wrong wrong = nullptr;
+  while (part_ != Part::kDone && !wrong) {
+    if (in_lines()) {
+      const std::optional<std::string_view> line = next_line(bytes, taken, wrong);
+      if (!line) break;
+      wrong = on_line(*line);
+    } else {
+      const std::size_t more = on_bytes(bytes.substr(taken), wrong);
+      if (more == 0) break;
+      taken += more;
+    }
   }
-  auto body = impl_->feed_body(bytes.substr(taken));
-  if (!body) return body;
-  return taken + *body;
+  if (wrong) return std::unexpected(error_of(wrong));
+  return taken;
+}
+
+std::optional<std::string_view> HttpParser::next_line(std::string_view bytes, std::size_t& taken,
+                                                      Wrong& wrong) {
+  const std::string_view rest = bytes.substr(taken);
+  const std::size_t end = rest.find('\n', searched_);
+  const bool only_line_end = rest.empty() || rest == "\r" || rest.starts_with("\r\n");
+  begun_ = begun_ || !only_line_end;
+  if (end == rest.npos) {
+    searched_ = rest.size();
+    wrong = check_pending(rest);
+    return std::nullopt;
+  }
+  searched_ = 0;
+  line_bytes_ += end + 1;
+  taken += end + 1;
+  const bool of_header = part_ <= Part::kFields;
+  if (of_header && line_bytes_ > header_bytes_max_) wrong = kTooLarge;
+  if (!of_header && line_bytes_ > line_bytes_max()) wrong = "a chunk line or trailer too long";
+  if (end == 0 || rest[end - 1] != '\r') wrong = "a line that does not end in CRLF";
+  if (wrong) return std::nullopt;
+  return rest.substr(0, end - 1);
+}
+
+// What can be told of a line before its end has come.
+HttpParser::Wrong HttpParser::check_pending(std::string_view pending) const {
+  if (part_ > Part::kFields) {
+    return line_bytes_ + pending.size() > line_bytes_max() ? "a chunk line or trailer without end"
+                                                           : nullptr;
+  }
+  if (line_bytes_ + pending.size() > header_bytes_max_) return kTooLarge;
+  if (part_ == Part::kFields || pending.empty() || pending == "\r") return nullptr;
+  constexpr std::string_view kVersion = "HTTP/1.";
+  if (role_ == Role::kResponse) {
+    const std::size_t both = std::min(pending.size(), kVersion.size());
+    return pending.substr(0, both) == kVersion.substr(0, both) ? nullptr : "this is no HTTP/1";
+  }
+  const std::string_view method = pending.substr(0, pending.find(' '));
+  return is_token(method) ? nullptr : "a method that is none";
+}
+
+HttpParser::Wrong HttpParser::on_line(std::string_view line) {
+  switch (part_) {
+    case Part::kStartLine:
+      return on_start_line(line);
+    case Part::kFields:
+      return line.empty() ? on_header_end() : on_field(line);
+    case Part::kChunkLine:
+      return on_chunk_line(line);
+    default:
+      break;
+  }
+  if (!line.empty()) return on_field(line);
+  part_ = Part::kDone;
+  return nullptr;
+}
+
+HttpParser::Wrong HttpParser::on_start_line(std::string_view line) {
+  if (role_ == Role::kRequest && line.empty() && empty_lines_ < kEmptyLinesMax) {
+    ++empty_lines_;
+    return nullptr;
+  }
+  part_ = Part::kFields;
+  return role_ == Role::kRequest ? on_request_line(line) : on_status_line(line);
+}
+
+HttpParser::Wrong HttpParser::on_request_line(std::string_view line) {
+  const std::size_t first = line.find(' ');
+  const std::size_t second = first == line.npos ? line.npos : line.find(' ', first + 1);
+  if (second == line.npos) return "a request line that is none";
+  const std::string_view method = line.substr(0, first);
+  const std::string_view target = line.substr(first + 1, second - first - 1);
+  const std::string_view version = line.substr(second + 1);
+  if (!is_token(method)) return "a method that is none";
+  const bool visible = std::ranges::all_of(
+      target, [](char c) { return static_cast<unsigned char>(c) > 0x20 && c != 0x7f; });
+  if (target.empty() || !visible) return "an address that is none";
+  if (version != "HTTP/1.1" && version != "HTTP/1.0") return "another version than HTTP/1";
+  method_ = method;
+  target_ = target;
+  version_1_1_ = version.back() == '1';
+  return nullptr;
+}
+
+HttpParser::Wrong HttpParser::on_status_line(std::string_view line) {
+  constexpr std::size_t kCode = 9;     // "HTTP/1.1 "
+  constexpr std::size_t kReason = 13;  // "HTTP/1.1 200 "
+  if (!line.starts_with("HTTP/1.1 ") && !line.starts_with("HTTP/1.0 ")) return "this is no HTTP/1";
+  if (line.size() < kReason || line[kReason - 1] != ' ') return "a status line that is none";
+  int status = 0;
+  for (const char c : line.substr(kCode, 3)) {
+    if (c < '0' || c > '9') return "a status that is no number";
+    status = status * 10 + (c - '0');
+  }
+  const std::string_view reason = line.substr(kReason);
+  if (!is_field_text(reason)) return "a control character in the status line";
+  status_ = status;
+  reason_ = reason;
+  version_1_1_ = line[kCode - 2] == '1';
+  return nullptr;
+}
+
+// Of the header or the trailer. Trailers are dropped: nobody who reads a header expects it to
+// change after the body.
+HttpParser::Wrong HttpParser::on_field(std::string_view line) {
+  const bool of_header = part_ == Part::kFields;
+  if (is_space(line.front())) {
+    // Two readers who disagree about folded lines see two different messages.
+    if (role_ == Role::kRequest) return "a folded header line";
+    if (!is_field_text(line) || (of_header && headers_.empty()))
+      return "a header line that is none";
+    if (of_header) headers_.fold(trimmed(line));
+    return nullptr;
+  }
+  const std::size_t colon = line.find(':');
+  if (colon == line.npos) return "a header line without a colon";
+  const std::string_view name = line.substr(0, colon);
+  const std::string_view value = trimmed(line.substr(colon + 1));
+  if (!is_token(name)) return "a header with a name that is none";
+  if (!is_field_text(value)) return "a control character in a header";
+  if (!of_header && (equals_ignoring_case(name, "Content-Length") ||
+                     equals_ignoring_case(name, "Transfer-Encoding")))
+    return "a trailer that says where the message ends";
+  if (of_header) headers_.add(std::string(name), std::string(value));
+  return nullptr;
+}
+
+HttpParser::Wrong HttpParser::check_framing(const Fields& fields) {
+  if (fields.codings > 0) {
+    if (fields.codings > 1 || !equals_ignoring_case(fields.coding, "chunked"))
+      return "a transfer coding other than chunked";
+    if (!version_1_1_) return "a transfer coding in HTTP/1.0";
+    if (fields.lengths > 0) return "both a length and a transfer coding";
+    chunked_ = true;
+  }
+  if (fields.lengths > 0) {
+    std::string_view digits = fields.length;
+    std::uint64_t length = 0;
+    if (fields.lengths > 1 || !take_number(digits, 10, length) || !digits.empty())
+      return "more than one Content-Length, or one that is no number";
+    length_ = length;
+  }
+  if (role_ == Role::kResponse) return nullptr;
+  if (fields.hosts > 1) return "more than one Host";
+  if (fields.hosts == 0 && version_1_1_) return "no Host";
+  if (fields.host.find_first_of(" \t,/@") != fields.host.npos) return "a Host that is none";
+  return nullptr;
+}
+
+HttpParser::Wrong HttpParser::on_header_end() {
+  Fields fields;
+  for (const auto& [name, value] : headers_.fields()) {
+    // Few names have these lengths; most fields are not looked at twice.
+    switch (name.size()) {
+      case 4:
+        if (!equals_ignoring_case(name, "Host")) break;
+        ++fields.hosts;
+        fields.host = value;
+        break;
+      case 10:
+      case 16:
+        if (!equals_ignoring_case(name, "Connection") &&
+            !equals_ignoring_case(name, "Proxy-Connection"))
+          break;
+        if (!is_token_list(value)) return "a Connection that is no list of words";
+        close_ = close_ || list_has_token(value, "close");
+        keep_alive_ = keep_alive_ || list_has_token(value, "keep-alive");
+        break;
+      case 14:
+        if (!equals_ignoring_case(name, "Content-Length")) break;
+        ++fields.lengths;
+        fields.length = value;
+        break;
+      case 17:
+        if (!equals_ignoring_case(name, "Transfer-Encoding")) break;
+        ++fields.codings;
+        fields.coding = value;
+        break;
+      default:
+        break;
+    }
+  }
+  if (const Wrong wrong = check_framing(fields)) return wrong;
+  line_bytes_ = 0;
+  left_ = length_.value_or(0);
+  const bool bodyless =
+      role_ == Role::kResponse && (status_ / 100 == 1 || status_ == 204 || status_ == 304);
+  if (skip_body_ || bodyless) {
+    part_ = Part::kDone;
+  } else if (chunked_) {
+    part_ = Part::kChunkLine;
+  } else if (length_ || role_ == Role::kRequest) {
+    part_ = left_ > 0 ? Part::kBody : Part::kDone;
+  } else {
+    part_ = Part::kBodyToEnd;
+    until_close_ = true;
+  }
+  return nullptr;
+}
+
+HttpParser::Wrong HttpParser::on_chunk_line(std::string_view line) {
+  line_bytes_ = 0;
+  if (!take_number(line, 16, left_)) return "a chunk without a length";
+  while (!line.empty() && is_space(line.front()) && line.find(';') != line.npos)
+    line.remove_prefix(1);
+  if (!line.empty() && (line.front() != ';' || !is_field_text(line)))
+    return "a chunk line that is none";
+  part_ = left_ > 0 ? Part::kChunk : Part::kTrailer;
+  return nullptr;
+}
+
+// Of a body, as far as it goes; returns how many were taken.
+std::size_t HttpParser::on_bytes(std::string_view bytes, Wrong& wrong) {
+  if (part_ == Part::kChunkEnd) {
+    constexpr std::string_view kEnd = "\r\n";
+    const std::string_view end = bytes.substr(0, kEnd.size());
+    if (end != kEnd.substr(0, end.size())) wrong = "a chunk that does not end where it says";
+    if (wrong || end.size() < kEnd.size()) return 0;
+    part_ = Part::kChunkLine;
+    return kEnd.size();
+  }
+  const bool to_end = part_ == Part::kBodyToEnd;
+  const std::size_t size =
+      to_end ? bytes.size()
+             : static_cast<std::size_t>(std::min<std::uint64_t>(left_, bytes.size()));
+  body_.append(bytes.data(), size);
+  body_bytes_ += size;
+  if (to_end) return size;
+  left_ -= size;
+  if (left_ == 0) part_ = part_ == Part::kBody ? Part::kDone : Part::kChunkEnd;
+  return size;
 }
 
 Status HttpParser::end_of_input() {
+  const Kind bad = role_ == Role::kRequest ? Kind::kInvalid : Kind::kUpstream;
   if (done()) return {};
-  if (!impl_->begun) {
-    return fail(impl_->bad(), "the connection was closed before anything came");
+  if (!begun_) return fail(bad, "the connection was closed before anything came");
+  if (!header_done()) return fail(bad, "the connection was closed in the middle of the header");
+  if (length_) {
+    return fail(
+        bad, fmt::format("the connection was closed after {} of {} bytes", body_bytes_, *length_));
   }
-  if (!impl_->message.header_done) {
-    return fail(impl_->bad(), "the connection was closed in the middle of the header");
-  }
-  if (const auto length = content_length()) {
-    return fail(impl_->bad(), fmt::format("the connection was closed after {} of {} bytes",
-                                          impl_->message.body_bytes, *length));
-  }
-  if (chunked()) {
-    return fail(impl_->bad(), "the connection was closed before the last chunk");
-  }
-  error_code ec;
-  impl_->with([&](auto& parser) { parser.put_eof(ec); });
-  if (ec) return fail(impl_->bad(), fmt::format("malformed HTTP: {}", ec.message()));
+  if (chunked_) return fail(bad, "the connection was closed before the last chunk");
+  part_ = Part::kDone;
   return {};
 }
 
 void HttpParser::skip_body() {
-  CHECK(!impl_->begun);
-  impl_->with([](auto& parser) { parser.skip(true); });
+  CHECK(!begun_);
+  skip_body_ = true;
 }
 
-bool HttpParser::begun() const {
-  return impl_->begun;
-}
-bool HttpParser::header_done() const {
-  return impl_->message.header_done;
-}
-bool HttpParser::done() const {
-  return impl_->message.finished;
-}
-bool HttpParser::version_1_1() const {
-  return impl_->message.version_1_1;
-}
 bool HttpParser::keep_alive() const {
-  return impl_->with([](const auto& parser) { return parser.keep_alive(); });
-}
-bool HttpParser::chunked() const {
-  return impl_->with([](const auto& parser) { return parser.chunked(); });
-}
-std::optional<std::uint64_t> HttpParser::content_length() const {
-  const auto length = impl_->with([](const auto& parser) { return parser.content_length(); });
-  if (!length) return std::nullopt;
-  return *length;
-}
-std::uint64_t HttpParser::body_bytes() const {
-  return impl_->message.body_bytes;
-}
-int HttpParser::status() const {
-  return impl_->message.status;
-}
-const std::string& HttpParser::reason() const {
-  return impl_->message.reason;
-}
-const std::string& HttpParser::method() const {
-  return impl_->message.method;
-}
-const std::string& HttpParser::target() const {
-  return impl_->message.target;
-}
-Headers& HttpParser::headers() {
-  return impl_->message.headers;
-}
-const Headers& HttpParser::headers() const {
-  return impl_->message.headers;
-}
-std::string& HttpParser::body() {
-  return impl_->message.body;
+  return (version_1_1_ ? !close_ : keep_alive_) && !until_close_;
 }
 
 }  // namespace sighter::io
