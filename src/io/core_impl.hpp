@@ -5,6 +5,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
@@ -26,6 +27,9 @@ struct Core::Impl {
   boost::asio::steady_timer wake;
   std::atomic<std::thread::id> owner;
   std::thread thread;
+  // Where sockets are read into, one at a time; made for the first one. Core's thread only.
+  std::unique_ptr<char[]> read_buffer;
+  static constexpr std::size_t kReadBufferBytes = 65'536;
 
   void wake_at(SteadyTime when);
   void on_wake(boost::system::error_code error);

@@ -19,8 +19,8 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr std::size_t kReadBytes = 4096;       // the first buffer of a connection
-constexpr std::size_t kReadBytesMax = 65'536;  // what it grows to when reads fill it
+constexpr std::size_t kTlsReadBytes = 4096;       // the first buffer of a connection
+constexpr std::size_t kTlsReadBytesMax = 65'536;  // what it grows to when reads fill it
 
 std::string words(const boost::system::error_code& error) {
   if (error == asio::error::eof || error == asio::ssl::error::stream_truncated) {
@@ -101,9 +101,13 @@ void Transport::on_done(Error error) {
 
 // The last act of a handler, unless it is run by the one that waits here.
 void Transport::let_go_on() {
-  if (in_turn_) return waiter_.wake();
+  if (in_turn_) {
+    keep_fresh();
+    return waiter_.wake();
+  }
   in_turn_ = true;
   waiter_.resume();
+  keep_fresh();
   in_turn_ = false;
   read_more();
 }
@@ -127,10 +131,7 @@ void Transport::start_write(std::string head, std::shared_ptr<const std::string>
     written_ += sent;
     head_sent_ = std::min(sent, head_.size());
     body_sent_ = sent - head_sent_;
-    if (sent == head_.size() + rest.size()) {
-      body_.reset();
-      return;
-    }
+    if (sent == head_.size() + rest.size()) return drop_written();
   }
   busy_ = true;
   if (write_patience_ > Duration::zero()) deadline_.set_after(write_patience_);
@@ -165,7 +166,7 @@ void Transport::on_written(Error error, std::size_t bytes) {
   }
   if (head_sent_ == head_.size() && (!body_ || body_sent_ == body_->size())) {
     busy_ = false;
-    body_.reset();
+    drop_written();
     if (write_patience_ > Duration::zero()) deadline_.clear();
     return let_go_on();
   }
@@ -173,9 +174,16 @@ void Transport::on_written(Error error, std::size_t bytes) {
   write_rest();
 }
 
+// Its memory is not kept for the time until something is written again.
+void Transport::drop_written() {
+  std::string().swap(head_);
+  head_sent_ = 0;
+  body_.reset();
+}
+
 void Transport::fail_writing(Error error) {
   write_fault_ = words(error);
-  body_.reset();
+  drop_written();
   waiter_.wake();
 }
 
@@ -204,33 +212,69 @@ void Transport::read_once() {
   want_input_ = false;
 }
 
-bool Transport::make_room() {
+// Behind end_.
+void Transport::make_room(std::size_t bytes) {
   if (begin_ == end_) begin_ = end_ = 0;
-  const std::size_t held = end_ - begin_;
-  if (held >= input_max_) return false;
-  if (buffer_.size() - end_ >= kReadBytes / 2) return true;
+  if (buffer_.size() - end_ >= bytes) return;
   if (begin_ > 0) {
-    std::memmove(buffer_.data(), buffer_.data() + begin_, held);
-    begin_ = 0;
-    end_ = held;
+    std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+    end_ -= std::exchange(begin_, 0);
   }
-  if (buffer_.size() - end_ < kReadBytes / 2) {
-    buffer_.resize(std::max(kReadBytes, std::min(buffer_.size() * 2, held + input_max_)));
-  }
-  return true;
+  if (buffer_.size() - end_ < bytes) buffer_.resize(end_ + bytes);
 }
 
 void Transport::read_more() {
-  if (reading_ || in_turn_ || !want_input_ || input_ended_ || failed() || !make_room()) return;
+  if (reading_ || in_turn_ || !want_input_ || input_ended_ || failed()) return;
+  if (input().size() >= input_max_) return;
   reading_ = true;
-  const std::size_t room = std::min(buffer_.size() - end_, kReadBytesMax);
-  const asio::mutable_buffer into(buffer_.data() + end_, room);
-  auto handler = [self = shared_from_this()](Error e, std::size_t n) { self->on_read(e, n); };
-  if (tls_) {
-    tls_->async_read_some(into, std::move(handler));
-  } else {
-    socket_.async_read_some(into, std::move(handler));
+  if (!tls_) {
+    socket_.async_wait(Socket::wait_read,
+                       [self = shared_from_this()](Error e) { self->on_readable(e); });
+    return;
   }
+  make_room(kTlsReadBytes / 2);
+  const std::size_t room = std::min(buffer_.size() - end_, kTlsReadBytesMax);
+  const asio::mutable_buffer into(buffer_.data() + end_, room);
+  tls_->async_read_some(
+      into, [self = shared_from_this()](Error e, std::size_t n) { self->on_read(e, n); });
+}
+
+void Transport::on_readable(Error error) {
+  reading_ = false;
+  if (failed()) return;
+  Core::Impl& core = core_.impl();
+  if (!core.read_buffer) core.read_buffer = std::make_unique<char[]>(core.kReadBufferBytes);
+  const std::size_t held = end_ - begin_;
+  const std::size_t room = std::min(core.kReadBufferBytes, input_max_ - held);
+  std::size_t bytes = 0;
+  if (!error) bytes = socket_.read_some(asio::buffer(core.read_buffer.get(), room), error);
+  if (error == asio::error::would_block || error == asio::error::try_again) return read_more();
+  if (error) return on_input_end(error);
+  fresh_ = {core.read_buffer.get(), bytes};
+  if (held > 0) keep_fresh();
+  if (on_input_) on_input_();
+  let_go_on();
+}
+
+// The core's buffer is about to be another one's.
+void Transport::keep_fresh() {
+  if (fresh_.empty()) return;
+  make_room(fresh_.size());
+  std::memcpy(buffer_.data() + end_, fresh_.data(), fresh_.size());
+  end_ += fresh_.size();
+  fresh_ = {};
+}
+
+void Transport::on_input_end(Error error) {
+  if (error == asio::error::eof) {
+    input_ended_ = true;
+    waiter_.wake();
+    return end();
+  }
+  if (error == asio::ssl::error::stream_truncated) {
+    return fail_with("the connection was closed without TLS's closing message");
+  }
+  fail_with(words(error));
 }
 
 void Transport::on_read(Error error, std::size_t bytes) {
@@ -238,26 +282,27 @@ void Transport::on_read(Error error, std::size_t bytes) {
   if (failed()) return;
   const bool filled = end_ + bytes == buffer_.size();
   end_ += bytes;
-  if (error == asio::error::eof) {
-    input_ended_ = true;
-    waiter_.wake();
-    end();
-    return;
-  }
-  if (error == asio::ssl::error::stream_truncated) {
-    return fail_with("the connection was closed without TLS's closing message");
-  }
-  if (error) return fail_with(words(error));
+  if (error) return on_input_end(error);
   // A connection with much to say gets a larger buffer; the many quiet ones keep their small one.
-  if (filled && begin_ == 0 && buffer_.size() < kReadBytesMax) buffer_.resize(buffer_.size() * 2);
+  if (filled && begin_ == 0 && buffer_.size() < kTlsReadBytesMax) {
+    buffer_.resize(buffer_.size() * 2);
+  }
   if (bytes == 0) return read_more();
   if (on_input_) on_input_();
   let_go_on();
 }
 
 void Transport::consume(std::size_t bytes) {
-  CHECK(bytes <= end_ - begin_);
-  begin_ += bytes;
+  CHECK(bytes <= input().size());
+  if (!fresh_.empty()) {
+    fresh_.remove_prefix(bytes);
+  } else {
+    begin_ += bytes;
+    if (begin_ == end_ && !tls_) {
+      begin_ = end_ = 0;
+      std::string().swap(buffer_);
+    }
+  }
   read_more();
 }
 

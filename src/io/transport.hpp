@@ -50,7 +50,10 @@ class Transport : public std::enable_shared_from_this<Transport> {
   void start_reading();
   // One read, unless one is under way: for what comes before a TLS handshake.
   void read_once();
-  std::string_view input() const { return {buffer_.data() + begin_, end_ - begin_}; }
+  // What has come and was not consumed; valid until the caller waits.
+  std::string_view input() const {
+    return fresh_.empty() ? std::string_view{buffer_.data() + begin_, end_ - begin_} : fresh_;
+  }
   void consume(std::size_t bytes);
   // The other side has closed its half in order.
   bool input_ended() const { return input_ended_; }
@@ -89,11 +92,15 @@ class Transport : public std::enable_shared_from_this<Transport> {
  private:
   using Error = boost::system::error_code;
   void read_more();
+  void on_readable(Error error);
   void on_read(Error error, std::size_t bytes);
-  bool make_room();
+  void on_input_end(Error error);
+  void make_room(std::size_t bytes);
+  void keep_fresh();
   void write_rest();
   void on_written(Error error, std::size_t bytes);
   void on_done(Error error);
+  void drop_written();
   void fail_writing(Error error);
   void fail_with(std::string words);
   void end();
@@ -108,7 +115,11 @@ class Transport : public std::enable_shared_from_this<Transport> {
   std::function<void()> on_end_;
   std::function<void()> on_input_;
 
-  std::string buffer_;  // [begin_, end_) is input; behind it a read may be under way
+  // While whoever waited is at work on it: input in the core's own buffer. Mostly all of it is
+  // consumed there, and a connection that waits for its other side needs no memory for it.
+  std::string_view fresh_;
+  // Else, and of TLS: [begin_, end_) is input; behind it a read may be under way.
+  std::string buffer_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
   std::size_t input_max_;
