@@ -100,50 +100,64 @@ store::InflightResult settled(const models::ClientResult& result, const Answered
   return out;
 }
 
-}  // namespace
+// The call's row on its way, behind the answer. A coroutine of its own: what a row holds needs no
+// memory while the upstream is waited for.
+io::Task<void> keep(Engine::Impl& engine, const models::ClientRequest& request,
+                    const std::string& model, const AnswerOptions& options,
+                    const Answered& answered, SystemTime start, Slot& slot) {
+  slot.settle(settled(answered.result, answered));
+  store::Batch batch;
+  batch.calls.push_back(row_of(request, model, options, answered, start));
+  add_attempts(batch, answered.call, answered.result.attempts);
+  // Where nothing is stored, the slot stays: the call is found again at the next start.
+  Status appended = co_await append_relaxed(engine, std::move(batch), slot.freed_by_commit());
+  if (!appended)
+    engine.shared.log.error("functions",
+                            appended.error().in("a call could not be stored").message());
+}
 
-io::Task<Answered> Engine::answer(models::ClientRequest& request, std::string model,
-                                  AnswerOptions options) {
-  if (names_function(model)) {
-    Answered of_function =
-        co_await answer_function(*this, request, std::move(model), std::move(options));
-    co_return of_function;
-  }
-  Shared::Impl& shared = impl_->shared;
+store::InflightCall entry_of(const std::string& model, const AnswerOptions& options, const Id& call,
+                             SystemTime start) {
+  store::InflightCall entry;
+  entry.id = call;
+  entry.parent = options.parent;
+  entry.trace = options.trace.is_nil() ? call : options.trace;
+  entry.start = start;
+  entry.key = options.key;
+  entry.model = model;
+  return entry;
+}
+
+io::Task<Answered> answer_model(Engine::Impl& engine, models::ClientRequest& request,
+                                std::string model, AnswerOptions options) {
+  Shared::Impl& shared = engine.shared;
   Answered answered;
   answered.call = options.call.is_nil() ? shared.ids.next() : options.call;
   const bool recorded = options.record != RecordLevel::kNone && shared.store != nullptr;
   const SystemTime start = shared.clock.system_now();
   const SteadyTime begin = shared.clock.steady_now();
-  store::InflightCall entry;
-  entry.id = answered.call;
-  entry.parent = options.parent;
-  entry.trace = options.trace.is_nil() ? answered.call : options.trace;
-  entry.start = start;
-  entry.key = options.key;
-  entry.model = model;
-  Slot slot(recorded ? shared.inflight : nullptr, entry);
+  std::optional<Slot> slot;
+  if (recorded) slot.emplace(shared.inflight, entry_of(model, options, answered.call, start));
 
   models::ClientOptions asked;
   asked.purse = options.purse;
   asked.cancel = options.cancel;
   asked.sink = options.sink;
   asked.want_reply = options.want_reply || (recorded && options.record == RecordLevel::kFull);
-  answered.result = co_await impl_->router.answer(request, model, std::move(asked));
+  answered.result = co_await engine.router.answer(request, model, std::move(asked));
   answered.latency =
       std::chrono::duration_cast<std::chrono::microseconds>(shared.clock.steady_now() - begin);
-  if (!recorded) co_return answered;
-
-  const store::InflightResult result = settled(answered.result, answered);
-  slot.settle(result);
-  store::Batch batch;
-  batch.calls.push_back(row_of(request, model, options, answered, start));
-  add_attempts(batch, answered.call, answered.result.attempts);
-  // Where nothing is stored, the slot stays: the call is found again at the next start.
-  Status appended = co_await append_relaxed(*impl_, std::move(batch), slot.freed_by_commit());
-  if (!appended)
-    shared.log.error("functions", appended.error().in("a call could not be stored").message());
+  if (slot) co_await keep(engine, request, model, options, answered, start, *slot);
   co_return answered;
+}
+
+}  // namespace
+
+io::Task<Answered> Engine::answer(models::ClientRequest& request, std::string model,
+                                  AnswerOptions options) {
+  if (names_function(model))
+    return answer_function(*this, request, std::move(model), std::move(options));
+  return answer_model(*impl_, request, std::move(model), std::move(options));
 }
 
 }  // namespace sighter::functions

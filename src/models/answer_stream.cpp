@@ -281,7 +281,7 @@ class StreamReader {
   std::uint64_t passed_ = 0;        // of the stream
   std::string out_;                 // relayed: whole events for the sink
   std::optional<Error> broken_;
-  std::optional<wire::WireError> said_;  // the provider's own error event
+  Boxed<wire::WireError> said_;  // the provider's own error event
   bool complete_ = false;
   bool ended_ = false;
 };

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/boxed.hpp"
 #include "base/error.hpp"
 #include "base/money.hpp"
 #include "io/cancel.hpp"
@@ -39,8 +40,8 @@ struct ClientRequest {
   std::string body{};         // as it came; empty when made by the program
   wire::Envelope envelope{};  // of body
   // Decoded when it is needed, at most once; a door (or the program) that has it already sets it.
-  std::optional<wire::ChatRequest> chat{};
-  std::optional<wire::EmbeddingRequest> embedding{};
+  Boxed<wire::ChatRequest> chat{};
+  Boxed<wire::EmbeddingRequest> embedding{};
   // False: the bytes must not be passed on as they are, because `chat` says more than they do.
   bool may_relay = true;
   bool stream = false;  // the client wants events
@@ -112,7 +113,7 @@ struct ClientResult {
   bool broken = false;
   bool error_relayed = false;
   // The last provider's answer, when it was an error of its own.
-  std::optional<wire::WireError> said;
+  Boxed<wire::WireError> said;
   std::optional<std::chrono::milliseconds> retry_after;
 
   bool begun = false;  // the sink's begin() was called
@@ -122,8 +123,8 @@ struct ClientResult {
   std::string raw_type;  // its content type
   int raw_status = 200;
   std::uint64_t passed_bytes = 0;  // of an answer of kOther that went on as it came
-  std::optional<wire::ChatReply> reply;
-  std::optional<wire::EmbeddingReply> embedding;
+  Boxed<wire::ChatReply> reply;
+  Boxed<wire::EmbeddingReply> embedding;
 
   std::string route;
   std::vector<Attempt> attempts;
