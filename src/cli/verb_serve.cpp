@@ -10,6 +10,7 @@
 #include "cli/terminal.hpp"
 #include "cli/verbs_run.hpp"
 #include "io/time.hpp"
+#include "serve/greeting.hpp"
 #include "serve/server.hpp"
 
 namespace sighter::cli {
@@ -35,24 +36,13 @@ io::Task<void> until_stopped(Session* session, serve::Server* server) {
   }
 }
 
-std::string url_of(const serve::Settings& settings, std::uint16_t port) {
-  serve::Address address = settings.listen;
-  address.port = port;
-  if (address.host == "0.0.0.0") address.host = "127.0.0.1";
-  return fmt::format("{}://{}", settings.certificate.empty() ? "http" : "https", address.text());
-}
-
-void greet(Terminal& terminal, const serve::Settings& settings, const serve::Server& server) {
-  const std::string url = url_of(settings, server.port());
-  terminal.remark(fmt::format("listening on {}\n", url));
-  if (const auto ops = server.ops_port())
-    terminal.remark(
-        fmt::format("health and metrics on http://{}:{}\n", settings.ops_listen->host, *ops));
-  terminal.remark(
-      fmt::format("  OpenAI SDKs      base_url={}/v1\n  Anthropic SDKs   base_url={}\n", url, url));
-  terminal.remark(settings.key.empty()
-                      ? "  key              any word: the port is open to this machine\n"
-                      : fmt::format("  key              the one in {}\n", settings.key));
+void greet(Terminal& terminal, Session& session, const serve::Settings& settings,
+           const serve::Server& server) {
+  std::vector<std::string> warnings;
+  session.core().call(
+      [&] { warnings = serve::warnings(session.project().models, session.engine()); });
+  for (const std::string& line : warnings) terminal.err(fmt::format("warning: {}\n", line));
+  terminal.remark(serve::greeting(settings, server.port(), server.ops_port()));
   terminal.remark("Ctrl-C lets running requests finish and stops.\n");
 }
 
@@ -102,7 +92,7 @@ Result<int> run_serve(const Arguments& arguments, Terminal& terminal) {
       serve::Server::start(*settings, arguments.flag("open"), session.shared(), session.hub(),
                            session.clock(), session.log());
   if (!server) return std::unexpected(server.error());
-  greet(terminal, *settings, **server);
+  greet(terminal, session, *settings, **server);
   // The second signal does not wait: what was under way is in the in-flight file.
   std::optional<io::CancelRegistration> at_once;
   session.core().call([&] {
