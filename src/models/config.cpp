@@ -262,15 +262,16 @@ void ModelsConfig::read(const TomlTable& root, const std::filesystem::path& fold
   check_fallbacks(models);
 }
 
-Result<std::shared_ptr<const ModelSpec>> ModelsConfig::spec(std::string_view name) const {
+Result<std::shared_ptr<const ModelSpec>> ModelsConfig::spec(std::string_view name,
+                                                            Asker asker) const {
   if (const auto found = models_.find(name); found != models_.end())
     return std::shared_ptr<const ModelSpec>(std::shared_ptr<void>(), &found->second);
-  Result<ModelSpec> made = find(name);
+  Result<ModelSpec> made = find(name, asker);
   if (!made) return std::unexpected(std::move(made.error()));
   return std::make_shared<const ModelSpec>(std::move(*made));
 }
 
-Result<ModelSpec> ModelsConfig::find(std::string_view name) const {
+Result<ModelSpec> ModelsConfig::find(std::string_view name, Asker asker) const {
   if (const auto found = models_.find(name); found != models_.end()) return found->second;
   const std::optional<Route> route = split_route(name);
   if (route && providers_.contains(route->provider)) {
@@ -279,7 +280,7 @@ Result<ModelSpec> ModelsConfig::find(std::string_view name) const {
     model.routes.push_back(*route);
     return model;
   }
-  if (name.ends_with(".gguf")) {
+  if (asker == Asker::kProgram && name.ends_with(".gguf")) {
     ModelSpec model;
     model.name = name;
     LocalFile local;

@@ -71,6 +71,11 @@ struct ModelSpec {
   std::optional<Price> price;      // overrides the table's
 };
 
+// Whose words the name of a model is. A file of this machine ("x.gguf", "cache:NAME") is a model
+// for who runs the program; a client of the door may ask what the configuration names, nothing
+// else.
+enum class Asker { kProgram, kClient };
+
 class ModelsConfig {
  public:
   // Well-known providers, and an Ollama on its usual port, without any file.
@@ -79,11 +84,13 @@ class ModelsConfig {
   // paths are relative to `folder`; "cache:NAME" is a file of the user's model cache.
   void read(const TomlTable& root, const std::filesystem::path& folder);
 
-  // A name of [models]; "provider/upstream" or "provider:upstream". kNotFound with what was meant.
-  Result<ModelSpec> find(std::string_view name) const;
+  // A name of [models]; "provider/upstream" or "provider:upstream"; of the program a file too.
+  // kNotFound with what was meant; it does not say whether a file is there.
+  Result<ModelSpec> find(std::string_view name, Asker asker = Asker::kProgram) const;
   // The same without a copy where it is a name of [models]; valid as long as this object is
   // unchanged.
-  Result<std::shared_ptr<const ModelSpec>> spec(std::string_view name) const;
+  Result<std::shared_ptr<const ModelSpec>> spec(std::string_view name,
+                                                Asker asker = Asker::kProgram) const;
   const Provider* provider(std::string_view name) const;
   const std::map<std::string, ModelSpec, std::less<>>& models() const { return models_; }
   const std::map<std::string, Provider>& providers() const { return providers_; }

@@ -279,5 +279,20 @@ TEST(Purse, SettlesAtTheTrueCost) {
   EXPECT_EQ(purse.reserve(NanoUsd{31}).error().kind, Kind::kBudget);
 }
 
+TEST(ModelsConfig, FilesAreModelsOfTheProgramAndOfNoClient) {
+  const Read r = read("[models.tiny]\nfile = \"tiny.gguf\"\n");
+  for (const char* name : {"/etc/x.gguf", "cache:x.gguf", "cache:../../x.gguf", "x.gguf"}) {
+    const auto own = r.config.find(name);
+    ASSERT_TRUE(own) << name;
+    EXPECT_TRUE(own->local) << name;
+    const auto asked = r.config.find(name, Asker::kClient);
+    ASSERT_FALSE(asked) << name;
+    EXPECT_EQ(asked.error().kind, Kind::kNotFound) << name;
+    EXPECT_FALSE(r.config.spec(name, Asker::kClient)) << name;
+  }
+  EXPECT_TRUE(r.config.find("tiny", Asker::kClient));
+  EXPECT_TRUE(r.config.find("openai/x.gguf", Asker::kClient)) << "a provider's own name";
+}
+
 }  // namespace
 }  // namespace sighter::models

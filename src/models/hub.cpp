@@ -12,7 +12,11 @@ Hub::Impl::Impl(ModelsConfig models_config, const Clock& the_clock, Log& the_log
       clock(the_clock),
       log(the_log),
       local_pool("local", std::max<std::size_t>(1, local_threads), 4096),
-      dns_pool("dns", 2, 256) {}
+      dns_pool("dns", 2, 256) {
+  for (const auto& [name, model] : config.models()) {
+    for (const Route& route : model.routes) routes.keep(route.name());
+  }
+}
 
 Result<LoadedModel*> Hub::Impl::load(const ModelSpec& spec) {
   if (!spec.local)

@@ -49,12 +49,14 @@ Router::Impl::Impl(io::Core& the_core, Hub& the_hub)
 
 AdaptiveLimit& Router::Impl::limit(const Provider& provider, const std::string& route,
                                    std::size_t key) {
-  std::unique_ptr<AdaptiveLimit>& slot =
-      limits[key == 0 ? route : fmt::format("{} key {}", route, key)];
-  if (!slot)
-    slot = std::make_unique<AdaptiveLimit>(
+  const auto make = [&] {
+    return std::make_unique<AdaptiveLimit>(
         core, static_cast<std::size_t>(provider.parallel_max.value_or(kParallelMax)));
-  return *slot;
+  };
+  const auto unused = [](const std::string&, const std::unique_ptr<AdaptiveLimit>& one) {
+    return one->gate().used() == 0 && one->gate().waiting() == 0;
+  };
+  return *limits.at(key == 0 ? route : fmt::format("{} key {}", route, key), make, unused);
 }
 
 Result<std::string> Router::Impl::secret(const Provider& provider, const std::string& reference) {
@@ -69,11 +71,14 @@ Result<std::string> Router::Impl::secret(const Provider& provider, const std::st
   return secret;
 }
 
-const std::shared_ptr<RouteState>& Router::Impl::state(const Provider& provider,
-                                                       const std::string& route) {
-  std::shared_ptr<RouteState>& slot = states[route];
+std::shared_ptr<RouteState> Router::Impl::state(const Provider& provider,
+                                                const std::string& route) {
   const std::size_t count = keys_of(provider);
-  if (!slot || slot->keys.size() != count) slot = hub.impl().routes.of(route, count);
+  const auto find = [&] { return hub.impl().routes.of(route, count); };
+  // The hub keeps what is forgotten here, and whoever is under way holds what it needs.
+  std::shared_ptr<RouteState>& slot =
+      states.at(route, find, [](const std::string&, const auto&) { return true; });
+  if (slot->keys.size() != count) slot = find();
   return slot;
 }
 

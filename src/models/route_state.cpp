@@ -6,12 +6,19 @@ namespace sighter::models {
 
 std::shared_ptr<RouteState> RouteStates::of(std::string_view route, std::size_t keys) {
   keys = std::max<std::size_t>(1, keys);
+  const auto make = [keys] { return std::make_shared<RouteState>(keys); };
   const std::lock_guard lock(mutex_);
-  const auto found = states_.find(route);
-  if (found != states_.end() && found->second->keys.size() == keys) return found->second;
-  auto state = std::make_shared<RouteState>(keys);
-  states_.insert_or_assign(std::string(route), state);
+  std::shared_ptr<RouteState>& state =
+      states_.at(route, make, [&](const std::string& name, const auto& held) {
+        return held.use_count() == 1 && !kept_.contains(name);
+      });
+  if (state->keys.size() != keys) state = make();
   return state;
+}
+
+std::size_t RouteStates::size() const {
+  const std::lock_guard lock(mutex_);
+  return states_.size();
 }
 
 }  // namespace sighter::models

@@ -5,9 +5,9 @@
 // RouteStates takes a lock to find a state; whoever asks often keeps the pointer. What is inside a
 // state may be used from any thread, without a lock.
 
-#include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -15,6 +15,7 @@
 #include "models/key_ring.hpp"
 #include "models/load.hpp"
 #include "models/quantile.hpp"
+#include "models/recent.hpp"
 #include "models/share_budget.hpp"
 
 namespace sighter::models {
@@ -35,13 +36,21 @@ struct RouteState {
 
 class RouteStates {
  public:
+  // States of routes that clients named themselves ("provider/anything"); those that are asked for
+  // longest ago are forgotten first, never one that somebody holds.
+  static constexpr std::size_t kMost = 4096;
+
+  // These are never forgotten: the configuration names them. Before the first of().
+  void keep(std::string route) { kept_.insert(std::move(route)); }
   // The state of the route of this name with this many keys, made on first use. With another number
   // of keys than before it starts anew.
   std::shared_ptr<RouteState> of(std::string_view route, std::size_t keys);
+  std::size_t size() const;
 
  private:
-  std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<RouteState>, std::less<>> states_;
+  mutable std::mutex mutex_;
+  std::set<std::string, std::less<>> kept_;
+  Recent<std::shared_ptr<RouteState>> states_{kMost};
 };
 
 }  // namespace sighter::models

@@ -135,7 +135,8 @@ io::Task<void> Router::Impl::run(Call& call) {
 io::Task<ClientResult> Router::answer(ClientRequest& request, std::string model,
                                       ClientOptions options) {
   Call call;
-  Result<std::shared_ptr<const ModelSpec>> spec = hub_.config().spec(model);
+  const Asker asker = request.dialect == wire::Dialect::kNone ? Asker::kProgram : Asker::kClient;
+  Result<std::shared_ptr<const ModelSpec>> spec = hub_.config().spec(model, asker);
   if (!spec) {
     call.result.error = std::move(spec.error());
     call.result.cost = NanoUsd{};

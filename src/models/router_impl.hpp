@@ -13,6 +13,7 @@
 #include "models/adaptive_limit.hpp"
 #include "models/hub_impl.hpp"
 #include "models/outgoing.hpp"
+#include "models/recent.hpp"
 #include "models/router.hpp"
 #include "models/selection.hpp"
 #include "wire/codec.hpp"
@@ -53,17 +54,19 @@ struct Router::Impl {
   // Asks wherever the model is served; what came of it is in call.result.
   io::Task<void> run(Call& call);
   io::Task<Status> run_local(Call& call);
-  // One for each key of a route: what a provider takes at a time it takes by key.
+  // One for each key of a route: what a provider takes at a time it takes by key. It stays while
+  // somebody waits at it or has a permit of it.
   AdaptiveLimit& limit(const Provider& provider, const std::string& route, std::size_t key);
   Result<std::string> secret(const Provider& provider, const std::string& reference);
-  const std::shared_ptr<RouteState>& state(const Provider& provider, const std::string& route);
+  std::shared_ptr<RouteState> state(const Provider& provider, const std::string& route);
 
   io::Core& core;
   Hub& hub;
   io::HttpClient client;
   Random random;
-  std::map<std::string, std::unique_ptr<AdaptiveLimit>> limits;            // by route and key
-  std::map<std::string, std::shared_ptr<RouteState>, std::less<>> states;  // the hub's, by route
+  static constexpr std::size_t kRoutesMax = 256;              // looked up without the hub
+  Recent<std::unique_ptr<AdaptiveLimit>> limits{kRoutesMax};  // by route and key
+  Recent<std::shared_ptr<RouteState>> states{kRoutesMax};     // the hub's, by route
   struct Key {
     Result<std::string> secret;
     SteadyTime until;

@@ -19,14 +19,12 @@ io::Task<void> answer(Exchange& exchange, models::Endpoint endpoint) {
     co_await send_error(exchange, std::move(request.error()));
     co_return;
   }
-  Result<std::optional<std::string>> model = request->envelope.string(request->body, "model");
-  if (!model || !*model || (*model)->empty()) {
-    Error missing{Kind::kInvalid, "model: must be the name of a model", {}};
-    co_await send_error(exchange, std::move(missing));
+  Result<std::string> model = model_of(*request);
+  if (!model) {
+    co_await send_error(exchange, std::move(model.error()));
     co_return;
   }
-  std::string name = std::move(**model);
-  co_await converse(exchange, std::move(*request), std::move(name));
+  co_await converse(exchange, std::move(*request), std::move(*model));
 }
 
 }  // namespace

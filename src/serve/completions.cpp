@@ -33,7 +33,7 @@ bool has_completions(const models::Provider& provider, std::string_view upstream
 bool goes_as_it_is(const Exchange& exchange, const std::string& model) {
   if (model.starts_with("function/")) return false;
   const models::ModelsConfig& config = exchange.door.hub.config();
-  const Result<models::ModelSpec> spec = config.find(model);
+  const Result<models::ModelSpec> spec = config.find(model, models::Asker::kClient);
   if (!spec) return true;
   return !spec->local && std::all_of(spec->routes.begin(), spec->routes.end(), [&](const auto& r) {
     const models::Provider* provider = config.provider(r.provider);
@@ -221,7 +221,12 @@ io::Task<void> answer_completions(Exchange& exchange) {
     co_await send_error(exchange, std::move(request.error()));
     co_return;
   }
-  std::string model = request->envelope.string(request->body, "model")->value_or("");
+  Result<std::string> named = model_of(*request);
+  if (!named) {
+    co_await send_error(exchange, std::move(named.error()));
+    co_return;
+  }
+  std::string model = std::move(*named);
   if (goes_as_it_is(exchange, model)) {
     co_await converse(exchange, std::move(*request), std::move(model));
     co_return;

@@ -173,6 +173,25 @@ io::Task<void> send_whole(Exchange& exchange, const models::ClientRequest& reque
 
 }  // namespace
 
+Status check_model_name(std::string_view name) {
+  if (name.empty()) return fail(Kind::kInvalid, "model: must be the name of a model");
+  if (name.size() > kNameBytesMax)
+    return fail(Kind::kInvalid,
+                fmt::format("model: the name has {} bytes, and {} at most are taken", name.size(),
+                            kNameBytesMax));
+  const auto control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
+  if (std::any_of(name.begin(), name.end(), control))
+    return fail(Kind::kInvalid, "model: the name holds a control character");
+  return {};
+}
+
+Result<std::string> model_of(const models::ClientRequest& request) {
+  Result<std::optional<std::string>> model = request.envelope.string(request.body, "model");
+  std::string name = model && *model ? std::move(**model) : std::string();
+  if (Status good = check_model_name(name); !good) return std::unexpected(good.error());
+  return name;
+}
+
 io::Headers passed_on(const io::Headers& headers) {
   io::Headers out;
   for (const std::string_view name : kPassedOn) {

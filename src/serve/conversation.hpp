@@ -13,6 +13,12 @@ Result<models::ClientRequest> client_request(const Exchange& exchange, JsonBody 
                                              wire::Dialect dialect,
                                              models::Endpoint endpoint = models::Endpoint::kChat);
 
+// kInvalid for what no model can be called: nothing, more than kNameBytesMax, a control character.
+// Names stay for long: on rows, in headers, with what is known of their routes.
+Status check_model_name(std::string_view name);
+// The model that a request names.
+Result<std::string> model_of(const models::ClientRequest& request);
+
 // Of a client's headers those that go on to a provider; never its credentials.
 io::Headers passed_on(const io::Headers& headers);
 

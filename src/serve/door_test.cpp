@@ -247,6 +247,60 @@ TEST_F(DoorTest, ASecondDoorIsToldWhichOfItsPortsIsTaken) {
   EXPECT_THAT(second.error().hint, HasSubstr("--ops-listen"));
 }
 
+// What is asked of each door for this model, and where its error's words are.
+struct NamedRequest {
+  const char* path;
+  std::string body;
+};
+std::vector<NamedRequest> requests_of(const std::string& model) {
+  const std::string name = json_quote(model);
+  const std::string said = R"("messages":[{"role":"user","content":"x"}])";
+  return {{"/v1/chat/completions", fmt::format(R"({{"model":{},{}}})", name, said)},
+          {"/v1/messages", fmt::format(R"({{"model":{},"max_tokens":9,{}}})", name, said)},
+          {"/v1/messages/count_tokens", fmt::format(R"({{"model":{},{}}})", name, said)},
+          {"/v1/responses", fmt::format(R"({{"model":{},"input":"x"}})", name)},
+          {"/v1/embeddings", fmt::format(R"({{"model":{},"input":"x"}})", name)},
+          {"/v1/completions", fmt::format(R"({{"model":{},"prompt":"x"}})", name)},
+          {"/v1/moderations", fmt::format(R"({{"model":{},"input":"x"}})", name)}};
+}
+
+TEST_F(DoorTest, NoNameOfAModelIsTooMuchToKeep) {
+  for (const std::string& model :
+       {"up/" + std::string(300, 'x'), std::string("up/a\nb"), std::string("up/a\0b", 6)}) {
+    for (const NamedRequest& request : requests_of(model)) {
+      const io::HttpReply reply = ask("POST", request.path, request.body);
+      EXPECT_EQ(reply.status, 400) << request.path << reply.body;
+      EXPECT_THAT(reply.body, HasSubstr("model: the name")) << request.path;
+      EXPECT_LT(reply.body.size(), 300u);
+      EXPECT_FALSE(reply.headers.has("x-sighter-call"));
+    }
+  }
+  EXPECT_TRUE(upstream.requests().empty());
+  const std::string longest = "up/" + std::string(253, 'x');
+  for (const NamedRequest& request : requests_of(longest))
+    EXPECT_NE(ask("POST", request.path, request.body).status, 400) << request.path;
+}
+
+TEST_F(DoorTest, AFileOfTheServerIsNoModelOfAClientsAndNothingIsSaidOfIt) {
+  folder.write("there.gguf", "not a model");
+  const std::string there = (folder.path() / "there.gguf").string();
+  const std::string absent = (folder.path() / "gone.gguf").string();
+  for (const std::string& model : {there, absent, std::string("cache:../../there.gguf")}) {
+    for (const NamedRequest& request : requests_of(model)) {
+      const io::HttpReply reply = ask("POST", request.path, request.body);
+      EXPECT_EQ(reply.status, 404) << request.path << reply.body;
+      EXPECT_THAT(reply.body, HasSubstr("there is no model")) << request.path;
+    }
+  }
+  const auto words = [&](const std::string& model) {
+    std::string text = ask("POST", "/v1/embeddings", requests_of(model)[4].body).body;
+    for (std::size_t at; (at = text.find(model)) != text.npos;) text.replace(at, model.size(), "N");
+    return text;
+  };
+  EXPECT_EQ(words(there), words(absent));
+  EXPECT_EQ(ask("GET", "/v1/models/there.gguf").status, 404);
+}
+
 // --- the description
 
 TEST(OpenApi, HasEveryRouteOfTheTableAndNoOther) {

@@ -20,7 +20,8 @@ std::vector<std::string> names_of(Exchange& exchange) {
 Status known_model(Exchange& exchange, const std::string& name) {
   if (functions::names_function(name))
     return functions::check_function_name(exchange.door.shared.project(), name);
-  const Result<models::ModelSpec> spec = exchange.door.hub.config().find(name);
+  const Result<models::ModelSpec> spec =
+      exchange.door.hub.config().find(name, models::Asker::kClient);
   return spec ? Status{} : Status(std::unexpected(spec.error()));
 }
 

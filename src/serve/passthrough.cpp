@@ -52,6 +52,9 @@ Result<NamedModel> named_model(const models::ClientRequest& request) {
 Result<std::string> target_of(const Exchange& exchange, models::ClientRequest& request) {
   Result<NamedModel> named = named_model(request);
   if (!named) return std::unexpected(std::move(named.error()));
+  if (!named->name.empty()) {
+    if (Status good = check_model_name(named->name); !good) return std::unexpected(good.error());
+  }
   const models::ModelsConfig& config = exchange.door.hub.config();
   const auto asked = exchange.request.headers().get("x-sighter-provider");
   std::string target;

@@ -10,6 +10,9 @@
 
 namespace sighter::serve {
 
+// A name that a client gives and that is kept: of a model, a metric.
+inline constexpr std::size_t kNameBytesMax = 256;
+
 io::Task<void> send_json(Exchange& exchange, int status, std::string body);
 io::Task<void> send_text(Exchange& exchange, int status, std::string type, std::string body);
 // An error of the house, with its status (retry-after on 429 and 503).

@@ -167,9 +167,8 @@ io::Task<std::optional<Asked>> read_asked(Exchange& exchange, JsonBody body) {
   asked.keep = flag("store").value_or(true) &&
                exchange.door.settings.record == functions::RecordLevel::kFull &&
                exchange.door.shared.store() != nullptr;
-  if (asked.model.empty()) {
-    Error missing{Kind::kInvalid, "model: must be the name of a model", {}};
-    co_await send_error(exchange, std::move(missing));
+  if (Status good = check_model_name(asked.model); !good) {
+    co_await send_error(exchange, std::move(good.error()));
     co_return std::nullopt;
   }
   if (flag("background").value_or(false)) {
