@@ -84,6 +84,11 @@ void print_tree(Terminal& terminal, const store::CallTree& tree, const std::stri
   for (const store::ScoreRow& score : tree.scores)
     line("score ", fmt::format("{:.3g}{}{}", score.value, score.reason.empty() ? "" : "  ",
                                visible_line(score.reason)));
+  for (const store::FeedbackRow& one : tree.feedback)
+    line("said  ", fmt::format("{} = {}{}{}{}", visible_line(one.metric), short_text(one.value),
+                               one.source.empty() ? "" : " by " + visible_line(one.source),
+                               one.trace.is_nil() ? "" : " (of the trace)",
+                               one.note.empty() ? "" : ": " + visible_line(one.note)));
   for (const store::AttemptRow& attempt : tree.attempts)
     line("try   ", fmt::format("{} {} {} {}", attempt.number, attempt.route,
                                store::to_string(attempt.status), attempt.error));

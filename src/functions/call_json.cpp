@@ -41,9 +41,24 @@ Json call_json(const store::CallRow& call) {
   return row;
 }
 
+Json feedback_json(const store::FeedbackRow& feedback) {
+  Json row = Json::object({{"feedback", feedback.id.to_string()},
+                           {"metric", feedback.metric},
+                           {"value", stored_json(feedback.value)}});
+  JsonObject& members = row.as_object();
+  if (!feedback.trace.is_nil()) members.set("trace", feedback.trace.to_string());
+  if (!feedback.source.empty()) members.set("source", feedback.source);
+  if (!feedback.note.empty()) members.set("note", feedback.note);
+  if (!feedback.client_key.empty()) members.set("key", feedback.client_key);
+  return row;
+}
+
 Json tree_json(const store::CallTree& tree) {
   Json row = call_json(tree.call);
   Json scores = Json::array(), children = Json::array(), attempts = Json::array();
+  Json feedback = Json::array();
+  for (const store::FeedbackRow& one : tree.feedback)
+    feedback.as_array().push_back(feedback_json(one));
   for (const store::ScoreRow& score : tree.scores)
     scores.as_array().push_back(Json::object({{"value", score.value}, {"reason", score.reason}}));
   for (const store::AttemptRow& attempt : tree.attempts)
@@ -54,6 +69,7 @@ Json tree_json(const store::CallTree& tree) {
   for (const store::CallTree& child : tree.children)
     children.as_array().push_back(tree_json(child));
   row.as_object().set("scores", std::move(scores));
+  row.as_object().set("feedback", std::move(feedback));
   row.as_object().set("attempts", std::move(attempts));
   row.as_object().set("children", std::move(children));
   return row;

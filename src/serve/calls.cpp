@@ -1,7 +1,10 @@
 // Looking at the calls that were made.
 
+#include <algorithm>
 #include <charconv>
+#include <set>
 
+#include "base/similar.hpp"
 #include "functions/call_json.hpp"
 #include "serve/handlers.hpp"
 #include "serve/reply.hpp"
@@ -11,6 +14,7 @@ namespace {
 
 constexpr std::size_t kPageDefault = 50;
 constexpr std::size_t kPageMax = 200;
+constexpr std::chrono::seconds kPatience{5};  // with one listing
 
 struct Asked {
   store::CallFilter filter;
@@ -22,48 +26,77 @@ std::unexpected<Error> wrong(std::string_view name, std::string_view must) {
   return fail(Kind::kInvalid, fmt::format("{}: must be {}", name, must));
 }
 
-Result<std::optional<Id>> id_of(std::string_view query, std::string_view name) {
-  const std::optional<std::string> text = query_value(query, name);
-  if (!text || text->empty()) return std::nullopt;
-  const std::optional<Id> id = Id::parse(*text);
+Result<Id> id_of(std::string_view name, const std::string& text) {
+  const std::optional<Id> id = Id::parse(text);
   if (!id) return wrong(name, "an id");
-  return id;
+  return *id;
 }
 
+Result<SystemTime> time_of(std::string_view name, const std::string& text, SystemTime now) {
+  const Result<std::chrono::seconds> ago = store::parse_keep(text);
+  if (!ago) return wrong(name, "how long ago: \"2h\", \"7d\"");
+  return now - *ago;
+}
+
+Status take_tag(const std::string& text, store::CallFilter& filter) {
+  const std::size_t equals = text.find('=');
+  if (equals == text.npos) return wrong("tag", "NAME=VALUE");
+  filter.tags.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  return {};
+}
+
+Status take_limit(const std::string& text, std::size_t& limit) {
+  const char* end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, limit);
+  if (read.ec != std::errc() || read.ptr != end || limit < 1 || limit > kPageMax)
+    return wrong("limit", fmt::format("a number from 1 to {}", kPageMax));
+  return {};
+}
+
+// One parameter of the query.
+Status take(const std::string& name, const std::string& text, SystemTime now, Asked& asked) {
+  store::CallFilter& filter = asked.filter;
+  if (name == "function") {
+    filter.function = text;
+  } else if (name == "variant") {
+    filter.variant = text;
+  } else if (name == "model") {
+    filter.model = text;
+  } else if (name == "contains") {
+    filter.contains = text;
+  } else if (name == "tag") {
+    return take_tag(text, filter);
+  } else if (name == "limit") {
+    return take_limit(text, asked.limit);
+  } else if (name == "status") {
+    filter.status = store::call_status_from(text);
+    if (!filter.status) return wrong("status", "ok, error, cancelled, interrupted or broken");
+  } else if (name == "since" || name == "until") {
+    const Result<SystemTime> time = time_of(name, text, now);
+    if (!time) return std::unexpected(time.error());
+    (name == "since" ? filter.since : filter.until) = *time;
+  } else if (name == "trace" || name == "before") {
+    const Result<Id> id = id_of(name, text);
+    if (!id) return std::unexpected(id.error());
+    (name == "trace" ? filter.trace : asked.before) = *id;
+  }
+  return {};
+}
+
+// What is not understood is refused: all calls would look like an answer.
 Result<Asked> asked_of(std::string_view query, SystemTime now) {
+  const Result<Query> all = query_of(query);
+  if (!all) return std::unexpected(all.error());
+  static const std::vector<std::string> kKnown(std::begin(kCallQuery), std::end(kCallQuery));
   Asked asked;
-  asked.filter.function = query_value(query, "function");
-  asked.filter.variant = query_value(query, "variant");
-  asked.filter.model = query_value(query, "model");
-  asked.filter.contains = query_value(query, "contains").value_or("");
-  if (const auto status = query_value(query, "status")) {
-    asked.filter.status = store::call_status_from(*status);
-    if (!asked.filter.status) return wrong("status", "ok, error, cancelled, interrupted or broken");
-  }
-  if (const auto tag = query_value(query, "tag")) {
-    const std::size_t equals = tag->find('=');
-    if (equals == tag->npos) return wrong("tag", "NAME=VALUE");
-    asked.filter.tags.emplace_back(tag->substr(0, equals), tag->substr(equals + 1));
-  }
-  for (const char* name : {"since", "until"}) {
-    const auto text = query_value(query, name);
-    if (!text) continue;
-    const Result<std::chrono::seconds> ago = store::parse_keep(*text);
-    if (!ago) return wrong(name, "how long ago: \"2h\", \"7d\"");
-    (std::string_view(name) == "since" ? asked.filter.since : asked.filter.until) = now - *ago;
-  }
-  Result<std::optional<Id>> trace = id_of(query, "trace");
-  if (!trace) return std::unexpected(trace.error());
-  asked.filter.trace = *trace;
-  Result<std::optional<Id>> before = id_of(query, "before");
-  if (!before) return std::unexpected(before.error());
-  asked.before = *before;
-  if (const auto text = query_value(query, "limit")) {
-    const auto [end, code] =
-        std::from_chars(text->data(), text->data() + text->size(), asked.limit);
-    if (code != std::errc() || end != text->data() + text->size() || asked.limit < 1 ||
-        asked.limit > kPageMax)
-      return wrong("limit", fmt::format("a number from 1 to {}", kPageMax));
+  std::set<std::string> seen;
+  for (const auto& [name, text] : *all) {
+    if (std::find(kKnown.begin(), kKnown.end(), name) == kKnown.end())
+      return fail(Kind::kInvalid, fmt::format("there is no filter '{}'", name),
+                  did_you_mean(name, kKnown));
+    if (name != "tag" && !seen.insert(name).second)
+      return fail(Kind::kInvalid, fmt::format("{}: is given twice", name));
+    if (Status taken = take(name, text, now, asked); !taken) return std::unexpected(taken.error());
   }
   return asked;
 }
@@ -82,11 +115,17 @@ io::Task<void> list_calls(Exchange& exchange) {
     co_await send_error(exchange, std::move(error));
     co_return;
   }
+  if (exchange.door.listings.waiting() >= kListingsWaitingMax) {
+    Error full{Kind::kUnavailable, "too many listings are under way", "try again a little later"};
+    co_await send_error(exchange, std::move(full));
+    co_return;
+  }
   auto look = [store, wanted = std::move(*asked)]() -> Result<store::CallPage> {
-    return store->list(wanted.filter, wanted.limit, wanted.before);
+    return store->list(wanted.filter, wanted.limit, wanted.before, kPatience);
   };
+  io::CancelToken gone = exchange.request.gone();
   Result<store::CallPage> page =
-      co_await exchange.door.lookups.run(exchange.core(), std::move(look));
+      co_await exchange.door.listings.run(exchange.core(), std::move(look), std::move(gone));
   if (!page) {
     co_await send_error(exchange, std::move(page.error()));
     co_return;

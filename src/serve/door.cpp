@@ -5,6 +5,7 @@ namespace {
 
 constexpr std::size_t kLookupThreads = 4;
 constexpr std::size_t kLookupsWaitingMax = 1024;
+constexpr std::size_t kListingThreads = 2;
 
 }  // namespace
 
@@ -16,6 +17,7 @@ Door::Door(Settings the_settings, std::string the_key, functions::Shared& the_sh
       hub(the_hub),
       clock(the_clock),
       log(the_log),
-      lookups("lookups", kLookupThreads, kLookupsWaitingMax) {}
+      lookups("lookups", kLookupThreads, kLookupsWaitingMax),
+      listings("listings", kListingThreads, kListingsWaitingMax) {}
 
 }  // namespace sighter::serve

@@ -21,6 +21,9 @@ class Log;
 
 namespace sighter::serve {
 
+// Listings that wait while others are under way; beyond: 503 at once.
+inline constexpr std::size_t kListingsWaitingMax = 8;
+
 // Any thread.
 struct Door {
   Door(Settings the_settings, std::string the_key, functions::Shared& the_shared,
@@ -34,7 +37,8 @@ struct Door {
   Log& log;
   Metrics metrics;
   std::atomic<bool> stopping = false;
-  io::BlockingPool lookups;  // what waits for the disk
+  io::BlockingPool lookups;   // what waits for the disk, by id
+  io::BlockingPool listings;  // what may look through all that is stored
 };
 
 // One request. Lives in the coroutine that answers it; its core's thread only.

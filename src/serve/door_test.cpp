@@ -319,6 +319,22 @@ TEST(OpenApi, HasEveryRouteOfTheTableAndNoOther) {
   EXPECT_EQ(described, served);
 }
 
+TEST(OpenApi, SaysWhatElseIsAnsweredThanOneJson) {
+  const Json document = openapi_document();
+  const Json* not_ready =
+      document.pointer("/paths/~1readyz/get/responses/503/content/application~1json/schema/$ref");
+  ASSERT_NE(not_ready, nullptr);
+  EXPECT_EQ(*not_ready, Json("#/components/schemas/Readiness"));
+  EXPECT_NE(document.pointer("/paths/~1v1~1functions~1{name}/post/responses/200/content/"
+                             "text~1event-stream"),
+            nullptr);
+  std::set<std::string> names;
+  for (const Json& one :
+       document.pointer("/paths/~1v1~1responses~1{id}~1input_items/get/parameters")->as_array())
+    names.insert(one.find("name")->as_string());
+  EXPECT_THAT(names, ::testing::IsSupersetOf({"limit", "order", "after"}));
+}
+
 class OpenApiWalk : public DoorTest {
  protected:
   // Whether the answer is what the description says.

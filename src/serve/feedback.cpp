@@ -1,5 +1,8 @@
 // What people or programs say of a call afterwards.
 
+#include <algorithm>
+
+#include "base/similar.hpp"
 #include "serve/handlers.hpp"
 #include "serve/reply.hpp"
 
@@ -22,7 +25,20 @@ Result<Id> target_of(const Json& body, std::string_view name) {
   return *id;
 }
 
+Status check_members(const Json& body) {
+  static const std::vector<std::string> kKnown = {"call",   "trace", "metric", "value",
+                                                  "source", "note",  "key"};
+  if (!body.is_object()) return fail(Kind::kInvalid, "request: must be a JSON object");
+  for (const auto& [name, value] : body.as_object()) {
+    if (std::find(kKnown.begin(), kKnown.end(), name) == kKnown.end())
+      return fail(Kind::kInvalid, fmt::format("there is no member '{}'", name),
+                  did_you_mean(name, kKnown));
+  }
+  return {};
+}
+
 Result<store::FeedbackRow> feedback_of(const Json& body, Id id) {
+  if (Status known = check_members(body); !known) return std::unexpected(known.error());
   store::FeedbackRow row;
   row.id = id;
   Result<Id> call = target_of(body, "call");
@@ -39,6 +55,9 @@ Result<store::FeedbackRow> feedback_of(const Json& body, Id id) {
                                     {"key", &row.client_key}}) {
     Result<std::string> text = text_of(body, name);
     if (!text) return std::unexpected(text.error());
+    if (place != &row.note && text->size() > kNameBytesMax)
+      return fail(Kind::kInvalid, fmt::format("{}: has {} bytes, and {} at most are taken", name,
+                                              text->size(), kNameBytesMax));
     *place = std::move(*text);
   }
   if (row.metric.empty()) return fail(Kind::kInvalid, "metric: is required");
@@ -46,25 +65,6 @@ Result<store::FeedbackRow> feedback_of(const Json& body, Id id) {
   if (value == nullptr || value->is_null()) return fail(Kind::kInvalid, "value: is required");
   row.value = json_write(*value);
   return row;
-}
-
-// Most traces bear the id of their first call, which may still be in the queue. A trace that the
-// client named itself has no such call: then all that was queued goes to the disk first.
-Result<bool> is_trace(store::Store& store, const Id& trace) {
-  const Result<std::optional<store::CallRow>> first = store.call(trace);
-  if (!first) return std::unexpected(first.error());
-  if (*first && (*first)->trace == trace) return true;
-  store::CallFilter filter;
-  filter.trace = trace;
-  for (const bool flushed : {false, true}) {
-    if (flushed) {
-      if (Status done = store.flush(); !done) return std::unexpected(done.error());
-    }
-    const Result<store::CallPage> page = store.list(filter, 1);
-    if (!page) return std::unexpected(page.error());
-    if (!page->calls.empty()) return true;
-  }
-  return false;
 }
 
 // The row must name a call or a trace that is there, in the queue or on the disk.
@@ -75,7 +75,7 @@ Result<store::Receipt> keep(store::Store& store, store::FeedbackRow row) {
     if (!*known)
       return fail(Kind::kNotFound, fmt::format("there is no call '{}'", row.call.to_string()));
   } else {
-    const Result<bool> known = is_trace(store, row.trace);
+    const Result<bool> known = store.has_trace(row.trace);
     if (!known) return std::unexpected(known.error());
     if (!*known)
       return fail(Kind::kNotFound, fmt::format("there is no trace '{}'", row.trace.to_string()),
@@ -111,8 +111,9 @@ io::Task<void> take_feedback(Exchange& exchange) {
     co_await send_error(exchange, std::move(kept.error()));
     co_return;
   }
+  const Id first = kept->known_feedback.value_or(id);
   std::string answer = json_write(
-      Json::object({{"feedback", id.to_string()}, {"known_already", kept->known_already > 0}}));
+      Json::object({{"feedback", first.to_string()}, {"known_already", kept->known_already > 0}}));
   co_await send_json(exchange, 200, std::move(answer));
 }
 

@@ -1,11 +1,18 @@
 #pragma once
 // The handlers that routes.cpp names, one file each. They answer the exchange and return.
 
+#include <string_view>
+
 #include "io/task.hpp"
 
 namespace sighter::serve {
 
 struct Exchange;
+
+// The parameters of GET /v1/calls.
+inline constexpr std::string_view kCallQuery[] = {"function", "variant", "status", "model",
+                                                  "since",    "until",   "trace",  "tag",
+                                                  "contains", "limit",   "before"};
 
 io::Task<void> answer_chat(Exchange& exchange);         // chat.cpp
 io::Task<void> answer_messages(Exchange& exchange);     // chat.cpp

@@ -49,13 +49,13 @@ constexpr std::string_view kSchemas = R"json({
   {"type": "object", "required": ["results"], "additionalProperties": false, "properties": {"results": {"type": "array", "items":
     {"anyOf": [{"$ref": "#/components/schemas/FunctionResult"}, {"$ref": "#/components/schemas/FunctionFailure"},
       {"$ref": "#/components/schemas/Preview"}, {"$ref": "#/components/schemas/Error"}]}}}}]},
-"FeedbackRequest": {"type": "object", "required": ["metric", "value"], "properties": {
-  "call": {"$ref": "#/components/schemas/Id"}, "trace": {"$ref": "#/components/schemas/Id"}, "metric": {"type": "string", "minLength": 1},
+"FeedbackRequest": {"type": "object", "required": ["metric", "value"], "additionalProperties": false, "properties": {
+  "call": {"$ref": "#/components/schemas/Id"}, "trace": {"$ref": "#/components/schemas/Id"}, "metric": {"type": "string", "minLength": 1, "maxLength": 256},
   "value": {"description": "any JSON value but null"}, "source": {"type": "string"}, "note": {"type": "string"},
   "key": {"type": "string", "description": "the same key again is the same feedback"}},
   "oneOf": [{"required": ["call"]}, {"required": ["trace"]}]},
 "FeedbackAnswer": {"type": "object", "required": ["feedback", "known_already"], "additionalProperties": false, "properties": {
-  "feedback": {"$ref": "#/components/schemas/Id"}, "known_already": {"type": "boolean"}}},
+  "feedback": {"$ref": "#/components/schemas/Id", "description": "of the first with this key"}, "known_already": {"type": "boolean"}}},
 "Call": {"type": "object", "required": ["call", "function", "variant", "status", "start", "ms", "model", "cost_usd", "cache_hit", "input", "output"],
   "additionalProperties": false, "properties": {
   "call": {"$ref": "#/components/schemas/Id"}, "trace": {"$ref": "#/components/schemas/Id"}, "parent": {"$ref": "#/components/schemas/Id"},
@@ -64,7 +64,12 @@ constexpr std::string_view kSchemas = R"json({
   "ms": {"type": "number"}, "model": {"type": "string"}, "cost_usd": {"type": ["number", "null"]}, "cache_hit": {"type": "boolean"},
   "input": {}, "output": {}, "error": {"type": "object"}, "usage": {"$ref": "#/components/schemas/Usage"}, "tags": {"type": "object"},
   "tried": {"type": "object"}, "extras": {}, "scores": {"type": "array"}, "attempts": {"type": "array"},
+  "feedback": {"type": "array", "items": {"$ref": "#/components/schemas/Feedback"}},
   "children": {"type": "array", "items": {"$ref": "#/components/schemas/Call"}}}},
+"Feedback": {"type": "object", "required": ["feedback", "metric", "value"], "additionalProperties": false, "properties": {
+  "feedback": {"$ref": "#/components/schemas/Id"}, "metric": {"type": "string"}, "value": {},
+  "trace": {"$ref": "#/components/schemas/Id", "description": "it is of the whole trace"}, "source": {"type": "string"},
+  "note": {"type": "string"}, "key": {"type": "string"}}},
 "CallPage": {"type": "object", "required": ["calls", "next"], "additionalProperties": false, "properties": {
   "calls": {"type": "array", "items": {"$ref": "#/components/schemas/Call"}}, "next": {"$ref": "#/components/schemas/IdOrNull"}}},
 "Health": {"type": "object", "required": ["status"], "properties": {"status": {"const": "ok"}}},
@@ -72,10 +77,6 @@ constexpr std::string_view kSchemas = R"json({
   "problems": {"type": "array", "items": {"type": "string"}}}},
 "Document": {"type": "object", "required": ["openapi", "info", "paths"]}
 })json";
-
-constexpr std::string_view kCallQuery[] = {"function", "variant", "status", "model",
-                                           "since",    "until",   "trace",  "tag",
-                                           "contains", "limit",   "before"};
 
 struct Shape {
   std::string_view method;
@@ -123,6 +124,12 @@ Json parameters_of(const Route& route) {
     for (const std::string_view name : kCallQuery)
       list.as_array().push_back(parameter(name, "query"));
   }
+  if (route.handler == list_input_items) {
+    for (const auto& [name, text] : {std::pair("limit", "from 1 to 100; 20 without it"),
+                                     {"order", "asc or desc; desc without it"},
+                                     {"after", "the id of the item before the page"}})
+      list.as_array().push_back(parameter(name, "query", text));
+  }
   if (route.handler == pass_through) {
     list.as_array().push_back(parameter("x-sighter-provider", "header",
                                         "whose path it is, unless 'model' says provider/model"));
@@ -164,6 +171,13 @@ Json operation_of(const Route& route) {
                                         ? content("text/plain", Json::object({{"type", "string"}}))
                                         : content("application/json", ref(shape->response)));
   }
+  if (route.handler == call_function)
+    good.as_object().find("content")->as_object().set(
+        "text/event-stream",
+        Json::object({{"schema", Json::object({{"type", "string"},
+                                               {"description",
+                                                "with stream: true; the events delta, again, "
+                                                "result and error, each with a JSON object"}})}}));
   Json bad = Json::object({{"description", "what went wrong"}});
   bad.as_object().set(
       "content",
@@ -177,6 +191,10 @@ Json operation_of(const Route& route) {
   }
   Json responses = Json::object();
   responses.as_object().set("200", std::move(good));
+  if (route.handler == show_readiness)
+    responses.as_object().set(
+        "503", Json::object({{"description", "not ready, and why"},
+                             {"content", content("application/json", ref("Readiness"))}}));
   responses.as_object().set("default", std::move(bad));
   out.as_object().set("responses", std::move(responses));
   if (route.open) out.as_object().set("security", Json::array());

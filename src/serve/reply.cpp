@@ -147,6 +147,28 @@ std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_s
   return out;
 }
 
+Result<Query> query_of(std::string_view query) {
+  Query out;
+  while (!query.empty()) {
+    const std::size_t end = std::min(query.find('&'), query.size());
+    const std::string_view pair = query.substr(0, end);
+    query.remove_prefix(std::min(end + 1, query.size()));
+    if (pair.empty()) continue;
+    const std::size_t equals = std::min(pair.find('='), pair.size());
+    std::optional<std::string> name = percent_decoded(pair.substr(0, equals), true);
+    if (!name) return fail(Kind::kInvalid, "a parameter's name is no text in UTF-8");
+    std::optional<std::string> value =
+        percent_decoded(pair.substr(std::min(equals + 1, pair.size())), true);
+    if (!value)
+      return fail(Kind::kInvalid,
+                  fmt::format("{}: is no text in UTF-8, or holds a control character or a '%' "
+                              "that begins no escape",
+                              *name));
+    out.emplace_back(std::move(*name), std::move(*value));
+  }
+  return out;
+}
+
 std::optional<std::string> query_value(std::string_view query, std::string_view name) {
   while (!query.empty()) {
     const std::size_t end = std::min(query.find('&'), query.size());

@@ -41,6 +41,9 @@ struct JsonBody {
 };
 io::Task<Result<JsonBody>> read_json_body(Exchange& exchange);
 
+// All parameters of the query, decoded, in order. kInvalid names one that cannot be decoded.
+using Query = std::vector<std::pair<std::string, std::string>>;
+Result<Query> query_of(std::string_view query);
 // The value of a parameter of the query ("limit=10&before=..."), decoded; nullopt: absent.
 std::optional<std::string> query_value(std::string_view query, std::string_view name);
 // %XX decoded; nullopt for a broken escape, a control character or ill-formed UTF-8.

@@ -78,7 +78,14 @@ Condition condition_of(const CallFilter& filter) {
   Builder where;
   where.name("function", filter.function);
   where.name("variant", filter.variant);
-  where.name("model", filter.model);
+  if (filter.model && !filter.model->empty()) {
+    where.add(
+        "(call.model=(SELECT id FROM name WHERE text=?)"
+        " OR call.route=(SELECT id FROM name WHERE text=?))");
+    for (int i = 0; i < 2; ++i) where.bind_text(*filter.model);
+  } else {
+    where.name("model", filter.model);
+  }
   where.name("key", filter.key);
   if (filter.status) where.number("call.status=?", static_cast<int>(*filter.status));
   if (filter.since) where.id("call.id>=?", first_id_at(*filter.since));

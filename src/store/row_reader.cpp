@@ -213,6 +213,17 @@ Result<std::vector<CallRow>> RowReader::trace(const Id& trace) {
   return all_of(*s, [&](Statement& row) { return read_call(row, Texts::kAll); });
 }
 
+Result<bool> RowReader::has_trace(const Id& trace) {
+  Result<Statement> s = connection_->prepare(
+      "SELECT EXISTS(SELECT 1 FROM call WHERE trace=?1)"
+      " OR EXISTS(SELECT 1 FROM call WHERE id=?2 AND trace IS NULL)");
+  if (!s) return std::unexpected(s.error());
+  s->blob(trace.bytes).blob(trace.bytes);
+  const Result<bool> row = s->step();
+  if (!row) return std::unexpected(row.error());
+  return s->integer() != 0;
+}
+
 Result<FeedbackRow> RowReader::read_feedback(Statement& s) {
   FeedbackRow row;
   row.id = s.id();
@@ -298,8 +309,24 @@ Status RowReader::details(CallTree& tree) {
   return {};
 }
 
+Result<bool> RowReader::names_known(const CallFilter& filter) {
+  for (const auto* wanted : {&filter.function, &filter.variant, &filter.model, &filter.key}) {
+    if (!*wanted || (*wanted)->empty()) continue;
+    Result<Statement> s = connection_->prepare("SELECT 1 FROM name WHERE text=?");
+    if (!s) return std::unexpected(s.error());
+    s->text(**wanted);
+    const Result<bool> row = s->step();
+    if (!row) return std::unexpected(row.error());
+    if (!*row) return false;
+  }
+  return true;
+}
+
 Result<CallPage> RowReader::list(const CallFilter& filter, std::size_t count,
                                  std::optional<Id> before) {
+  const Result<bool> known = names_known(filter);
+  if (!known) return std::unexpected(known.error());
+  if (!*known) return CallPage{};
   const Condition where = condition_of(filter);
   const std::string sql =
       fmt::format("SELECT {}{} FROM call WHERE {}{} ORDER BY call.id DESC LIMIT ?", kCallColumns,

@@ -41,6 +41,7 @@ class RowReader {
   Result<std::optional<ScoreValue>> score(const Id& call, std::int64_t metric);
   Result<std::optional<ResponseRow>> response(std::string_view id);
   Result<std::vector<CallRow>> trace(const Id& trace);  // without the first call; oldest first
+  Result<bool> has_trace(const Id& trace);
   Status details(CallTree& tree);  // adds attempts, feedback and scores of its call
 
   Result<CallPage> list(const CallFilter& filter, std::size_t count, std::optional<Id> before);
@@ -61,6 +62,8 @@ class RowReader {
   Result<FeedbackRow> read_feedback(Statement& statement);
   Result<RunRow> read_run(Statement& statement);
   Result<std::string> name(std::optional<std::int64_t> id);
+  // False when no row can have the names that the filter wants, since no row has.
+  Result<bool> names_known(const CallFilter& filter);
   Result<std::optional<Digest>> config_hash(std::optional<std::int64_t> id);
   Result<std::string> group_name(GroupBy by, std::int64_t first, std::int64_t second);
 

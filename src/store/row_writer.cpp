@@ -352,7 +352,15 @@ Status RowWriter::write_feedback(const FeedbackRow& row) {
   s->blob(row.id.bytes).integer(row.call.is_nil() ? std::nullopt : call_row(row.call));
   s->id_or_null(row.trace).integer(*metric).integer(*source).text_or_null(row.client_key);
   s->text(row.value).text_or_null(row.note);
-  return insert(*s);
+  if (Status done = insert(*s); !done || connection_.changes() > 0) return done;
+  if (row.client_key.empty()) return {};
+  Result<Statement> first = connection_.prepare("SELECT id FROM feedback WHERE client_key=?");
+  if (!first) return std::unexpected(first.error());
+  first->text(row.client_key);
+  const Result<bool> found = first->step();
+  if (!found) return std::unexpected(found.error());
+  if (*found) receipt_.known_feedback = first->id();
+  return {};
 }
 
 Status RowWriter::write_response(const ResponseRow& row) {

@@ -14,6 +14,7 @@ namespace sighter::store {
 namespace {
 
 constexpr std::size_t kStatementsMax = 128;
+constexpr int kStepsBetween = 2000;  // of the database's machine, between two looks at the clock
 
 bool says_full(int system_code) {
   return system_code == ENOSPC || system_code == EDQUOT || system_code == EFBIG;
@@ -48,6 +49,9 @@ Error sqlite_error(sqlite3* db, int code, std::string_view path) {
       return {Kind::kUnavailable,
               fmt::format("the store {} is locked by another process for too long", path),
               "see which process holds it open, then run the same command again"};
+    case SQLITE_INTERRUPT:
+      return {Kind::kTimeout, "looking through the store took too long and was stopped",
+              "narrow it: since and until, or a function"};
     case SQLITE_TOOBIG:
       return {Kind::kTooLarge, fmt::format("a row for the store {} is too large", path), ""};
     case SQLITE_NOMEM:
@@ -271,6 +275,18 @@ Result<std::int64_t> Connection::integer_of(std::string_view sql) {
   const Result<bool> row = statement->step();
   if (!row) return std::unexpected(row.error());
   return *row ? statement->integer() : 0;
+}
+
+void Connection::stop_when(std::function<bool()> enough) {
+  enough_ = std::move(enough);
+  const auto ask = [](void* self) -> int {
+    return static_cast<Connection*>(self)->enough_() ? 1 : 0;
+  };
+  if (enough_) {
+    sqlite3_progress_handler(db_, kStepsBetween, ask, this);
+  } else {
+    sqlite3_progress_handler(db_, 0, nullptr, nullptr);
+  }
 }
 
 bool Connection::in_transaction() const {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -95,6 +96,10 @@ class Connection {
   // The first column of the first row.
   Result<std::int64_t> integer_of(std::string_view sql);
 
+  // Asked every few thousand steps of a statement, on its thread: true stops it, with kTimeout.
+  // Empty: nothing does.
+  void stop_when(std::function<bool()> enough);
+
   bool in_transaction() const;
   std::int64_t changes() const;
   std::int64_t last_row() const;
@@ -113,6 +118,7 @@ class Connection {
   void forget_idle_statements();
   sqlite3* db_;
   std::string path_;
+  std::function<bool()> enough_;
   std::unordered_map<std::string, PreparedText, TextHash, std::equal_to<>> statements_;
 };
 

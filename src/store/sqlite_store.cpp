@@ -28,6 +28,7 @@ class SqliteStore final : public Store {
         clock_(clock),
         options_(std::move(options)),
         readers_(open_reader, options_.readers_max),
+        scanners_(open_reader, options_.scanners_max),
         watcher_(open_reader, 1) {}
   ~SqliteStore() override { (void)SqliteStore::close(); }
   void start_writing(std::unique_ptr<Connection> connection) {
@@ -47,19 +48,20 @@ class SqliteStore final : public Store {
   Result<std::optional<CallRow>> find_output(const Digest& fingerprint, int repeat) override;
   Result<std::optional<ScoreValue>> score(const Id& call, const Digest& metric) override;
   Result<std::optional<ResponseRow>> response(std::string_view id) override;
+  Result<bool> has_trace(const Id& trace) override;
 
-  Result<CallPage> list(const CallFilter& filter, std::size_t count,
-                        std::optional<Id> before) override;
+  Result<CallPage> list(const CallFilter& filter, std::size_t count, std::optional<Id> before,
+                        std::optional<std::chrono::milliseconds> patience) override;
   Result<std::vector<Id>> ids_starting(std::string_view text, std::size_t count) override;
   Result<std::vector<Aggregate>> aggregate(const CallFilter& filter, GroupBy by) override {
-    return readers_.with([&](RowReader& reader) { return reader.aggregate(filter, by); });
+    return scanners_.with([&](RowReader& reader) { return reader.aggregate(filter, by); });
   }
   Result<std::vector<OutputRow>> outputs_of(const Digest& body) override {
     return readers_.with([&](RowReader& reader) { return reader.outputs_of(body); });
   }
   Result<std::vector<FeedbackRow>> feedback_of(const CallFilter& filter,
                                                std::size_t count) override {
-    return readers_.with([&](RowReader& reader) { return reader.feedback_of(filter, count); });
+    return scanners_.with([&](RowReader& reader) { return reader.feedback_of(filter, count); });
   }
   Result<std::optional<RunRow>> run(const Id& id) override {
     return readers_.with([&](RowReader& reader) { return reader.run(id); });
@@ -84,7 +86,7 @@ class SqliteStore final : public Store {
   Result<Erased> prune(const PruneRequest& request) override;
   Status backup(const std::filesystem::path& target) override;
   Result<std::vector<std::string>> check() override {
-    return readers_.with([](RowReader& reader) { return reader.check(); });
+    return scanners_.with([](RowReader& reader) { return reader.check(); });
   }
   Result<StoreSize> size() override;
 
@@ -101,6 +103,7 @@ class SqliteStore final : public Store {
   const Clock& clock_;
   const Options options_;
   ReaderPool readers_;
+  ReaderPool scanners_;
   ReaderPool watcher_;  // of its own: the version a connection reports is relative to itself
   std::unique_ptr<Writer> writer_;  // null when only reading
 };
@@ -306,9 +309,30 @@ Result<CallTree> SqliteStore::show(const Id& id) {
 }
 
 Result<CallPage> SqliteStore::list(const CallFilter& filter, std::size_t count,
-                                   std::optional<Id> before) {
+                                   std::optional<Id> before,
+                                   std::optional<std::chrono::milliseconds> patience) {
   const std::size_t rows = std::clamp<std::size_t>(count, 1, kPageMax);
-  return readers_.with([&](RowReader& reader) { return reader.list(filter, rows, before); });
+  return scanners_.with([&](RowReader& reader) {
+    if (patience) {
+      const SteadyTime until = clock_.steady_now() + *patience;
+      reader.connection().stop_when([this, until] { return clock_.steady_now() >= until; });
+    }
+    Result<CallPage> page = reader.list(filter, rows, before);
+    reader.connection().stop_when({});
+    return page;
+  });
+}
+
+Result<bool> SqliteStore::has_trace(const Id& trace) {
+  // What is queued is looked at first: a row that is committed meanwhile is found in the tables.
+  if (writer_) {
+    for (const auto& batch : writer_->queue().live()) {
+      for (const CallRow& row : batch->calls) {
+        if ((row.trace.is_nil() ? row.id : row.trace) == trace) return true;
+      }
+    }
+  }
+  return readers_.with([&](RowReader& reader) { return reader.has_trace(trace); });
 }
 
 Result<std::vector<Id>> SqliteStore::ids_starting(std::string_view text, std::size_t count) {

@@ -4,9 +4,9 @@
 // disk, so call them from a pool, not from a core.
 //
 // Writing: one writer thread commits groups. append() never waits; commit() waits until the rows
-// are on the disk. What is queued is already visible to call(), show(), find_output(), scores() and
-// response(); listings and aggregates see what is committed (flush() first where that matters).
-// Several processes may use one store.
+// are on the disk. What is queued is already visible to call(), show(), find_output(), scores(),
+// response() and has_trace(); listings and aggregates see what is committed (flush() first where
+// that matters). Several processes may use one store.
 
 #include <cstdint>
 #include <filesystem>
@@ -30,6 +30,8 @@ namespace sighter::store {
 struct Receipt {
   std::int64_t written = 0;
   std::int64_t known_already = 0;
+  // The feedback that bears the client key already, where there was one; of several the last.
+  std::optional<Id> known_feedback{};
 };
 
 // Called once, on the writer's thread, after the rows are on the disk or have failed; must be short
@@ -50,7 +52,8 @@ struct Options {
   std::chrono::milliseconds commit_interval = limits::kCommitIntervalMax;
   std::chrono::milliseconds busy_timeout{10'000};   // for other processes' write locks
   std::chrono::milliseconds retry_interval{1'000};  // of relaxed rows after a disk error
-  int readers_max = 4;                              // connections for look-ups
+  int readers_max = 4;                              // connections for look-ups by id
+  int scanners_max = 2;                             // and for what may look through all there is
   // The name of a virtual file system of the database library; tests make it fail.
   std::string vfs;
 };
@@ -60,7 +63,7 @@ struct CallFilter {
   std::optional<std::string> function;  // "" selects plain model requests
   std::optional<std::string> variant;
   std::optional<CallStatus> status;
-  std::optional<std::string> model;
+  std::optional<std::string> model;  // as it was asked for, or as the route that answered
   std::optional<std::string> key;
   std::optional<SystemTime> since;  // started at or after
   std::optional<SystemTime> until;  // started before
@@ -173,11 +176,17 @@ class Store {
   virtual Result<std::optional<CallRow>> find_output(const Digest& fingerprint, int repeat) = 0;
   virtual Result<std::optional<ScoreValue>> score(const Id& call, const Digest& metric) = 0;
   virtual Result<std::optional<ResponseRow>> response(std::string_view id) = 0;  // not once expired
+  // Whether any call is of this trace.
+  virtual Result<bool> has_trace(const Id& trace) = 0;
 
   // --- queries on what is committed
-  // Newest first, at most `count` (1 to 1000), those before the cursor.
+  // Newest first, at most `count` (1 to 1000), those before the cursor. Times, functions and traces
+  // are found by an index; with any other filter all rows between `since` and `until` are looked
+  // through, the newest first, until the page is full. kTimeout after `patience`, where one is
+  // given. Listings and aggregates wait for each other, never a look-up by id for them.
   virtual Result<CallPage> list(const CallFilter& filter, std::size_t count,
-                                std::optional<Id> before = {}) = 0;
+                                std::optional<Id> before = {},
+                                std::optional<std::chrono::milliseconds> patience = {}) = 0;
   // Ids whose text starts so ("019b3f"), oldest first, at most `count`.
   virtual Result<std::vector<Id>> ids_starting(std::string_view text, std::size_t count) = 0;
   virtual Result<std::vector<Aggregate>> aggregate(const CallFilter& filter, GroupBy by) = 0;

@@ -1,5 +1,8 @@
 #include "store/store.hpp"
 
+#include <latch>
+#include <thread>
+
 #include "store/test_support.hpp"
 
 namespace sighter::store {
@@ -199,8 +202,10 @@ TEST_F(StoreTest, FeedbackWithTheSameClientKeyIsStoredOnce) {
     const auto receipt = store->commit(batch);
     ASSERT_TRUE(receipt);
     EXPECT_EQ(receipt->known_already, i);
+    const std::vector<FeedbackRow> kept = store->show(row.id)->feedback;
+    ASSERT_THAT(kept, SizeIs(1));
+    EXPECT_EQ(receipt->known_feedback, i == 0 ? std::nullopt : std::optional(kept[0].id));
   }
-  EXPECT_THAT(store->show(row.id)->feedback, SizeIs(1));
 }
 
 TEST_F(StoreTest, AClientKeyUsedForOtherFeedbackIsAConflict) {
@@ -286,6 +291,7 @@ TEST_F(StoreTest, EachFilterSelects) {
   rich.status = CallStatus::kError;
   rich.error = "Überlast";
   rich.model = "smol";
+  rich.route = "lab/smol-2";
   rich.key = "alice";
   rich.cost = NanoUsd{500};
   rich.latency = Micros(9'000);
@@ -303,6 +309,7 @@ TEST_F(StoreTest, EachFilterSelects) {
   only_rich([](CallFilter& f) { f.variant = "local"; });
   only_rich([](CallFilter& f) { f.status = CallStatus::kError; });
   only_rich([](CallFilter& f) { f.model = "smol"; });
+  only_rich([](CallFilter& f) { f.model = "lab/smol-2"; });
   only_rich([](CallFilter& f) { f.key = "alice"; });
   only_rich([](CallFilter& f) { f.cost_least = NanoUsd{500}; });
   only_rich([](CallFilter& f) { f.latency_least = Micros(9'000); });
@@ -326,6 +333,67 @@ TEST_F(StoreTest, EachFilterSelects) {
   filter = {};
   filter.function = "no such function";
   EXPECT_THAT(listed(filter), IsEmpty());
+}
+
+// Time stands until somebody waits for it.
+class WaitingClock final : public Clock {
+ public:
+  SystemTime system_now() const override { return SystemTime(std::chrono::hours(500'000)); }
+  SteadyTime steady_now() const override {
+    if (asked.fetch_add(1) == 0) return SteadyTime{};  // a listing begins
+    reached.count_down();
+    released.wait();
+    return SteadyTime(std::chrono::hours(1));
+  }
+  mutable std::atomic<int> asked{0};
+  mutable std::latch reached{1};
+  mutable std::latch released{1};
+};
+
+TEST(StoreListing, EndsWhenItsPatienceDoesAndKeepsNoLookUpByIdWaiting) {
+  TempFolder folder;
+  SetClock ids_clock;
+  IdMaker ids{ids_clock};
+  WaitingClock clock;
+  Options options;
+  options.readers_max = options.scanners_max = 1;
+  const auto store = open_or_die(folder / "store.db", clock, options);
+  Batch batch;
+  for (int i = 0; i < 2'000; ++i) batch.calls.push_back(some_call(ids, ids_clock));
+  const Id id = batch.calls[1'000].id;
+  ASSERT_TRUE(store->commit(batch));
+  CallFilter filter;
+  filter.contains = "nobody said this";
+  Result<CallPage> page;
+  std::jthread listing([&] { page = store->list(filter, 10, {}, std::chrono::seconds(5)); });
+  clock.reached.wait();
+  EXPECT_EQ((*store->call(id))->id, id);
+  EXPECT_TRUE(store->show(id));
+  EXPECT_TRUE(*store->has_trace(id));
+  clock.released.count_down();
+  listing.join();
+  ASSERT_FALSE(page);
+  EXPECT_EQ(page.error().kind, Kind::kTimeout);
+  EXPECT_THAT(page.error().hint, HasSubstr("since"));
+  EXPECT_THAT(store->list(filter, 10)->calls, IsEmpty()) << "the next one is not stopped";
+}
+
+TEST_F(StoreTest, ATraceIsFoundQueuedAndStored) {
+  const CallRow root = add_call();
+  CallRow child = some_call(ids, clock);
+  child.trace = ids.next();
+  const Id unknown = ids.next();
+  for (const bool stored : {false, true}) {
+    if (stored) {
+      add(child);
+    } else {
+      ASSERT_TRUE(store->append(batch_of(child), Durability::kRelaxed));
+    }
+    EXPECT_TRUE(*store->has_trace(root.id));
+    EXPECT_TRUE(*store->has_trace(child.trace));
+    EXPECT_FALSE(*store->has_trace(child.id)) << "it is of another trace";
+    EXPECT_FALSE(*store->has_trace(unknown));
+  }
 }
 
 TEST_F(StoreTest, TagsThatAreNotJsonMatchNothing) {
