@@ -16,7 +16,7 @@
 namespace sighter::cli {
 namespace {
 
-constexpr auto kLookInterval = std::chrono::seconds(2);  // at the certificate's files
+constexpr auto kLookInterval = std::chrono::seconds(2);  // at the certificate's files and the store
 
 // Each client and each upstream request is a descriptor.
 void raise_descriptor_limit() {
@@ -32,7 +32,7 @@ io::Task<void> until_stopped(Session* session, serve::Server* server) {
   for (;;) {
     Status slept = co_await session->core().timers().sleep_for(kLookInterval, stop);
     if (!slept) co_return;
-    server->refresh_certificate();
+    server->look();
   }
 }
 

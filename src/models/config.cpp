@@ -37,6 +37,8 @@ constexpr Known kKnown[] = {
     {"ollama", "http://127.0.0.1:11434/v1", ""},
 };
 
+constexpr std::string_view kFunctionPrefix = "function";  // of functions as models
+
 const Timeouts kTimeouts{limits::kConnectTimeout, limits::kFirstByteTimeout, limits::kGapTimeout,
                          limits::kTotalTimeout};
 
@@ -127,6 +129,9 @@ void ModelsConfig::read_provider(const TomlTable& table, const std::string& name
   Provider provider;
   if (known != providers_.end()) provider = known->second;
   provider.name = name;
+  if (name == kFunctionPrefix)
+    table.mistake("", "no provider can be called 'function'",
+                  "function/NAME is a function of the project; give it another name");
   if (known == providers_.end()) provider.timeouts = kTimeouts;
   if (const auto dialect =
           table.word("dialect", {"openai", "anthropic", "openai-responses", "gemini", "bedrock"})) {
@@ -229,6 +234,9 @@ void ModelsConfig::read_model(const TomlTable& table, const std::string& name,
                               const std::filesystem::path& folder) {
   ModelSpec model;
   model.name = name;
+  if (name.starts_with(std::string(kFunctionPrefix) + "/"))
+    table.mistake("", fmt::format("the model '{}' would be a function", name),
+                  "function/NAME is a function of the project; give it another name");
   model.price = read_price(table);
   model.routing = read_routing(table);
   if (const auto file = table.string("file")) {

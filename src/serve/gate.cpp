@@ -40,17 +40,18 @@ bool is_own_origin(std::string_view origin, const io::Headers& headers, const Se
 
 }  // namespace
 
-std::string_view key_of(const io::Headers& headers) {
+std::vector<std::string_view> keys_of(const io::Headers& headers) {
+  std::vector<std::string_view> keys;
   if (const auto value = headers.get("Authorization")) {
     constexpr std::string_view kBearer = "Bearer ";
     if (value->size() > kBearer.size() &&
         io::equals_ignoring_case(value->substr(0, kBearer.size()), kBearer))
-      return value->substr(kBearer.size());
+      keys.push_back(value->substr(kBearer.size()));
   }
   for (const char* name : {"x-api-key", "api-key", "x-goog-api-key"}) {
-    if (const auto value = headers.get(name)) return *value;
+    if (const auto value = headers.get(name); value && !value->empty()) keys.push_back(*value);
   }
-  return {};
+  return keys;
 }
 
 bool same_secret(std::string_view given, std::string_view wanted) {
@@ -78,12 +79,14 @@ std::optional<Error> refusal(const io::Headers& headers, const Settings& setting
     return std::nullopt;
   }
   if (gate.open) return std::nullopt;
-  const std::string_view given = key_of(headers);
+  const std::vector<std::string_view> given = keys_of(headers);
   if (given.empty()) {
     return Error{Kind::kUnauthorized, "no key was given",
                  "send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'"};
   }
-  if (!same_secret(given, gate.key)) return Error{Kind::kUnauthorized, "the key is wrong", {}};
+  bool right = false;
+  for (const std::string_view key : given) right = same_secret(key, gate.key) || right;
+  if (!right) return Error{Kind::kUnauthorized, "the key is wrong", {}};
   return std::nullopt;
 }
 

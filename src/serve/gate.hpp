@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.hpp"
 #include "io/http_server.hpp"
@@ -12,9 +13,9 @@
 
 namespace sighter::serve {
 
-// The key as a client gives it: "Authorization: Bearer KEY", "x-api-key", "api-key",
-// "x-goog-api-key"; empty: none.
-std::string_view key_of(const io::Headers& headers);
+// The keys that a client gives: "Authorization: Bearer KEY", "x-api-key", "api-key",
+// "x-goog-api-key". An SDK may send one of its own beside the one that its user set.
+std::vector<std::string_view> keys_of(const io::Headers& headers);
 
 // True where both are the same; takes as long for a key that is wrong in its first byte as in its
 // last.
@@ -28,7 +29,8 @@ struct Gate {
 };
 // Why the request is refused; nullopt: it may come in. kForbidden: a web page of an origin that
 // [serve] origins does not name, or, where there is no key on a port of this machine alone, a Host
-// that is not this machine's own (DNS rebinding). kUnauthorized: no key, or a wrong one.
+// that is not this machine's own (DNS rebinding). kUnauthorized: no key, or none that
+// is right.
 std::optional<Error> refusal(const io::Headers& headers, const Settings& settings,
                              const Gate& gate);
 

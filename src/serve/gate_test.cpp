@@ -46,6 +46,9 @@ TEST(Gate, TheKeyIsTakenWhereSdksPutIt) {
   EXPECT_EQ(kind({{"authorization", "bearer k"}}, "k"), std::nullopt);
   EXPECT_EQ(kind({{"x-api-key", "k"}}, "k"), std::nullopt);
   EXPECT_EQ(kind({{"api-key", "k"}}, "k"), std::nullopt);
+  EXPECT_EQ(kind({{"Authorization", "Bearer old"}, {"x-api-key", "k"}}, "k"), std::nullopt);
+  EXPECT_EQ(kind({{"Authorization", "Bearer k"}, {"x-api-key", "old"}}, "k"), std::nullopt);
+  EXPECT_EQ(kind({{"Authorization", "Bearer old"}, {"x-api-key", ""}}, "k"), Kind::kUnauthorized);
   EXPECT_EQ(kind({}, "k"), Kind::kUnauthorized);
   EXPECT_EQ(kind({{"Authorization", "Bearer kk"}}, "k"), Kind::kUnauthorized);
   EXPECT_EQ(kind({{"Authorization", "Basic k"}}, "k"), Kind::kUnauthorized);

@@ -66,20 +66,34 @@ wire::Dialect dialect_of(const io::Headers& headers) {
   return headers.has("anthropic-version") ? wire::Dialect::kAnthropic : wire::Dialect::kOpenAiChat;
 }
 
+// A refusal that has a status of its own and no kind of the house.
+io::Task<void> refuse(Exchange& exchange, int status, std::string what) {
+  wire::WireError wrong = wire::to_wire_error(Error{Kind::kInvalid, std::move(what), {}});
+  wrong.status = status;
+  std::string body = error_body(exchange.dialect, wrong);
+  co_await send_json(exchange, status, std::move(body));
+}
+
+// Bytes that nobody here unpacks would be read as what they are not.
+bool is_packed(const io::Headers& headers) {
+  const auto coding = headers.get("Content-Encoding");
+  return coding && !coding->empty() && !io::equals_ignoring_case(*coding, "identity");
+}
+
 io::Task<void> not_found(Exchange& exchange, bool path_known, bool ops) {
   Error error{Kind::kNotFound, fmt::format("there is no {}", exchange.request.path()),
               ops ? "this port has /healthz, /readyz and /metrics, nothing else"
                   : "docs/serve.md lists what there is"};
-  if (!path_known) {
-    co_await send_error(exchange, std::move(error));
+  if (path_known) {
+    std::string what =
+        fmt::format("{} does not take {}", exchange.request.path(), exchange.request.method());
+    co_await refuse(exchange, 405, std::move(what));
     co_return;
   }
-  wire::WireError wrong = wire::to_wire_error(
-      Error{Kind::kInvalid,
-            fmt::format("{} does not take {}", exchange.request.path(), exchange.request.method()),
-            {}});
-  std::string body = error_body(exchange.dialect, wrong);
-  co_await send_json(exchange, 405, std::move(body));
+  wire::WireError said = wire::to_wire_error(error);
+  said.code = "unknown_url";  // as OpenAI says it; what is missing is no model
+  std::string body = error_body(exchange.dialect, said);
+  co_await send_json(exchange, 404, std::move(body));
 }
 
 }  // namespace
@@ -112,6 +126,7 @@ struct Server::Impl {
   PemMarks certificate_marks;     // of what was read last, whether it could be used or not
   bool certificate_fits = true;   // what was read last is in use
   std::string certificate_fault;  // what was said of it last
+  bool store_fault = false;       // it was said that rows cannot be stored
   bool stopped = false;
 };
 
@@ -165,6 +180,12 @@ io::Task<void> Server::Impl::answer(Exchange& exchange, bool ops) {
   }
   if (match.route == nullptr) {
     co_await not_found(exchange, match.path_known, ops);
+    co_return;
+  }
+  if (is_packed(request.headers())) {
+    std::string what = fmt::format("Content-Encoding: {} is not taken, send the body as it is",
+                                   request.headers().get("Content-Encoding").value_or(""));
+    co_await refuse(exchange, 415, std::move(what));
     co_return;
   }
   co_await match.route->handler(exchange);
@@ -272,6 +293,22 @@ std::uint16_t Server::port() const {
 std::optional<std::uint16_t> Server::ops_port() const {
   if (!impl_->ops_listener) return std::nullopt;
   return impl_->ops_listener->port();
+}
+
+void Server::look() {
+  refresh_certificate();
+  Impl& impl = *impl_;
+  store::Store* store = impl.door.shared.store();
+  if (store == nullptr) return;
+  const store::WriterState writer = store->writer();
+  if (writer.trouble.has_value() == impl.store_fault) return;
+  impl.store_fault = writer.trouble.has_value();
+  if (writer.trouble) {
+    impl.door.log.error("serve", fmt::format("calls cannot be stored, {} rows wait: {}",
+                                             writer.queued_rows, writer.trouble->message()));
+  } else {
+    impl.door.log.warning("serve", "calls are stored again");
+  }
 }
 
 void Server::refresh_certificate() {

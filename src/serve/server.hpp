@@ -33,6 +33,9 @@ class Server {
   // whose key has not been written yet) is logged once and the old one stays; each call tries
   // again.
   void refresh_certificate();
+  // To be called every few seconds: refresh_certificate(), and a line in the log when calls cannot
+  // be stored, and one when they can again.
+  void look();
   // Accepts nothing more, lets running requests finish for the settings' grace, cuts the rest.
   // Health and metrics answer until all of them have ended: /readyz then says "stopping".
   void stop();

@@ -4,7 +4,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <csignal>
 #include <filesystem>
 #include <thread>
 
@@ -16,6 +18,7 @@ namespace sighter::serve {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::SizeIs;
 
 class ServerTest : public DoorTest {
  protected:
@@ -143,6 +146,63 @@ TEST_F(ServerTest, ANewCertificateIsTakenAsSoonAsItsKeyIsThere) {
   server->refresh_certificate();
   EXPECT_TRUE(serves(fresh));
   EXPECT_FALSE(serves(old));
+}
+
+// A limit on the size of files stands for a full disk.
+TEST_F(ServerTest, TheLogSaysOnceThatCallsCannotBeStoredAndOnceThatTheyCan) {
+  std::vector<std::string> lines;
+  Log telling(Level::kWarning, [&](Level, std::string_view, std::string_view message) {
+    lines.emplace_back(message);
+  });
+  auto own = std::move(*Server::start(settings(), false, *shared, *hub, clock, telling));
+  own->look();
+  EXPECT_THAT(lines, SizeIs(0));
+  store::CallRow row;
+  row.id = shared->next_id();
+  row.input = json_quote(std::string(1 << 20, 'x'));
+  store::Batch batch;
+  batch.calls.push_back(row);
+  const auto handler = ::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  rlimit full = before;
+  full.rlim_cur = 4096;
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &full), 0);
+  EXPECT_FALSE(rows->commit(batch));
+  for (int i = 0; i < 2; ++i) own->look();
+  EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  ::signal(SIGXFSZ, handler);
+  ASSERT_THAT(lines, SizeIs(1));
+  EXPECT_THAT(lines[0], HasSubstr("calls cannot be stored"));
+  EXPECT_TRUE(rows->commit(batch));
+  for (int i = 0; i < 2; ++i) own->look();
+  ASSERT_THAT(lines, SizeIs(2));
+  EXPECT_EQ(lines[1], "calls are stored again");
+  own->stop();
+}
+
+TEST_F(ServerTest, WhatIsNotThereIsNoModelThatIsMissing) {
+  for (const char* path : {"/v1/nothing", "/v2/chat/completions", "/"}) {
+    const Json said = json(ask("GET", path));
+    EXPECT_EQ(*said.pointer("/error/code"), Json("unknown_url")) << path;
+    EXPECT_EQ(*said.pointer("/error/type"), Json("invalid_request_error")) << path;
+    const Json anthropic = json(ask("GET", path, {}, {{"anthropic-version", "2023-06-01"}}));
+    EXPECT_EQ(*anthropic.pointer("/error/type"), Json("not_found_error")) << path;
+  }
+  EXPECT_EQ(ask("GET", "/v1/chat/completions").status, 405);
+  const Json model = json(ask("GET", "/v1/models/nobody"));
+  EXPECT_EQ(*model.pointer("/error/code"), Json("model_not_found"));
+}
+
+TEST_F(ServerTest, APackedBodyIsRefusedInWords) {
+  const std::string chat = R"({"model":"m","messages":[{"role":"user","content":"x"}]})";
+  for (const char* path : {"/v1/chat/completions", "/v1/messages", "/v1/functions/talk"}) {
+    const io::HttpReply reply = ask("POST", path, chat, {{"content-encoding", "gzip"}});
+    EXPECT_EQ(reply.status, 415) << path;
+    EXPECT_THAT(reply.body, HasSubstr("gzip")) << path;
+  }
+  EXPECT_EQ(ask("POST", "/v1/chat/completions", chat, {{"content-encoding", "identity"}}).status,
+            200);
 }
 
 }  // namespace

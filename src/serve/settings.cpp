@@ -1,8 +1,10 @@
 #include "serve/settings.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/similar.hpp"
+#include "wire/differences.hpp"
 
 namespace sighter::serve {
 namespace {
@@ -84,6 +86,56 @@ Status read_limits(const Json& serve, Settings& settings) {
   return {};
 }
 
+// The names that are refused or dropped anywhere: parameters of requests as one dialect has them
+// and another one has not, and those that a function or a local model sets itself.
+std::vector<std::string> droppable_names() {
+  std::vector<std::string> out = {"tools",
+                                  "tool_choice",
+                                  "response_format",
+                                  "max_tokens",
+                                  "temperature",
+                                  "top_p",
+                                  "top_k",
+                                  "min_p",
+                                  "n",
+                                  "presence_penalty",
+                                  "frequency_penalty",
+                                  "seed",
+                                  "stop",
+                                  "logprobs",
+                                  "logit_bias",
+                                  "reasoning",
+                                  "verbosity",
+                                  "prediction",
+                                  "reasoning.budget_tokens"};
+  for (const wire::Difference& difference : wire::differences()) {
+    if (difference.side != wire::Difference::Side::kRequest) continue;
+    std::string_view names = difference.names;
+    while (!names.empty()) {
+      const std::size_t end = std::min(names.find(' '), names.size());
+      if (end > 0) out.emplace_back(names.substr(0, end));
+      names.remove_prefix(std::min(end + 1, names.size()));
+    }
+  }
+  return out;
+}
+
+// Providers have parameters that are known to nobody here, so a name is refused only where it is
+// nearly one that is known.
+Status check_allow_drop(const std::vector<std::string>& names) {
+  if (names.empty()) return {};
+  const std::vector<std::string> known = droppable_names();
+  for (const std::string& name : names) {
+    if (name.empty()) return wrong("allow_drop", "a list of parameters' names");
+    if (name == "*" || std::find(known.begin(), known.end(), name) != known.end()) continue;
+    const std::string meant = closest(name, known);
+    if (!meant.empty())
+      return fail(Kind::kInvalid, fmt::format("[serve] allow_drop: there is no '{}'", name),
+                  fmt::format("did you mean '{}'?", meant));
+  }
+  return {};
+}
+
 Status check_names(const Json& serve) {
   static const std::vector<std::string> kNames = {
       "listen",          "ops_listen", "key",           "origins", "record",    "certificate",
@@ -157,6 +209,8 @@ Result<Settings> read_settings(const Json& serve, const std::filesystem::path& f
     return std::unexpected(read.error());
   if (Status read = read_texts(serve, "allow_drop", settings.allow_drop); !read)
     return std::unexpected(read.error());
+  if (Status good = check_allow_drop(settings.allow_drop); !good)
+    return std::unexpected(good.error());
   std::string record = "full";
   if (Status read = read_text(serve, "record", record); !read) return std::unexpected(read.error());
   if (record == "none") {

@@ -45,6 +45,16 @@ TEST(Settings, RefusesWhatItDoesNotUnderstand) {
   }
 }
 
+TEST(Settings, ANameThatMayBeDroppedIsSpelledRight) {
+  for (const char* text :
+       {R"({"allow_drop": ["*", "logit_bias", "top_k", "a_parameter_of_some_provider"]})",
+        R"({"allow_drop": []})"})
+    EXPECT_TRUE(read(text)) << text;
+  const auto settings = read(R"({"allow_drop": ["logit_bais"]})");
+  ASSERT_FALSE(settings);
+  EXPECT_EQ(settings.error().hint, "did you mean 'logit_bias'?");
+}
+
 TEST(Settings, TheSecondPortMayBeOff) {
   EXPECT_FALSE(*parse_ops_address("off"));
   EXPECT_EQ((*parse_ops_address("127.0.0.1:0"))->port, 0);
