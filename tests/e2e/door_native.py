@@ -4,6 +4,7 @@ stands in OpenAI's own description too is held against it."""
 
 import pathlib
 import sys
+import urllib.error
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -54,8 +55,11 @@ def feedback(gateway, call):
     said = {"call": call, "metric": "helpful", "value": True, "source": "user", "key": "k1"}
     status, _, answer = gateway.ask("POST", "/v1/feedback", said)
     checks.that(status == 200 and answer["known_already"] is False, "feedback is taken", (status, answer))
+    first = answer.get("feedback")
     status, _, answer = gateway.ask("POST", "/v1/feedback", said)
-    checks.that(status == 200 and answer["known_already"] is True, "the same key again is the same feedback", (status, answer))
+    checks.that(status == 200 and answer["known_already"] is True and answer["feedback"] == first, "the same key again is the same feedback", (status, answer))
+    _, _, row = gateway.ask("GET", f"/v1/calls/{call}")
+    checks.equal([(f["feedback"], f["metric"], f["value"]) for f in row["feedback"]], [(first, "helpful", True)], "its call shows it")
     for body, wanted, what in ((dict(said, call="019b0000-0000-7000-8000-000000000000", key="k2"), 404, "an unknown call"),
                                (dict(said, value=False), 409, "the key for something else"), (dict(said, call="x"), 400, "no id"),
                                ({"call": call, "value": 1}, 400, "no metric"), ({"metric": "m", "value": 1}, 400, "neither call nor trace")):
@@ -77,7 +81,7 @@ def calls(gateway):
     checks.equal(len(seen), stored, "all of them, page by page")
     status, _, page = gateway.ask("GET", "/v1/calls?tag=user%3D42")
     checks.equal((status, len(page["calls"])), (200, 1), "by tag")
-    for query in ("limit=0", "limit=x", "status=odd", "before=x", "tag=x", "since=yesterday"):
+    for query in ("limit=0", "limit=x", "status=odd", "before=x", "tag=x", "since=yesterday", "modle=x", "contains=%ff", "limit=1%"):
         status, _, answer = gateway.ask("GET", f"/v1/calls?{query}")
         checks.that(status == 400, f"?{query} is 400", (status, answer))
     for wrong in ("x", "019b0000-0000-7000-8000-000000000000"):
@@ -95,6 +99,12 @@ def lists(gateway):
         for path, inside in (("/healthz", "ok"), ("/readyz", "ready"), ("/metrics", "sighter_requests_total")):
             with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as reply:
                 checks.that(inside in reply.read().decode(), f"{path} on {'ops' if port == gateway.ops_port else 'main'}")
+    try:
+        urllib.request.urlopen(f"http://127.0.0.1:{gateway.ops_port}/v1/models")
+        status = 200
+    except urllib.error.HTTPError as error:
+        status = error.code
+    checks.equal(status, 404, "nothing else is on the operators' port")
 
 
 def as_described(gateway):
