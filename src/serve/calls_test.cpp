@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <latch>
+
 #include "serve/door_test.hpp"
 #include "serve/reply.hpp"
 
@@ -74,6 +77,65 @@ TEST_F(CallsTest, WhatWasSaidOfACallIsReadBack) {
   EXPECT_EQ(*said.find("source"), Json("u"));
   EXPECT_EQ(*said.find("note"), Json("n"));
   EXPECT_EQ(*said.find("key"), Json("k"));
+}
+
+// A store whose listings last until the test lets them go on.
+class HeldClock final : public Clock {
+ public:
+  SystemTime system_now() const override { return real_.system_now(); }
+  SteadyTime steady_now() const override {
+    released.wait();
+    return SteadyTime{};
+  }
+  mutable std::latch released{1};
+
+ private:
+  RealClock real_;
+};
+
+TEST_F(CallsTest, ListingsAreFewAtATimeAndKeepNobodyElseWaiting) {
+  HeldClock held;
+  const auto store = std::move(*store::Store::open(folder.path() / "held.db", held, {}));
+  functions::Shared own(std::move(*functions::read_project(folder.path())), *hub, store.get(),
+                        clock, log);
+  const auto door = std::move(*Server::start(settings(), false, own, *hub, clock, log));
+  store::CallRow row;
+  row.id = own.next_id();
+  store::Batch batch;
+  batch.calls.push_back(row);
+  ASSERT_TRUE(store->commit(batch));
+  constexpr std::size_t kAsked = 14, kTaken = 10;  // two at work, eight that wait
+  std::vector<sighter::testing::Loop::Running<Result<io::HttpReply>>> asked;
+  for (std::size_t i = 0; i < kAsked; ++i) {
+    io::HttpRequest request;
+    request.method = "GET";
+    request.url = fmt::format("http://127.0.0.1:{}/v1/calls", door->port());
+    asked.push_back(loop.start(client.fetch(std::move(request))));
+  }
+  const auto done = [&] {
+    return static_cast<std::size_t>(
+        std::count_if(asked.begin(), asked.end(), [](const auto& one) { return one.done(); }));
+  };
+  EXPECT_TRUE(loop.wait_until([&] { return done() >= kAsked - kTaken; }));
+  const std::string path = "/v1/calls/" + row.id.to_string();
+  EXPECT_EQ(ask_at(door->port(), "GET", path, {}, {}).status, 200);
+  const std::string said =
+      fmt::format(R"({{"call":"{}","metric":"m","value":1}})", row.id.to_string());
+  EXPECT_EQ(ask_at(door->port(), "POST", "/v1/feedback", said, {}).status, 200);
+  held.released.count_down();
+  EXPECT_TRUE(loop.wait_until([&] { return done() == kAsked; }));
+  std::size_t full = 0;
+  for (auto& one : asked) {
+    ASSERT_TRUE(one.value());
+    const io::HttpReply& reply = *one.value();
+    EXPECT_TRUE(reply.status == 200 || reply.status == 503) << reply.status;
+    full += reply.status == 503 ? 1 : 0;
+    EXPECT_EQ(reply.headers.has("retry-after"), reply.status == 503);
+  }
+  // The two at work may not have begun when the last of the others came.
+  EXPECT_GE(full, kAsked - kTaken);
+  EXPECT_LE(full, kAsked - kTaken + 2);
+  door->stop();
 }
 
 TEST_F(CallsTest, FeedbackIsRefusedByTheNameOfWhatIsWrong) {

@@ -40,7 +40,7 @@ std::string line_of(const Fault& fault) {
     places += (i > 0 ? ", " : "") + fault.places[i];
   if (fault.places.size() > kPlacesShown)
     places += fmt::format(" and {} more", fault.places.size() - kPlacesShown);
-  return fmt::format("{}: {}{}{}", places, fault.error.what, fault.error.hint.empty() ? "" : ": ",
+  return fmt::format("{}: {}{}{}", places, fault.error.what, fault.error.hint.empty() ? "" : "; ",
                      fault.error.hint);
 }
 

@@ -14,7 +14,10 @@ io::Task<void> show_readiness(Exchange& exchange) {
   Json problems = Json::array();
   if (store::Store* store = exchange.door.shared.store()) {
     const store::WriterState writer = store->writer();
-    if (writer.trouble) problems.as_array().push_back(Json("store: " + writer.trouble->what));
+    // Whoever asks needs no key: where the store lies is for the log.
+    if (writer.trouble)
+      problems.as_array().push_back(Json(fmt::format(
+          "calls cannot be stored ({}); the log says more", to_string(writer.trouble->kind))));
   }
   if (exchange.door.stopping) problems.as_array().push_back(Json("stopping"));
   const bool ready = problems.as_array().empty();

@@ -18,6 +18,7 @@ namespace sighter::serve {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 class ServerTest : public DoorTest {
@@ -170,10 +171,15 @@ TEST_F(ServerTest, TheLogSaysOnceThatCallsCannotBeStoredAndOnceThatTheyCan) {
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &full), 0);
   EXPECT_FALSE(rows->commit(batch));
   for (int i = 0; i < 2; ++i) own->look();
+  const io::HttpReply ready = ask("GET", "/readyz");
   EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
   ::signal(SIGXFSZ, handler);
   ASSERT_THAT(lines, SizeIs(1));
   EXPECT_THAT(lines[0], HasSubstr("calls cannot be stored"));
+  EXPECT_THAT(lines[0], HasSubstr("store.db"));
+  EXPECT_EQ(ready.status, 503);
+  EXPECT_THAT(ready.body, HasSubstr("calls cannot be stored (io)"));
+  EXPECT_THAT(ready.body, Not(HasSubstr("store.db"))) << "it asks for no key";
   EXPECT_TRUE(rows->commit(batch));
   for (int i = 0; i < 2; ++i) own->look();
   ASSERT_THAT(lines, SizeIs(2));
