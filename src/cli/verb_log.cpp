@@ -75,7 +75,7 @@ void print_tree(Terminal& terminal, const store::CallTree& tree, const std::stri
   line("route ", call.route);
   line("input ", short_text(call.input));
   line("output", short_text(call.output));
-  line("error ", visible_line(call.error));
+  line("error ", visible_line(call.error.empty() ? call.error_kind : call.error));
   if (call.tokens)
     line("tokens", fmt::format("{} in ({} cached), {} out ({} reasoning)", call.tokens->input,
                                call.tokens->cached, call.tokens->output, call.tokens->reasoning));
@@ -132,7 +132,8 @@ std::string name_of(const store::CallRow& call) {
 }
 
 std::string said(const store::CallRow& call) {
-  return call.error.empty() ? short_text(call.output) : visible_line(call.error);
+  const std::string& error = call.error.empty() ? call.error_kind : call.error;
+  return error.empty() ? short_text(call.output) : visible_line(error);
 }
 
 void print_lines(Terminal& terminal, const std::vector<store::CallRow>& calls, std::size_t width) {

@@ -15,17 +15,15 @@ store::CallStatus status_of(const models::ClientResult& result) {
   return result.broken ? store::CallStatus::kBroken : store::CallStatus::kError;
 }
 
-std::string error_text(const Error& error) {
-  return error.hint.empty() ? error.what : error.message();
-}
-
 // {"attempts": [{"route", "error"}]}; "" when nothing failed before the answer.
-std::string tried_text(const models::ClientResult& result) {
+std::string tried_text(const models::ClientResult& result, RecordLevel level) {
   Json list = Json::array();
   for (const models::Attempt& attempt : result.attempts) {
     if (attempt.error)
-      list.as_array().push_back(
-          Json::object({{"route", attempt.route}, {"error", attempt.error->what}}));
+      list.as_array().push_back(Json::object(
+          {{"route", attempt.route},
+           {"error", level == RecordLevel::kFull ? attempt.error->what
+                                                 : std::string(to_string(attempt.error->kind))}}));
   }
   if (list.as_array().empty()) return {};
   return json_write(Json::object({{"attempts", std::move(list)}}));
@@ -71,7 +69,7 @@ store::CallRow row_of(const models::ClientRequest& request, const std::string& m
   row.status = status_of(result);
   if (result.error) {
     row.error_kind = std::string(to_string(result.error->kind));
-    row.error = error_text(*result.error);
+    row.error = error_text(*result.error, options.record);
   }
   row.start = start;
   row.latency = answered.latency;
@@ -83,7 +81,7 @@ store::CallRow row_of(const models::ClientRequest& request, const std::string& m
   row.route = result.route;
   row.finish_reason = result.finish_reason;
   if (options.tags.is_object()) row.tags = json_write(options.tags);
-  row.tried = tried_text(result);
+  row.tried = tried_text(result, options.record);
   if (options.record == RecordLevel::kFull) {
     row.input = input_text(request);
     row.output = output_text(result);
@@ -108,7 +106,7 @@ io::Task<void> keep(Engine::Impl& engine, const models::ClientRequest& request,
   slot.settle(settled(answered.result, answered));
   store::Batch batch;
   batch.calls.push_back(row_of(request, model, options, answered, start));
-  add_attempts(batch, answered.call, answered.result.attempts);
+  add_attempts(batch, answered.call, answered.result.attempts, options.record);
   // Where nothing is stored, the slot stays: the call is found again at the next start.
   Status appended = co_await append_relaxed(engine, std::move(batch), slot.freed_by_commit());
   if (!appended)

@@ -150,10 +150,13 @@ class Slot;
 io::Task<Status> record(Engine::Impl& engine, Record what, const Outcome& outcome, Slot& slot);
 // Queues rows that nobody waits for; waits only while the queue is full, at most ten seconds.
 io::Task<Status> append_relaxed(Engine::Impl& engine, store::Batch batch, store::Completion done);
+// The words of an error for a row; "" below kFull: they may repeat what was sent or answered. The
+// kind always stands beside them.
+std::string error_text(const Error& error, RecordLevel level);
 // The call's row has the sums of all its requests; these are the second and later ones by
 // themselves.
-void add_attempts(store::Batch& batch, const Id& call,
-                  const std::vector<models::Attempt>& attempts);
+void add_attempts(store::Batch& batch, const Id& call, const std::vector<models::Attempt>& attempts,
+                  RecordLevel level);
 std::optional<store::Tokens> tokens_of(const std::optional<wire::Usage>& usage);
 // The answer that a stored row holds.
 Result<Applied> applied_from(const store::CallRow& row, const Variant& variant,

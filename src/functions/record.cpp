@@ -13,10 +13,6 @@ store::CallStatus status_of(const Error& error) {
   return error.kind == Kind::kCancelled ? store::CallStatus::kCancelled : store::CallStatus::kError;
 }
 
-std::string error_text(const Error& error) {
-  return error.hint.empty() ? error.what : error.message();
-}
-
 // {"attempts": [...], "confidence": 0.9, "probabilities": [...]}; "" when there is nothing to tell.
 std::string tried_text(const Outcome& outcome) {
   Json tried = Json::object();
@@ -67,12 +63,13 @@ store::CallRow call_row(const Record& what, const Outcome& outcome) {
   } else {
     row.status = status_of(outcome);
     row.error_kind = std::string(to_string(outcome.output.error().kind));
-    row.error = error_text(outcome.output.error());
+    row.error = error_text(outcome.output.error(), call.options.record);
   }
   return row;
 }
 
-store::AttemptRow attempt_row(const Id& call, int number, const models::Attempt& attempt) {
+store::AttemptRow attempt_row(const Id& call, int number, const models::Attempt& attempt,
+                              RecordLevel level) {
   store::AttemptRow row;
   row.call = call;
   row.number = number;
@@ -85,7 +82,7 @@ store::AttemptRow attempt_row(const Id& call, int number, const models::Attempt&
   if (attempt.error) {
     row.status = status_of(*attempt.error);
     row.error_kind = std::string(to_string(attempt.error->kind));
-    row.error = error_text(*attempt.error);
+    row.error = error_text(*attempt.error, level);
   }
   return row;
 }
@@ -140,10 +137,15 @@ std::optional<store::Tokens> tokens_of(const std::optional<wire::Usage>& usage) 
                        usage->reasoning};
 }
 
-void add_attempts(store::Batch& batch, const Id& call,
-                  const std::vector<models::Attempt>& attempts) {
+std::string error_text(const Error& error, RecordLevel level) {
+  if (level != RecordLevel::kFull) return {};
+  return error.hint.empty() ? error.what : error.message();
+}
+
+void add_attempts(store::Batch& batch, const Id& call, const std::vector<models::Attempt>& attempts,
+                  RecordLevel level) {
   for (std::size_t i = 1; i < attempts.size(); ++i)
-    batch.attempts.push_back(attempt_row(call, static_cast<int>(i) + 1, attempts[i]));
+    batch.attempts.push_back(attempt_row(call, static_cast<int>(i) + 1, attempts[i], level));
 }
 
 io::Task<Status> append_relaxed(Engine::Impl& engine, store::Batch batch, store::Completion done) {
@@ -199,7 +201,7 @@ io::Task<Status> record(Engine::Impl& engine, Record what, const Outcome& outcom
   slot.settle(settled);
   store::Batch batch;
   store::CallRow row = call_row(what, outcome);
-  add_attempts(batch, call.id, outcome.attempts);
+  add_attempts(batch, call.id, outcome.attempts, call.options.record);
   if (call.variant != nullptr && engine.shared.first_of(call.variant->digest)) {
     batch.configs.push_back(config_row(*call.function, *call.variant));
   }

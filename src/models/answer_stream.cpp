@@ -256,8 +256,7 @@ class StreamReader {
       call_.result.said = std::move(said_);
     } else {
       if (!broken_) broken_ = Error{Kind::kUpstream, "it ended before its end mark", {}};
-      const bool ours = broken_->kind == Kind::kCancelled || broken_->kind == Kind::kTimeout ||
-                        broken_->kind == Kind::kTooLarge;
+      const bool ours = broken_->kind == Kind::kCancelled || broken_->kind == Kind::kTimeout;
       if (!ours) broken_->kind = Kind::kUpstream;
       trouble = of_transport(broken_->in("the stream broke"), exchange_);
     }
@@ -292,6 +291,7 @@ ReplyBegin reply_begin(const Call& call, const Exchange& exchange) {
   ReplyBegin known;
   known.route = exchange.route->name();
   known.attempts = static_cast<int>(call.result.attempts.size()) + 1;
+  known.tried = tried_words(call.result.attempts);
   known.dropped = exchange.out.dropped;
   known.approximated = exchange.out.approximated;
   known.limits = exchange.limits;

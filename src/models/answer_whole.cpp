@@ -195,10 +195,11 @@ io::Task<std::optional<Trouble>> Router::Impl::whole_of_stream(Call& call, Excha
     body += *bytes;
     if (!good && body.size() > kErrorBytesMax) break;
     if (body.size() > limits::kResponseBytesMax) {
-      Trouble large = stop({Kind::kTooLarge,
+      Trouble large = stop({Kind::kUpstream,
                             fmt::format("{}: the answer is larger than {} bytes",
                                         exchange.provider->name, limits::kResponseBytesMax),
                             {}});
+      large.next_route = true;
       co_return large;
     }
   }

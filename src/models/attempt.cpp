@@ -46,6 +46,8 @@ Trouble stop(Error error) {
 }
 
 Trouble of_transport(Error error, const Exchange& exchange) {
+  // Too large is what the provider sent: no fault of whoever asks.
+  if (error.kind == Kind::kTooLarge) error.kind = Kind::kUpstream;
   const Kind kind = error.kind;
   const bool again = is_transient(kind) || kind == Kind::kUpstream;
   Trouble trouble{.error = error.in(exchange.provider->name), .retry = again, .next_route = again};
@@ -229,6 +231,27 @@ io::Task<std::optional<Trouble>> Router::Impl::attempt(Call& call, const Choice&
   measure(call, choice, made, !trouble);
   call.result.attempts.push_back(std::move(made));
   co_return trouble;
+}
+
+std::string tried_words(const std::vector<Attempt>& attempts) {
+  constexpr std::size_t kShown = 5;
+  constexpr std::size_t kNameMax = 100;
+  std::vector<std::string> words;
+  for (const Attempt& one : attempts) {
+    if (one.error)
+      words.push_back(
+          fmt::format("{} {}", one.route.substr(0, kNameMax), to_string(one.error->kind)));
+  }
+  std::string out;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (words.size() > 2 * kShown && i == kShown) {
+      i = words.size() - kShown;
+      out += ", ...";
+    }
+    if (!out.empty()) out += ", ";
+    out += words[i];
+  }
+  return out;
 }
 
 }  // namespace sighter::models

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/error.hpp"
@@ -21,5 +22,10 @@ struct Attempt {
   std::optional<NanoUsd> cost;  // nullopt: the price is not known
   std::optional<Error> error;
 };
+
+// The requests that failed, in order, with the word for why: "a/m rate_limited, b/m timeout"; ""
+// when none did. Names are cut to 100 bytes, and of more than 10 the first and the last five are
+// told.
+std::string tried_words(const std::vector<Attempt>& attempts);
 
 }  // namespace sighter::models

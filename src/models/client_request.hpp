@@ -72,6 +72,7 @@ struct ReplyBegin {
   std::string route;
   bool relayed = false;  // bytes() follow; else deltas()
   int attempts = 1;      // physical requests, this one included
+  std::string tried;     // of them, what failed: "a/m rate_limited, b/m timeout"
   std::vector<std::string> dropped;
   std::vector<std::string> approximated;
   io::Headers limits;  // the provider's rate-limit headers

@@ -99,8 +99,7 @@ wire::EncodeOptions encode_options(const Exchange& exchange) {
 
 io::Task<void> send_failed(Exchange& exchange, const Asked& asked, std::size_t prompt,
                            const models::ClientResult& result) {
-  add_call_headers(exchange.headers, asked.calls[prompt], result.route, result.attempts.size(),
-                   result.dropped, result.approximated, result.limits);
+  add_call_headers(exchange.headers, asked.calls[prompt], result);
   co_await send_failure(exchange, result);
 }
 
@@ -113,7 +112,6 @@ io::Task<void> answer_whole(Exchange& exchange, const Asked& asked) {
     io::spawn(scope, "prompts", work_off(&exchange, &asked, &next, &results, &failed));
   co_await scope.join();
   std::vector<wire::ChatReply> replies;
-  std::size_t attempts = 0;
   std::optional<NanoUsd> cost = NanoUsd{};
   for (std::size_t i = 0; i < results.size(); ++i) {
     models::ClientResult& result = results[i];
@@ -123,15 +121,16 @@ io::Task<void> answer_whole(Exchange& exchange, const Asked& asked) {
     }
     if (!result.reply) continue;  // it was not asked, because another one failed
     replies.push_back(std::move(*result.reply));
-    attempts += result.attempts.size();
+    if (i > 0)
+      results.front().attempts.insert(results.front().attempts.end(), result.attempts.begin(),
+                                      result.attempts.end());
     if (cost && result.cost) *cost += *result.cost;
     if (!result.cost) cost.reset();
   }
   wire::Encoded encoded = legacy::encode_reply(asked.completion, replies, encode_options(exchange));
   models::ClientResult& first = results.front();
   for (std::string& name : encoded.dropped) first.dropped.push_back(std::move(name));
-  add_call_headers(exchange.headers, asked.calls.front(), first.route, attempts, first.dropped,
-                   first.approximated, first.limits);
+  add_call_headers(exchange.headers, asked.calls.front(), first);
   if (cost) exchange.headers.add("x-sighter-cost-usd", fmt::format("{}", cost->usd()));
   co_await send_json(exchange, 200, std::move(encoded.body));
 }
@@ -145,9 +144,7 @@ class Writer final : public models::ReplySink {
 
   io::Task<Status> begin(const models::ReplyBegin& begin) override {
     if (stream_.begun()) co_return Status{};
-    add_call_headers(exchange_.headers, call_, begin.route,
-                     static_cast<std::size_t>(begin.attempts), begin.dropped, begin.approximated,
-                     begin.limits);
+    add_call_headers(exchange_.headers, call_, begin);
     Status begun = stream_.begin();
     co_return begun;
   }
@@ -172,6 +169,7 @@ class Writer final : public models::ReplySink {
 
 io::Task<void> answer_streamed(Exchange& exchange, const Asked& asked) {
   EventStream stream(exchange);
+  stream.expect();
   const std::unique_ptr<legacy::StreamEncoder> encoder =
       legacy::stream_encoder(asked.completion, encode_options(exchange));
   for (std::size_t prompt = 0; prompt < asked.calls.size(); ++prompt) {

@@ -164,8 +164,7 @@ io::Task<void> send_whole(Exchange& exchange, const models::ClientRequest& reque
                           : std::nullopt;
     body = wire::openai_embeddings::encode_reply(*result.embedding, {}, base64);
   }
-  add_call_headers(exchange.headers, answered.call, result.route, result.attempts.size(),
-                   result.dropped, result.approximated, result.limits);
+  add_call_headers(exchange.headers, answered.call, result);
   if (result.cost)
     exchange.headers.add("x-sighter-cost-usd", fmt::format("{}", result.cost->usd()));
   co_await send_text(exchange, status, std::move(type), std::move(body));
@@ -244,8 +243,7 @@ io::Task<void> converse(Exchange& exchange, models::ClientRequest&& request, std
   if (passed) co_await passed->close(result);
   if (exchange.responder.started()) co_return;
   if (result.error) {
-    add_call_headers(exchange.headers, answered.call, result.route, result.attempts.size(),
-                     result.dropped, result.approximated, result.limits);
+    add_call_headers(exchange.headers, answered.call, result);
     co_await send_failure(exchange, result);
     co_return;
   }

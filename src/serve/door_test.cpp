@@ -148,6 +148,58 @@ TEST_F(DoorTest, AClientHearsACommentWhileTheUpstreamIsSilent) {
   }
 }
 
+// Before the upstream has said anything at all; what fails then is told as an event.
+TEST_F(DoorTest, AClientHearsACommentBeforeTheFirstByteAndAnErrorAfterIt) {
+  struct Case {
+    const char* path;
+    const char* body;
+    const char* error;
+  };
+  const Case cases[] = {
+      {"/v1/chat/completions",
+       R"({"model":"groq/x","stream":true,"messages":[{"role":"user","content":"x"}]})",
+       "data: {\"error\":"},
+      {"/v1/messages",
+       R"({"model":"groq/x","stream":true,"max_tokens":5,"messages":[{"role":"user","content":"x"}]})",
+       "event: error\ndata: {\"type\":\"error\""},
+      {"/v1/responses", R"({"model":"groq/x","stream":true,"input":"x"})",
+       "event: error\ndata: {\"type\":\"error\",\"sequence_number\":0"},
+  };
+  // The whole of a stream whose upstream goes on only after the first comment.
+  const auto late = [&](const Case& one) {
+    io::HttpRequest request;
+    request.method = "POST";
+    request.url = fmt::format("http://127.0.0.1:{}{}", server->port(), one.path);
+    request.headers.add("content-type", "application/json");
+    request.body = one.body;
+    auto opened = loop.run(client.open(std::move(request)));
+    EXPECT_TRUE(opened && (*opened)->status() == 200);
+    if (!opened) return std::string();
+    std::string text;
+    for (bool first = true;; first = false) {
+      const Result<std::string_view> piece = loop.run((*opened)->read());
+      if (!piece || piece->empty()) return text;
+      text += *piece;
+      if (first) loop.advance(std::chrono::seconds(1));
+    }
+  };
+  for (const Case& one : cases) {
+    upstream.add({step::Wait{std::chrono::seconds(1)},
+                  step::Reply{.status = 400, .body = R"({"error":{"message":"not this"}})"}});
+    const std::string text = late(one);
+    EXPECT_TRUE(text.starts_with(": still waiting\n\n")) << text;
+    EXPECT_NE(text.find(one.error), std::string::npos) << text;
+    EXPECT_NE(text.find("not this"), std::string::npos) << text;
+    EXPECT_EQ(text.find("[DONE]"), std::string::npos);
+  }
+  upstream.add({step::Wait{std::chrono::seconds(1)}, step::Start{}, step::Chunk{kPiece},
+                step::Chunk{"data: [DONE]\n\n"}, step::End{}});
+  const std::string text = late(cases[0]);
+  EXPECT_NE(text.find(": x-sighter-route: groq/x\n"), std::string::npos) << text;
+  EXPECT_NE(text.find(kPiece), std::string::npos) << text;
+  EXPECT_TRUE(text.ends_with("data: [DONE]\n\n")) << text;
+}
+
 TEST_F(DoorTest, WhatIsPassedOnComesAsItComesAndAClientThatLeavesEndsIt) {
   const std::string piece = "data: {\"n\":1}\n\n";
   upstream.add({step::Start{200, "text/event-stream"}, step::Chunk{piece}, step::Stall{}});

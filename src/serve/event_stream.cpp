@@ -8,7 +8,12 @@ EventStream::EventStream(Exchange& exchange)
 
 EventStream::~EventStream() = default;
 
+void EventStream::expect() {
+  quiet_.set_after(exchange_.door.settings.keep_alive);
+}
+
 Status EventStream::begin() {
+  if (begun_) return {};
   exchange_.status = 200;
   io::Headers headers = exchange_.headers;
   headers.add("Content-Type", "text/event-stream; charset=utf-8");
@@ -41,6 +46,10 @@ io::Task<Status> EventStream::write_last(std::string events) {
 void EventStream::on_quiet() {
   quiet_.set_after(exchange_.door.settings.keep_alive);
   if (writing_) return;
+  if (!begun_ && !begin()) {
+    quiet_.clear();
+    return;
+  }
   if (!comments_) comments_.emplace(exchange_.core());
   if (comments_->running() == 0) io::spawn(*comments_, "keep alive", comment(this));
 }

@@ -19,7 +19,12 @@ class EventStream {
   EventStream(const EventStream&) = delete;
   EventStream& operator=(const EventStream&) = delete;
 
-  // Status 200 and the exchange's headers; they leave with the first event.
+  // From now on, silence is filled: where begin() has not been called after the time for a comment,
+  // it is, and a comment said, so that nothing on the way gives the connection up. What goes wrong
+  // after that can only be told as an event.
+  void expect();
+  // Status 200 and the exchange's headers; they leave with the first event. Nothing where it has
+  // begun by itself.
   Status begin();
   bool begun() const { return begun_; }
   // Whole events. Returns when the kernel has them: a slow reader slows whoever writes.

@@ -104,6 +104,7 @@ class Pieces final : public functions::OutputReader {
 
 io::Task<void> answer_streamed(Exchange& exchange, FunctionRequest asked) {
   EventStream stream(exchange);
+  stream.expect();
   Pieces pieces(stream);
   asked.options.call = exchange.door.shared.next_id();
   exchange.headers.add("x-sighter-call", asked.options.call.to_string());

@@ -78,6 +78,11 @@ wire::WireError wire_error_of(const models::ClientResult& result) {
   } else {
     said = wire::to_wire_error(
         result.error.value_or(Error{Kind::kInternal, "no answer and no reason", {}}));
+    // No provider said it: its key is missing here, and the client's own is good.
+    if (said.kind == Kind::kUnauthorized) {
+      said.kind = Kind::kUnavailable;
+      said.status = http_status(said.kind);
+    }
   }
   if (!said.retry_after) said.retry_after = result.retry_after;
   return said;
@@ -107,15 +112,27 @@ std::string error_event(wire::Dialect dialect, const wire::WireError& error) {
   return io::sse_event(dialect == wire::Dialect::kAnthropic ? "error" : "", body);
 }
 
-void add_call_headers(io::Headers& headers, const Id& call, const std::string& route,
-                      std::size_t attempts, const std::vector<std::string>& dropped,
-                      const std::vector<std::string>& approximated, const io::Headers& limits) {
+void add_call_headers(io::Headers& headers, const Id& call, const models::ReplyBegin& begin) {
   if (!call.is_nil()) headers.add("x-sighter-call", call.to_string());
-  if (!route.empty()) headers.add("x-sighter-route", joined({route}));
-  if (attempts > 0) headers.add("x-sighter-attempts", std::to_string(attempts));
-  if (!dropped.empty()) headers.add("x-sighter-dropped", joined(dropped));
-  if (!approximated.empty()) headers.add("x-sighter-approximated", joined(approximated));
-  for (const auto& [name, value] : limits.fields()) headers.add(name, value);
+  if (!begin.route.empty()) headers.add("x-sighter-route", joined({begin.route}));
+  if (begin.attempts > 0) headers.add("x-sighter-attempts", std::to_string(begin.attempts));
+  if (!begin.tried.empty()) headers.add("x-sighter-tried", joined({begin.tried}));
+  if (!begin.dropped.empty()) headers.add("x-sighter-dropped", joined(begin.dropped));
+  if (!begin.approximated.empty())
+    headers.add("x-sighter-approximated", joined(begin.approximated));
+  for (const auto& [name, value] : begin.limits.fields()) headers.add(name, value);
+}
+
+void add_call_headers(io::Headers& headers, const Id& call, const models::ClientResult& result) {
+  models::ReplyBegin told;
+  told.route = result.route.empty() && !result.attempts.empty() ? result.attempts.back().route
+                                                                : result.route;
+  told.attempts = static_cast<int>(result.attempts.size());
+  told.tried = models::tried_words(result.attempts);
+  told.dropped = result.dropped;
+  told.approximated = result.approximated;
+  told.limits = result.limits;
+  add_call_headers(headers, call, told);
 }
 
 io::Task<Result<JsonBody>> read_json_body(Exchange& exchange) {

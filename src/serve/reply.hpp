@@ -29,10 +29,11 @@ std::string error_event(wire::Dialect dialect, const wire::WireError& error);
 // What is said of a failure: the provider's own words where there are some.
 wire::WireError wire_error_of(const models::ClientResult& result);
 
-// x-sighter-call, -route, -attempts, -dropped, -approximated, and the provider's rate limits.
-void add_call_headers(io::Headers& headers, const Id& call, const std::string& route,
-                      std::size_t attempts, const std::vector<std::string>& dropped,
-                      const std::vector<std::string>& approximated, const io::Headers& limits);
+// x-sighter-call, -route, -attempts, -tried, -dropped, -approximated, and the provider's rate
+// limits: of an answer that begins, or of a call that is over. On failure the route is that of the
+// last request.
+void add_call_headers(io::Headers& headers, const Id& call, const models::ReplyBegin& begin);
+void add_call_headers(io::Headers& headers, const Id& call, const models::ClientResult& result);
 
 // The whole body as JSON text with its outside; kInvalid, kTooLarge, kTimeout, kCancelled.
 struct JsonBody {

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/log.hpp"
+#include "io/sse.hpp"
 #include "serve/conversation.hpp"
 #include "serve/handlers.hpp"
 #include "serve/stream.hpp"
@@ -61,11 +62,7 @@ class HeldStream final : public models::ReplySink {
       Result<Json> json = json_parse(encoded.body);
       return json ? std::move(*json) : Json();
     }
-    std::string_view rest = held_bytes_;
-    const std::size_t data = rest.find("data:");
-    if (data == rest.npos) return Json();
-    rest.remove_prefix(data + 5);
-    std::optional<Json> found = state::final_response("", rest.substr(0, rest.find('\n')));
+    std::optional<Json> found = ended_by(held_bytes_);
     return found ? std::move(*found) : Json();
   }
 
@@ -102,25 +99,22 @@ class HeldStream final : public models::ReplySink {
     while (at < events.size()) {
       std::size_t end = std::min(events.find("\n\n", at), events.find("\n\r\n", at));
       end = end == events.npos ? events.size() : events.find('\n', end + 1) + 1;
-      if (ends_response(events.substr(at, end - at))) return at;
+      if (ended_by(events.substr(at, end - at))) return at;
       at = end;
     }
     return events.size();
   }
 
-  static bool ends_response(std::string_view event) {
-    for (const std::string_view type : {"response.completed", "response.incomplete"}) {
-      const std::size_t found = event.find(type);
-      if (found == event.npos) continue;
-      if (event.substr(0, found) == "event: " || event.substr(0, found) == "event:") return true;
-      // The type is among the first members of its event; a text that holds the word is not.
-      const std::string_view before = event.substr(0, found);
-      if (before.ends_with('"') && before.find("\"response\"") == before.npos &&
-          before.find("\"delta\"") == before.npos && before.find("\"text\"") == before.npos) {
-        return true;
-      }
-    }
-    return false;
+  // The response that this event ends; nullopt where it is another event.
+  static std::optional<Json> ended_by(std::string_view event) {
+    if (event.find("response.completed") == event.npos &&
+        event.find("response.incomplete") == event.npos)
+      return std::nullopt;
+    io::SseReader reader;
+    reader.feed(event);
+    Result<std::optional<io::SseEvent>> one = reader.next();
+    if (!one || !*one) return std::nullopt;
+    return state::final_response((*one)->name, (*one)->data);
   }
 
   ClientStream& stream_;
@@ -137,7 +131,14 @@ struct Asked {
   std::string previous;  // the response it goes on from; empty: none
   bool keep = true;
   bool truncate = false;
+  Id trace{};           // of the first asking, once there was one
+  std::size_t cut = 0;  // items of the conversation that truncation has left out
 };
+
+std::size_t items_in(const Json& body) {
+  const Json* input = body.find("input");
+  return input != nullptr && input->is_array() ? input->as_array().size() : 0;
+}
 
 io::Task<Result<std::optional<store::ResponseRow>>> find_response(Exchange& exchange,
                                                                   std::string id) {
@@ -164,9 +165,8 @@ io::Task<std::optional<Asked>> read_asked(Exchange& exchange, JsonBody body) {
   asked.model = text("model");
   asked.previous = text("previous_response_id");
   asked.truncate = text("truncation") == "auto";
-  asked.keep = flag("store").value_or(true) &&
-               exchange.door.settings.record == functions::RecordLevel::kFull &&
-               exchange.door.shared.store() != nullptr;
+  // Whatever is recorded of calls: the client asked for it, or can say store: false.
+  asked.keep = flag("store").value_or(true) && exchange.door.shared.store() != nullptr;
   if (Status good = check_model_name(asked.model); !good) {
     co_await send_error(exchange, std::move(good.error()));
     co_return std::nullopt;
@@ -270,8 +270,7 @@ io::Task<void> send_whole(Exchange& exchange, const Asked& asked, models::Client
     if (Result<Json> json = json_parse(body)) response = std::move(*json);
   }
   store_response(exchange, asked, answered.call, response);
-  add_call_headers(exchange.headers, answered.call, result.route, result.attempts.size(),
-                   result.dropped, result.approximated, result.limits);
+  add_call_headers(exchange.headers, answered.call, result);
   if (result.cost)
     exchange.headers.add("x-sighter-cost-usd", fmt::format("{}", result.cost->usd()));
   co_await send_json(exchange, 200, std::move(body));
@@ -286,7 +285,7 @@ void count(Exchange& exchange, const models::ClientResult& result) {
 }
 
 // One asking. False: the conversation is longer than the model takes, and nothing was answered.
-io::Task<bool> ask(Exchange& exchange, const Asked& asked, bool last) {
+io::Task<bool> ask(Exchange& exchange, Asked& asked, bool last) {
   Result<models::ClientRequest> request = request_of(exchange, asked);
   if (!request) {
     co_await send_error(exchange, std::move(request.error()));
@@ -294,9 +293,12 @@ io::Task<bool> ask(Exchange& exchange, const Asked& asked, bool last) {
   }
   functions::AnswerOptions options;
   options.call = exchange.door.shared.next_id();
+  if (asked.trace.is_nil()) asked.trace = options.call;
+  options.trace = asked.trace;
   options.cancel = exchange.request.gone();
   options.record = exchange.door.settings.record;
   if (!exchange.door.key.empty()) options.key = "serve";
+  if (asked.cut > 0) exchange.headers.set("x-sighter-truncated", std::to_string(asked.cut));
   const std::string id = "resp_" + options.call.to_string();
   std::optional<ClientStream> stream;
   std::optional<HeldStream> held;
@@ -310,11 +312,12 @@ io::Task<bool> ask(Exchange& exchange, const Asked& asked, bool last) {
   const models::ClientResult& result = answered.result;
   count(exchange, result);
   if (stream) {
-    const bool tell = result.error && result.begun && !result.error_relayed &&
+    const bool tell = result.error && exchange.responder.started() && !result.error_relayed &&
                       result.error->kind != Kind::kCancelled;
     if (tell) {
       wire::WireError error = wire_error_of(result);
-      Status told = co_await held->broke(std::move(error), result.relayed);
+      const bool as_bytes = result.relayed || !result.begun;
+      Status told = co_await held->broke(std::move(error), as_bytes);
       (void)told;  // a client that has gone
       answered.result.error_relayed = true;
     }
@@ -330,8 +333,7 @@ io::Task<bool> ask(Exchange& exchange, const Asked& asked, bool last) {
   if (exchange.responder.started()) co_return true;
   if (result.error) {
     if (!last && result.error->kind == Kind::kTooLarge) co_return false;
-    add_call_headers(exchange.headers, answered.call, result.route, result.attempts.size(),
-                     result.dropped, result.approximated, result.limits);
+    add_call_headers(exchange.headers, answered.call, result);
     co_await send_failure(exchange, result);
     co_return true;
   }
@@ -352,13 +354,16 @@ io::Task<void> answer_responses(Exchange& exchange) {
   for (int i = 0;; ++i) {
     Json shorter;
     bool can = false;
+    std::size_t before = 0;
     if (asked->truncate && i < kTruncationsMax) {
       if (Result<Json> json = json_parse(asked->body)) shorter = std::move(*json);
+      before = items_in(shorter);
       can = state::truncate_turns(shorter);
     }
     const bool last = !can;
     const bool done = co_await ask(exchange, *asked, last);
     if (done) co_return;
+    asked->cut += before - std::min(before, items_in(shorter));
     asked->body = json_write(shorter);
   }
 }

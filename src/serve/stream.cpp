@@ -1,15 +1,33 @@
 #include "serve/stream.hpp"
 
+#include "io/sse.hpp"
+
 namespace sighter::serve {
 
+namespace {
+
+// What the headers would have said, as comments.
+std::string told_late(const Id& call, const models::ReplyBegin& begin) {
+  io::Headers headers;
+  add_call_headers(headers, call, begin);
+  std::string out;
+  for (const auto& [name, value] : headers.fields())
+    out += io::sse_comment(fmt::format("{}: {}", name, value));
+  return out;
+}
+
+}  // namespace
+
 ClientStream::ClientStream(Exchange& exchange, models::ClientRequest& request, Id call)
-    : exchange_(exchange), request_(request), call_(call), events_(exchange) {}
+    : exchange_(exchange), request_(request), call_(call), events_(exchange) {
+  events_.expect();
+}
 
 ClientStream::~ClientStream() = default;
 
 io::Task<Status> ClientStream::begin(const models::ReplyBegin& begin) {
-  add_call_headers(exchange_.headers, call_, begin.route, static_cast<std::size_t>(begin.attempts),
-                   begin.dropped, begin.approximated, begin.limits);
+  const bool waited = events_.begun();  // its headers have gone
+  if (!waited) add_call_headers(exchange_.headers, call_, begin);
   if (!begin.relayed) {
     if (!request_.chat) {
       Status decoded = request_.decode_chat();
@@ -21,7 +39,10 @@ io::Task<Status> ClientStream::begin(const models::ReplyBegin& begin) {
                         .count();
     encoder_ = wire::codec_of(request_.dialect)->stream_encoder(*request_.chat, options);
   }
-  co_return events_.begin();
+  if (!waited) co_return events_.begin();
+  std::string told = told_late(call_, begin);
+  Status written = co_await events_.write(std::move(told));
+  co_return written;
 }
 
 io::Task<Status> ClientStream::bytes(std::string_view events) {
@@ -66,8 +87,7 @@ io::Task<Status> PassedStream::begin(const models::ReplyBegin& begin) {
   exchange_.status = begin.status;
   io::Headers headers = exchange_.headers;
   headers.add("Content-Type", begin.type);
-  add_call_headers(headers, call_, begin.route, static_cast<std::size_t>(begin.attempts),
-                   begin.dropped, begin.approximated, begin.limits);
+  add_call_headers(headers, call_, begin);
   co_return exchange_.responder.start(begin.status, std::move(headers));
 }
 

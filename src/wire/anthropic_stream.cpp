@@ -313,6 +313,8 @@ class Encoder final : public StreamEncoder {
       losses_.rest(message, d.extra, "", kStructure);
       message.end();
     });
+    // As the provider's own streams have one near their beginning.
+    if (dialect_ != kMe) on(Ping{});
   }
 
   void on(const BlockStart& d) {
