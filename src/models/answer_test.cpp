@@ -102,6 +102,15 @@ key = "env:SIGHTER_TEST_KEY"
 api_version = "2024-10-21"
 headers = {{ x-team = "red" }}
 extra_body = {{ "/options/deep" = 1 }}
+[providers.responses]
+dialect = "openai-responses"
+base_url = "{0}"
+[providers.google]
+dialect = "gemini"
+base_url = "{0}"
+[providers.aws]
+dialect = "bedrock"
+base_url = "{0}"
 [models.both]
 routes = ["one/m", "two/m"]
 price = {{ input = 1, output = 10 }}
@@ -186,6 +195,68 @@ TEST_F(AnswerTest, TranslatesBetweenDialects) {
   EXPECT_EQ(result.reply->text(), "hi\u2028");
   EXPECT_THAT(result.dropped, ElementsAre("anthropic-beta"));
   EXPECT_FALSE(first.requests()[0].headers.has("anthropic-beta"));
+}
+
+// Asked in Anthropic's words, counted by whoever can.
+TEST_F(AnswerTest, TokensAreCountedInEachDialectThatCounts) {
+  struct Case {
+    const char* model;
+    const char* target;
+    const char* body;
+    const char* reply;
+  };
+  const Case cases[] = {
+      {"responses/m", "/v1/responses/input_tokens", R"("input":)",
+       R"({"object":"response.input_tokens","input_tokens":7})"},
+      {"google/m", "/v1/models/m:countTokens", R"({"generateContentRequest":{"systemInstruction":)",
+       R"({"totalTokens":7})"},
+      {"aws/m:0", "/v1/model/m%3A0/count-tokens", R"({"input":{"converse":{)",
+       R"({"inputTokens":7})"}};
+  for (const Case& one : cases) {
+    request = {};
+    request.endpoint = Endpoint::kCountTokens;
+    ask(R"({"model":"x","system":"S","messages":[{"role":"user","content":"a"}],"temperature":0.5})",
+        wire::Dialect::kAnthropic);
+    first.add(reply_json(one.reply));
+    const ClientResult result = answer(one.model);
+    ASSERT_FALSE(result.error) << one.model << ": " << result.error->message();
+    EXPECT_EQ(result.raw, R"({"input_tokens":7})");
+    const sighter::testing::SeenRequest& sent = first.requests().back();
+    EXPECT_EQ(sent.target, one.target);
+    EXPECT_THAT(sent.body, HasSubstr(one.body));
+  }
+  EXPECT_THAT(first.requests().front().body, Not(HasSubstr("temperature")));
+  first.add(reply_json(R"({"other":1})"));
+  const ClientResult odd = answer("google/m");
+  ASSERT_TRUE(odd.error);
+  EXPECT_EQ(odd.error->kind, Kind::kUpstream);
+  const ClientResult none = answer("one/m");
+  ASSERT_TRUE(none.error);
+  EXPECT_THAT(none.error->what, HasSubstr("has no counting of tokens"));
+}
+
+TEST_F(AnswerTest, EmbeddingsOfGeminiAreABatchOfItsOwn) {
+  request.endpoint = Endpoint::kEmbeddings;
+  ask(R"({"model":"x","input":["a","b"],"dimensions":2})");
+  first.add(reply_json(R"({"embeddings":[{"values":[1,0.5]},{"values":[0,2]}]})"));
+  const ClientResult result = answer("google/m");
+  ASSERT_FALSE(result.error) << result.error->message();
+  ASSERT_TRUE(result.embedding);
+  EXPECT_THAT(result.embedding->data.at(0).values, ElementsAre(1, 0.5));
+  EXPECT_EQ(result.embedding->data.at(1).index, 1);
+  EXPECT_EQ(first.requests()[0].target, "/v1/models/m:batchEmbedContents");
+  EXPECT_EQ(
+      first.requests()[0].body,
+      R"({"requests":[{"model":"models/m","content":{"parts":[{"text":"a"}]},"outputDimensionality":2},{"model":"models/m","content":{"parts":[{"text":"b"}]},"outputDimensionality":2}]})");
+  for (const char* body :
+       {R"({"model":"x","input":[1,2]})", R"({"model":"x","input":"a","user":"u"})"}) {
+    request = {};
+    request.endpoint = Endpoint::kEmbeddings;
+    ask(body);
+    const ClientResult refused = answer("google/m");
+    ASSERT_TRUE(refused.error);
+    EXPECT_EQ(refused.error->kind, Kind::kInvalid);
+  }
 }
 
 TEST_F(AnswerTest, NamesWhatARouteCannotExpressAndAsksNobody) {

@@ -1,5 +1,6 @@
 // An answer that comes as a whole: read, judged, counted.
 
+#include "models/count_tokens.hpp"
 #include "models/credentials.hpp"
 #include "models/router_impl.hpp"
 #include "wire/openai_chat.hpp"
@@ -55,7 +56,10 @@ Status read_chat(Json json, std::size_t bytes, ClientResult& result, Exchange& e
 Status read_embedding(Json json, std::size_t bytes, ClientResult& result, Exchange& exchange) {
   exchange.output = true;
   exchange.output_bytes = bytes;
-  Result<wire::EmbeddingReply> reply = wire::openai_embeddings::decode_reply(std::move(json));
+  const bool gemini = exchange.provider->dialect == wire::Dialect::kGemini;
+  Result<wire::EmbeddingReply> reply =
+      gemini ? wire::gemini_embeddings::decode_reply(std::move(json), exchange.route->upstream)
+             : wire::openai_embeddings::decode_reply(std::move(json));
   if (!reply) return std::unexpected(std::move(reply.error()));
   exchange.output_bytes = 0;
   exchange.usage = reply->usage;
@@ -149,8 +153,19 @@ std::optional<Trouble> Router::Impl::take_body(Call& call, Exchange& exchange, s
   if (request.endpoint != Endpoint::kOther && is_error(*json))
     return refused(call, exchange, headers, body);
   const bool chat = request.endpoint == Endpoint::kChat;
+  const wire::Dialect dialect = exchange.provider->dialect;
   Status read;
-  if (chat) {
+  if (request.endpoint == Endpoint::kCountTokens && dialect != wire::Dialect::kAnthropic) {
+    Result<std::string> count = counted(dialect, *json);
+    if (count) {
+      body = std::move(*count);
+    } else {
+      read = std::unexpected(std::move(count.error()));
+    }
+  }
+  if (!read) {
+    // told below
+  } else if (chat) {
     read = read_chat(std::move(*json), body.size(), result, exchange);
   } else if (!exchange.out.relay && request.endpoint == Endpoint::kEmbeddings) {
     read = read_embedding(std::move(*json), body.size(), result, exchange);

@@ -30,7 +30,7 @@ enum class Endpoint {
   kChat,         // a conversation, in `dialect`
   kEmbeddings,   // OpenAI's
   kCompletions,  // OpenAI's legacy completions: to upstreams that have them, as they are
-  kCountTokens,  // Anthropic's
+  kCountTokens,  // asked in Anthropic's words, of whoever counts
   kOther,        // any other path of a provider, passed through unchanged
 };
 

@@ -2,8 +2,8 @@
 
 #include "io/event_stream.hpp"
 #include "models/body_edits.hpp"
+#include "models/count_tokens.hpp"
 #include "models/percent.hpp"
-#include "wire/anthropic.hpp"
 #include "wire/relay.hpp"
 
 namespace sighter::models {
@@ -26,11 +26,13 @@ std::string path_of(const ClientRequest& request, const Provider& provider,
                     std::string_view upstream) {
   switch (request.endpoint) {
     case Endpoint::kEmbeddings:
+      if (provider.dialect == wire::Dialect::kGemini)
+        return fmt::format("/models/{}:batchEmbedContents", percent_encoded(upstream));
       return "/embeddings";
     case Endpoint::kCompletions:
       return "/completions";
     case Endpoint::kCountTokens:
-      return "/messages/count_tokens";
+      return count_path(provider.dialect, upstream);
     case Endpoint::kOther:
       return request.path;
     case Endpoint::kChat:
@@ -97,9 +99,10 @@ Status check_endpoint(const ClientRequest& request, const Provider& provider) {
                 fmt::format("{}: its dialect is not spoken here", provider.name));
   const bool openai = provider.dialect == wire::Dialect::kOpenAiChat ||
                       provider.dialect == wire::Dialect::kOpenAiResponses;
-  if (request.endpoint == Endpoint::kEmbeddings && !openai) return lacks("embeddings");
+  const bool embeds = openai || provider.dialect == wire::Dialect::kGemini;
+  if (request.endpoint == Endpoint::kEmbeddings && !embeds) return lacks("embeddings");
   if (request.endpoint == Endpoint::kCompletions && !openai) return lacks("legacy completions");
-  if (request.endpoint == Endpoint::kCountTokens && provider.dialect != wire::Dialect::kAnthropic)
+  if (request.endpoint == Endpoint::kCountTokens && !counts_tokens(provider.dialect))
     return lacks("counting of tokens");
   return {};
 }
@@ -109,7 +112,7 @@ Status encode_chat(ClientRequest& request, const Provider& provider,
   if (Status read = request.decode_chat(); !read) return read;
   const wire::Codec* codec = wire::codec_of(provider.dialect);
   Result<wire::Encoded> encoded = request.endpoint == Endpoint::kCountTokens
-                                      ? wire::anthropic::encode_count_tokens(*request.chat, options)
+                                      ? encode_count(*request.chat, provider.dialect, options)
                                       : codec->encode_request(*request.chat, options);
   if (!encoded) {
     Error error = encoded.error().in(fmt::format("{}/{}", provider.name, options.model));
@@ -124,6 +127,17 @@ Status encode_chat(ClientRequest& request, const Provider& provider,
   out.http.body = std::move(encoded->body);
   out.dropped = std::move(encoded->dropped);
   out.approximated = std::move(encoded->approximated);
+  return {};
+}
+
+Status encode_gemini_embedding(ClientRequest& request, const wire::EncodeOptions& options,
+                               Outgoing& out) {
+  if (Status read = request.decode_embedding(); !read) return read;
+  Result<wire::Encoded> encoded =
+      wire::gemini_embeddings::encode_request(*request.embedding, options);
+  if (!encoded) return std::unexpected(std::move(encoded.error()));
+  out.http.body = std::move(encoded->body);
+  out.dropped = std::move(encoded->dropped);
   return {};
 }
 
@@ -154,6 +168,8 @@ Status make_body(ClientRequest& request, const Provider& provider, std::string_v
     rename_model(request, upstream, out);
     return {};
   }
+  if (request.endpoint == Endpoint::kEmbeddings && provider.dialect == wire::Dialect::kGemini)
+    return encode_gemini_embedding(request, options, out);
   if (request.endpoint == Endpoint::kEmbeddings) {
     if (request.dialect != wire::Dialect::kNone) {
       rename_model(request, upstream, out);

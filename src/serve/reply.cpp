@@ -78,6 +78,11 @@ wire::WireError wire_error_of(const models::ClientResult& result) {
   } else {
     said = wire::to_wire_error(
         result.error.value_or(Error{Kind::kInternal, "no answer and no reason", {}}));
+    // What no server here can do is the request's fault: asking again would not help.
+    if (said.kind == Kind::kUnsupported) {
+      said.kind = Kind::kInvalid;
+      said.status = http_status(said.kind);
+    }
     // No provider said it: its key is missing here, and the client's own is good.
     if (said.kind == Kind::kUnauthorized) {
       said.kind = Kind::kUnavailable;

@@ -1,5 +1,5 @@
 #pragma once
-// OpenAI Embeddings, both directions. Compatible servers all speak it.
+// OpenAI Embeddings, both directions; compatible servers all speak it. And Gemini's, as a client.
 
 #include <cstdint>
 #include <optional>
@@ -46,4 +46,15 @@ std::string encode_reply(const EmbeddingReply& reply, const EncodeOptions& optio
                          std::optional<bool> base64 = {});
 
 }  // namespace openai_embeddings
+
+// batchEmbedContents, whatever the number of inputs. No usage comes back.
+namespace gemini_embeddings {
+
+// kInvalid for tokens instead of texts, and for what it has no word for and allow_drop does not
+// list. `options.model` names the model inside the body too.
+Result<Encoded> encode_request(const EmbeddingRequest& request, const EncodeOptions& options);
+// kUpstream where `body` is no reply of this kind. The model is that which was asked.
+Result<EmbeddingReply> decode_reply(Json body, std::string_view model);
+
+}  // namespace gemini_embeddings
 }  // namespace sighter::wire
