@@ -212,7 +212,6 @@ Result<models::ClientRequest> request_of(const Exchange& exchange, const Asked& 
   if (!request) return request;
   if (Status decoded = request->decode_chat(); !decoded) return std::unexpected(decoded.error());
   state::take_over(*request->chat, asked.previous);
-  request->may_relay = !state::holds_foreign_proof(request->body);
   return request;
 }
 

@@ -31,6 +31,10 @@ enum class Side { kRequest, kReply };
 // Writes one block and true, or writes nothing and false where there is nothing to say here: an
 // empty text, or what `losses` took note of.
 bool write_block(std::string& out, const Block& block, Losses& losses, Side side);
+// What `signature` says for a thought of a reply: of another provider, marked (proof.hpp).
+std::string proof_of(const Block& block);
+// The block of a reply that carries another provider's proof of what is no thought.
+void write_proof(std::string& out, std::string_view mark);
 // False, and nothing written, for a source that has no URL.
 bool write_citation(std::string& out, const Citation& citation);
 // A JSON object whatever the model wrote; a text that is none goes under "INVALID_JSON".

@@ -3,6 +3,7 @@
 #include "base/utf8.hpp"
 #include "wire/anthropic_content.hpp"
 #include "wire/media.hpp"
+#include "wire/proof.hpp"
 
 namespace sighter::wire::anthropic {
 namespace {
@@ -103,12 +104,13 @@ bool write_thinking(std::string& out, const Block& block, const Thinking& thinki
     const bool blob = block.extra.dialect == Dialect::kBedrock;
     std::optional<std::string> inner = blob ? base64_decode(thinking.data) : std::nullopt;
     if (inner && find_invalid_utf8(*inner)) inner.reset();
-    writer.string("data", inner ? *inner : thinking.data);
+    const std::string mark = side == Side::kReply ? proof_of(block) : std::string();
+    writer.string("data", !mark.empty() ? mark : inner ? *inner : thinking.data);
   } else {
     writer.string("type", "thinking");
     writer.string("thinking", thinking.text);
     if (!losses.own(block.extra) || !block.signature.empty())
-      writer.string("signature", block.signature);
+      writer.string("signature", side == Side::kReply ? proof_of(block) : block.signature);
   }
   finish(writer, block, losses, "messages.content.thinking");
   return true;
@@ -212,9 +214,48 @@ bool write_citation(std::string& out, const Citation& citation) {
   return true;
 }
 
+std::string proof_of(const Block& block) {
+  const bool own = block.extra.dialect == kMe || block.extra.dialect == Dialect::kNone;
+  return own || !foreign_thought(block) ? block.signature : marked_thought(block);
+}
+
+void write_proof(std::string& out, std::string_view mark) {
+  ObjectWriter writer(out);
+  writer.string("type", "thinking");
+  writer.string("thinking", "");
+  writer.string("signature", mark);
+  writer.end();
+}
+
+namespace {
+
+// A block of a reply that another provider signed, and the block that carries its proof: before
+// calls, behind texts, so that what clients look at first and last is where they look for it.
+bool write_with_proof(std::string& out, const Block& block, Losses& losses) {
+  Block bare = block;
+  bare.signature.clear();
+  const std::size_t begin = out.size();
+  if (block.as<ToolCall>()) {
+    write_proof(out, marked_proof(block, proof_words::kNext));
+    out += ',';
+    if (write_block(out, bare, losses, Side::kReply)) return true;
+    out.resize(begin);
+    return false;
+  }
+  const bool wrote = write_block(out, bare, losses, Side::kReply);
+  const Text* text = block.as<Text>();
+  if (!wrote && (text == nullptr || !text->text.empty())) return false;
+  if (wrote) out += ',';
+  write_proof(out, marked_proof(block, wrote ? proof_words::kPrevious : proof_words::kPart));
+  return true;
+}
+
+}  // namespace
+
 bool write_block(std::string& out, const Block& block, Losses& losses, Side side) {
   const bool own = losses.own(block.extra);
-  if (!own && !block.signature.empty() && !block.as<Thinking>()) {
+  if (!block.signature.empty() && !block.as<Thinking>() && block.signed_by() != kMe) {
+    if (side == Side::kReply) return write_with_proof(out, block, losses);
     losses.approximate("messages.content.signature");
   }
   if (const Text* text = block.as<Text>()) return write_text(out, block, *text, losses, side);

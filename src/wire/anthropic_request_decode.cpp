@@ -1,5 +1,6 @@
 #include "wire/anthropic.hpp"
 #include "wire/anthropic_content.hpp"
+#include "wire/proof.hpp"
 
 namespace sighter::wire::anthropic {
 namespace {
@@ -201,6 +202,7 @@ Result<ChatRequest> decode_request(Json body) {
   reader.string("model", request.model);
   if (Status status = decode_messages(reader, request); !status)
     return std::unexpected(status.error());
+  restore_proofs(request.messages, kMe);
   if (Status status = decode_tools(reader, request); !status)
     return std::unexpected(status.error());
   if (Status status = decode_stop(reader, request); !status) return std::unexpected(status.error());

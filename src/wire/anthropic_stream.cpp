@@ -7,6 +7,7 @@
 #include "wire/anthropic.hpp"
 #include "wire/anthropic_content.hpp"
 #include "wire/errors.hpp"
+#include "wire/proof.hpp"
 
 namespace sighter::wire::anthropic {
 namespace {
@@ -323,6 +324,58 @@ class Encoder final : public StreamEncoder {
     if (d.block.as<Thinking>()) thoughts_.insert(d.index);
     refused_ = refused_ || d.block.as<Refusal>() != nullptr;
     Block shape = d.block;
+    if (!losses_.own(shape.extra)) begin_carried(d.index, shape);
+    if (held_.contains(d.index)) return;
+    start(d, std::move(shape));
+  }
+
+  // What another provider signs is said when the block ends: a thought's in its signature, that of
+  // any other block in a thought of its own (a call's before it).
+  void begin_carried(int index, Block& shape) {
+    Block carried = shape;
+    if (Text* text = carried.as<Text>()) {
+      // An empty text may be nothing but its signature.
+      if (text->text.empty() && !shape.signature.empty()) held_.insert(index);
+      text->text.clear();
+    } else if (Thinking* thought = carried.as<Thinking>()) {
+      if (thought->kind == Thinking::Kind::kRedacted) return;
+      thought->text.clear();
+    } else if (shape.as<ToolCall>()) {
+      if (!shape.signature.empty()) prove(marked_proof(shape, proof_words::kNext));
+      carried.signature.clear();
+    } else {
+      return;
+    }
+    shape.signature.clear();
+    carried_[index] = std::move(carried);
+  }
+
+  void prove(std::string_view mark) {
+    if (mark.empty()) return;
+    const int number = next_++;
+    event("content_block_start", [&](ObjectWriter& writer) {
+      writer.integer("index", number);
+      write_proof(writer.key("content_block"), "");
+    });
+    event("content_block_delta", [&](ObjectWriter& writer) {
+      writer.integer("index", number);
+      ObjectWriter inner(writer.key("delta"));
+      inner.string("type", "signature_delta");
+      inner.string("signature", mark);
+      inner.end();
+    });
+    event("content_block_stop", [&](ObjectWriter& writer) { writer.integer("index", number); });
+  }
+
+  // A text that waited for its first word.
+  void start_held(int index) {
+    if (held_.erase(index) == 0) return;
+    Block shape = carried_.at(index);
+    shape.signature.clear();
+    start(BlockStart{0, index, {}}, std::move(shape));
+  }
+
+  void start(const BlockStart& d, Block shape) {
     std::string text;
     std::string signature;
     std::vector<Citation> citations;
@@ -371,7 +424,6 @@ class Encoder final : public StreamEncoder {
       writer.string("thinking", "");
       writer.string("signature", "");
     } else {
-      if (!shape.signature.empty()) losses_.approximate("messages.content.signature");
       writer.string("type", "text");
       writer.string("text", "");
     }
@@ -382,14 +434,25 @@ class Encoder final : public StreamEncoder {
 
   void on(const BlockStop& d) {
     current_ = -1;
+    const auto carried = carried_.find(d.index);
+    const Block block = carried == carried_.end() ? Block() : std::move(carried->second);
+    if (carried != carried_.end()) carried_.erase(carried);
+    if (held_.erase(d.index) > 0) return prove(marked_proof(block, proof_words::kPart));
     const auto number = numbers_.find(d.index);
     if (number == numbers_.end()) return;
+    const bool thought = block.as<Thinking>() != nullptr;
+    if (const std::string mark = thought ? proof_of(block) : std::string(); !mark.empty()) {
+      delta(d.index, "signature_delta",
+            [&](ObjectWriter& writer) { writer.string("signature", mark); });
+    }
     event("content_block_stop",
           [&](ObjectWriter& writer) { writer.integer("index", number->second); });
     numbers_.erase(number);
+    if (!thought) prove(marked_proof(block, proof_words::kPrevious));
   }
 
   void on(const TextDelta& d) {
+    if (!d.text.empty()) start_held(d.index);
     delta(d.index, "text_delta", [&](ObjectWriter& writer) { writer.string("text", d.text); });
   }
   void on(const RefusalDelta& d) {
@@ -400,7 +463,11 @@ class Encoder final : public StreamEncoder {
           [&](ObjectWriter& writer) { writer.string("thinking", d.text); });
   }
   void on(const SignatureDelta& d) {
-    if (!thoughts_.contains(d.index)) {  // of another dialect: only thoughts are signed here
+    if (const auto carried = carried_.find(d.index); carried != carried_.end()) {
+      carried->second.signature += d.text;
+      return;
+    }
+    if (!thoughts_.contains(d.index)) {
       losses_.approximate("messages.content.signature");
       return;
     }
@@ -491,10 +558,12 @@ class Encoder final : public StreamEncoder {
   bool started_ = false;
   bool ended_ = false;
   bool refused_ = false;
-  int current_ = -1;            // the source's number of the open block
-  int next_ = 0;                // our number of the next block
-  std::map<int, int> numbers_;  // source's to ours, of open blocks
-  std::set<int> thoughts_;      // the source's numbers
+  int current_ = -1;              // the source's number of the open block
+  int next_ = 0;                  // our number of the next block
+  std::map<int, int> numbers_;    // source's to ours, of open blocks
+  std::set<int> thoughts_;        // the source's numbers
+  std::map<int, Block> carried_;  // open blocks of another provider, for what it signs of them
+  std::set<int> held_;            // texts that have said nothing but a signature so far
   std::deque<Delta> waiting_;
   JsonObject late_;
   Usage usage_;

@@ -245,8 +245,7 @@ bool write_citation(std::string& out, const Citation& citation) {
 
 bool write_block(std::string& out, const Block& block, Writing& writing) {
   Losses& losses = writing.losses;
-  const bool own = block.extra.dialect == kMe;
-  if (!own && !block.signature.empty() && !block.as<Thinking>())
+  if (block.signed_by() != kMe && !block.signature.empty() && !block.as<Thinking>())
     losses.approximate("messages.content.signature");
   if (const Text* text = block.as<Text>()) return write_text(out, block, *text, writing);
   if (const Media* media = block.as<Media>()) return write_media(out, block, *media, writing);

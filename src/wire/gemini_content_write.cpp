@@ -185,9 +185,10 @@ bool refused(const Block& block, Losses& losses, Side side) {
 
 bool own_signature(const Block& block) {
   if (block.signature.empty()) return false;
-  if (block.extra.dialect == kMe || block.extra.dialect == Dialect::kNone) return true;
+  const Dialect signer = block.signed_by();
+  if (signer == kMe || signer == Dialect::kNone) return true;
   // Chat Completions carries those of calls as "google.thought_signature".
-  return block.extra.dialect == Dialect::kOpenAiChat && block.as<ToolCall>() != nullptr;
+  return signer == Dialect::kOpenAiChat && block.as<ToolCall>() != nullptr;
 }
 
 bool write_part(std::string& out, const Block& block, Losses& losses, Side side,

@@ -130,9 +130,14 @@ struct Raw {
 struct Block {
   std::variant<Text, Media, ToolCall, ToolResult, Thinking, Refusal, Raw> what{};
   std::string signature{};  // opaque proof: Anthropic's of thinking, Gemini's of any part
+  // Whose `signature` is, where it is not that of extra's dialect: a client of another dialect
+  // carried it (proof.hpp).
+  Dialect signer = Dialect::kNone;
   std::optional<Json>
       cache_control{};  // {"type": "ephemeral", "ttl": "5m"}: cache the prompt up to here
   Extra extra{};
+
+  Dialect signed_by() const { return signer == Dialect::kNone ? extra.dialect : signer; }
 
   Block() = default;
   template <class T>

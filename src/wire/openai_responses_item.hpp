@@ -86,12 +86,11 @@ bool write_annotation(std::string& out, const Citation& citation, std::string_vi
 
 // ---- proofs of other dialects -----------------------------------------------------------------
 
-// What encrypted_content says for a block of another dialect; empty where there is no proof.
-std::string proof_of(const Block& block);
+// What encrypted_content says for a block of another dialect; empty where there is no proof. Where
+// the block is no thought, `back` blocks lie between it and the end of its item.
+std::string proof_of(const Block& block, std::size_t back = 0);
 // The item that carries the proof of a block that is no thinking.
 void write_proof_item(std::string& out, std::string_view id, std::string_view proof);
-// Turns what proof_of wrote back, in the messages of a request.
-void restore_proofs(std::vector<Message>& messages);
 // True where the dialect's own provider takes that thinking back: its encrypted content.
 bool own_thought(const Block& block);
 

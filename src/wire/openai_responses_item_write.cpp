@@ -154,8 +154,7 @@ void write_call(std::string& out, const Block& block, ItemContext& context) {
     writer.string(member, custom ? "" : "{}");
   }
   note_marks(block, context.losses);
-  if (!reply && !own && !block.signature.empty())
-    context.losses.approximate("messages.content.signature");
+  if (!reply && !block.signature.empty()) context.losses.approximate("messages.content.signature");
   context.losses.rest(writer, block.extra, "messages.content.tool_use", kStructure);
   writer.end();
 }
@@ -248,8 +247,8 @@ std::vector<Item> items_of(const std::vector<Block>& content) {
   std::vector<Item> items;
   for (const Block& block : content) {
     // Other dialects' empty texts say nothing.
-    if (const Text* text = block.as<Text>();
-        text && !mine(block) && text->text.empty() && text->citations.empty()) {
+    if (const Text* text = block.as<Text>(); text && !mine(block) && text->text.empty() &&
+                                             text->citations.empty() && block.signature.empty()) {
       continue;
     }
     if (!items.empty() && items.back().kind != Item::Kind::kLost &&
@@ -311,7 +310,7 @@ void write_part(std::string& out, const Block& block, ItemContext& context) {
   const bool reply = context.side == Side::kReply;
   Losses& losses = context.losses;
   note_marks(block, losses);
-  if (!reply && !own && !block.signature.empty()) losses.approximate("messages.content.signature");
+  if (!reply && !block.signature.empty()) losses.approximate("messages.content.signature");
   if (const Raw* raw = block.as<Raw>()) {
     json_write_to(out, raw->json);
     return;
@@ -369,7 +368,7 @@ void write_part(std::string& out, const Block& block, ItemContext& context) {
 bool write_input_part(std::string& out, const Block& block, Losses& losses) {
   const bool own = mine(block);
   note_marks(block, losses);
-  if (!own && !block.signature.empty()) losses.approximate("messages.content.signature");
+  if (!block.signature.empty()) losses.approximate("messages.content.signature");
   if (const Text* text = block.as<Text>()) {
     ItemContext context{.losses = losses, .side = Side::kRequest};
     if (own) {

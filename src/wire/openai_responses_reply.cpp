@@ -84,8 +84,8 @@ std::string items_json(const ChatReply& reply, const Choice& choice, Losses& los
       continue;
     }
     if (item.kind == Item::Kind::kReasoning) continue;
-    for (const Block* block : item.blocks) {
-      const std::string proof = block->extra.dialect == kMe ? block->signature : proof_of(*block);
+    for (std::size_t i = 0; i < item.blocks.size(); ++i) {
+      const std::string proof = proof_of(*item.blocks[i], item.blocks.size() - 1 - i);
       if (proof.empty()) continue;
       comma();
       write_proof_item(out, make_id("rs", reply.id, number++), proof);

@@ -4,6 +4,7 @@
 
 #include "wire/openai_responses.hpp"
 #include "wire/openai_responses_item.hpp"
+#include "wire/proof.hpp"
 
 namespace sighter::wire::openai_responses {
 namespace {
@@ -134,7 +135,7 @@ Status decode_input(ObjectReader& reader, ChatRequest& request, std::uint32_t& f
     if (Status status = decode_item(json, place, request.messages); !status) return status;
   }
   reader.take(input);
-  restore_proofs(request.messages);
+  restore_proofs(request.messages, kMe);
   return {};
 }
 

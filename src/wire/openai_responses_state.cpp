@@ -282,8 +282,4 @@ void take_over(ChatRequest& request, std::string_view previous) {
   if (!previous.empty()) members.set(kPrevious, previous);
 }
 
-bool holds_foreign_proof(std::string_view body) {
-  return body.find("\"sighter:") != body.npos;
-}
-
 }  // namespace sighter::wire::openai_responses

@@ -69,8 +69,4 @@ std::optional<std::int64_t> number_after(std::string_view events);
 // on from `previous` (empty: from none), which the reply names again.
 void take_over(ChatRequest& request, std::string_view previous);
 
-// True where an item carries the proof of another provider's thoughts: such a request must be
-// translated, not relayed, since no provider of this dialect takes it.
-bool holds_foreign_proof(std::string_view body);
-
 }  // namespace sighter::wire::openai_responses

@@ -444,9 +444,8 @@ class Encoder final : public StreamEncoder {
     done_[item.number] = json;
     if (item.kind == Item::Kind::kReasoning) return;
     std::vector<std::string> proofs;
-    for (const OpenPart& part : item.parts) {
-      std::string proof =
-          part.block.extra.dialect == kMe ? part.block.signature : proof_of(part.block);
+    for (std::size_t i = 0; i < item.parts.size(); ++i) {
+      std::string proof = proof_of(item.parts[i].block, item.parts.size() - 1 - i);
       if (!proof.empty()) proofs.push_back(std::move(proof));
     }
     for (const std::string& proof : proofs) prove(proof);

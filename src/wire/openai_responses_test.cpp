@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "wire/openai_responses_state.hpp"
+#include "wire/proof.hpp"
 #include "wire/reply_builder.hpp"
 #include "wire/test_events.hpp"
 
@@ -225,7 +226,7 @@ TEST(ResponsesProofs, SignaturesOfOtherProvidersComeBack) {
   const Json said =
       parse(responses().encode_reply(anthropic.decode_reply(reply, nullptr).value(), {}).body);
   Json body = Json::object({{"model", "c"}, {"input", *said.find("output")}});
-  EXPECT_TRUE(openai_responses::holds_foreign_proof(json_write(body)));
+  EXPECT_TRUE(holds_marked_proof(json_write(body)));
   const ChatRequest request = responses().decode_request(std::move(body)).value();
   const Json back = parse(anthropic.encode_request(request, {}).value().body);
   EXPECT_TRUE(*back.pointer("/messages/0/content") == *reply.find("content")) << json_write(back);

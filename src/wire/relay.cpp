@@ -4,6 +4,7 @@
 
 #include "base/json.hpp"
 #include "wire/openai_chat.hpp"
+#include "wire/proof.hpp"
 
 namespace sighter::wire {
 namespace {
@@ -100,7 +101,7 @@ bool relayable(Dialect dialect, std::string_view body, const Envelope& envelope,
       return chat_relayable(body, envelope, quirks);
     case Dialect::kAnthropic:
     case Dialect::kOpenAiResponses:
-      return true;
+      return !holds_marked_proof(body);  // no provider is sent another one's
     default:
       return false;
   }

@@ -1,0 +1,38 @@
+#pragma once
+// Proofs (signatures of thoughts, thought signatures, encrypted thoughts) of one provider in the
+// hands of a client that speaks another dialect: "sighter:DIALECT:WORD:PROOF", in the member that
+// the client's dialect has for proofs of its own. Clients give it back unchanged; then the proof
+// returns to its block, and from there to the provider's dialect alone. Inside of the room.
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "wire/message.hpp"
+
+namespace sighter::wire {
+
+namespace proof_words {
+inline constexpr std::string_view kThinking = "thinking";  // a signature of full thoughts
+inline constexpr std::string_view kSummary = "summary";    // a signature of a summary
+inline constexpr std::string_view kRedacted = "redacted";  // encrypted thoughts
+// Of a block that is no thought, which lies before it ("previous-1": one before that), or after
+// it; or of an empty text that is written nowhere else.
+inline constexpr std::string_view kPrevious = "previous";
+inline constexpr std::string_view kNext = "next";
+inline constexpr std::string_view kPart = "part";
+}  // namespace proof_words
+
+// The mark of a thought's proof; empty where it has none.
+std::string marked_thought(const Block& block);
+// That of another block's; `word` says where the block lies, `back` is the number of "previous-N".
+std::string marked_proof(const Block& block, std::string_view word, std::size_t back = 0);
+
+// Turns the marks in the messages of a request that came in `dialect` back into what they mark.
+void restore_proofs(std::vector<Message>& messages, Dialect dialect);
+
+// True where a body may hold such a mark: it is not to reach a provider as it is.
+bool holds_marked_proof(std::string_view body);
+
+}  // namespace sighter::wire
