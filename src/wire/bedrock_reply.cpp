@@ -127,7 +127,7 @@ Result<ChatReply> decode_reply(Json body, const Quirks*) {
 
 Encoded encode_reply(const ChatReply& reply, const EncodeOptions&) {
   const bool own = reply.dialect == kMe;
-  Losses losses(kMe, {});
+  Losses losses = Losses::of_reply(kMe);
   Writing writing{.losses = losses, .side = Side::kReply};
   std::string out;
   out.reserve(1024);

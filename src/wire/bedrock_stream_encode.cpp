@@ -30,7 +30,7 @@ std::string_view exception_of(Kind kind) {
 
 class Encoder final : public StreamEncoder {
  public:
-  Encoder() : losses_(kMe, {}) {}
+  Encoder() : losses_(Losses::of_reply(kMe)) {}
 
   const std::vector<std::string>& dropped() const override { return dropped_; }
 

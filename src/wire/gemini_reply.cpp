@@ -286,7 +286,7 @@ void write_content(ObjectWriter& candidate, const Message& message, Losses& loss
 
 Encoded encode_reply(const ChatReply& reply, const EncodeOptions& options) {
   const bool own = reply.dialect == kMe;
-  Losses losses(kMe, {});
+  Losses losses = Losses::of_reply(kMe);
   std::string out;
   out.reserve(1024);
   ObjectWriter writer(out);

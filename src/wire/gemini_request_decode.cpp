@@ -140,7 +140,7 @@ Status decode_element(Json& json, const Place& place, std::uint32_t list_forms,
 
 Status decode_tools(ObjectReader& reader, ChatRequest& request) {
   Json* tools = reader.peek("tools");
-  if (tools == nullptr || says_nothing(*tools)) return {};
+  if (tools == nullptr || (!tools->is_object() && says_nothing(*tools))) return {};
   const Place& root = reader.place();
   if (tools->is_object()) {
     const Place place{.parent = &root, .name = "tools"};

@@ -10,6 +10,13 @@ namespace {
 // Members that only group parameters: what they hold is named one by one.
 constexpr std::string_view kContainers[] = {"generationConfig", "toolConfig", "inferenceConfig",
                                             "additionalModelRequestFields"};
+// Those and others that are documented as options, each of which may be absent: without any they
+// ask for nothing. Other objects ask for something by being there ("web_search_options": {}).
+constexpr std::string_view kGroups[] = {"generationConfig", "toolConfig",
+                                        "inferenceConfig",  "additionalModelRequestFields",
+                                        "stream_options",   "reasoning",
+                                        "text",             "output_config",
+                                        "metadata",         "logit_bias"};
 
 bool contains(std::span<const std::string_view> names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -87,6 +94,19 @@ bool says_nothing(const Json& value) {
   }
 }
 
+// A member of a request that asks another dialect for nothing: rule and reasons in docs/dialects.md.
+bool Losses::asks_nothing(std::string_view prefix, std::string_view name,
+                          const Json& value) const {
+  if (value.is_object() && !reply_) return contains(kGroups, name) && says_nothing(value);
+  if (says_nothing(value)) return true;
+  if (!prefix.empty() || reply_) return false;
+  // What is so elsewhere anyway.
+  if (name == "store") return value.is_bool() && !value.as_bool();
+  const Json* only = name == "modalities" && value.is_array() ? value.at(0) : nullptr;
+  return only != nullptr && value.at(1) == nullptr && only->is_string() &&
+         only->as_string() == "text";
+}
+
 bool Losses::allowed(std::string_view name) const {
   return std::any_of(allow_drop_.begin(), allow_drop_.end(),
                      [&](const std::string& allow) { return allow == "*" || allow == name; });
@@ -109,7 +129,7 @@ void Losses::foreign(const Extra& extra, std::string_view prefix,
                      std::span<const std::string_view> structure) {
   if (own(extra)) return;
   for (const auto& [name, value] : extra.members) {
-    if (says_nothing(value) || layout(extra.dialect, name)) continue;
+    if (layout(extra.dialect, name) || asks_nothing(prefix, name, value)) continue;
     if (std::find(structure.begin(), structure.end(), name) != structure.end()) continue;
     const std::string full = prefix.empty() ? name : fmt::format("{}.{}", prefix, name);
     if (!value.is_object() || !contains(kContainers, name)) {
@@ -117,7 +137,7 @@ void Losses::foreign(const Extra& extra, std::string_view prefix,
       continue;
     }
     for (const auto& [inner, what] : value.as_object()) {
-      if (!says_nothing(what)) cannot(fmt::format("{}.{}", full, inner));
+      if (!asks_nothing(full, inner, what)) cannot(fmt::format("{}.{}", full, inner));
     }
   }
 }
@@ -142,20 +162,28 @@ void Losses::rest(ObjectWriter& writer, const Extra& extra, std::string_view pre
   }
 }
 
+void Losses::wrong(std::string what) {
+  if (wrong_.empty()) wrong_ = std::move(what);
+}
+
 Status Losses::refused() const {
+  if (!wrong_.empty()) return fail(Kind::kInvalid, wrong_);
   if (refused_.empty()) return {};
   std::string names;
+  std::string quoted;
   for (const std::string& name : refused_) {
     if (!names.empty()) names += ", ";
+    if (!quoted.empty()) quoted += ", ";
     names += name;
+    quoted += fmt::format("\"{}\"", name);
   }
   std::string what =
       fmt::format("the upstream's dialect ({}) cannot express {}", to_string(dialect_), names);
   if (!why_.empty()) what += fmt::format(" ({})", why_);
   return fail(Kind::kInvalid, std::move(what),
               fmt::format("leave it out, choose another model, or allow it to be dropped: "
-                          "allow_drop = [\"{}\"]",
-                          refused_.front()));
+                          "allow_drop = [{}]",
+                          quoted));
 }
 
 std::vector<std::string> Losses::take_dropped() {

@@ -81,6 +81,12 @@ class Losses {
  public:
   Losses(Dialect dialect, std::span<const std::string> allow_drop)
       : dialect_(dialect), allow_drop_(allow_drop) {}
+  // Of a reply: nothing can be refused, and what is empty says nothing.
+  static Losses of_reply(Dialect dialect) {
+    Losses losses(dialect, {});
+    losses.reply_ = true;
+    return losses;
+  }
 
   Dialect dialect() const { return dialect_; }
   // True where the members of `extra` belong to this dialect (or the program put them there).
@@ -93,6 +99,9 @@ class Losses {
   // `name` as allow_drop would list it; `why` may be empty.
   void cannot(std::string_view name, std::string_view why = {});
   void approximate(std::string_view name);
+  // A value that no dialect takes, in the words of the error: the request is refused whatever may
+  // be dropped. The first one counts.
+  void wrong(std::string what);
   // Members of another dialect: refused one by one as "prefix.name"; `structure` names those that
   // have no meaning of their own.
   void foreign(const Extra& extra, std::string_view prefix,
@@ -114,13 +123,16 @@ class Losses {
 
  private:
   bool allowed(std::string_view name) const;
+  bool asks_nothing(std::string_view prefix, std::string_view name, const Json& value) const;
 
   Dialect dialect_;
+  bool reply_ = false;
   std::span<const std::string> allow_drop_;
   std::vector<std::string> dropped_;
   std::vector<std::string> approximated_;
   std::vector<std::string> refused_;
   std::string why_;
+  std::string wrong_;
 };
 
 }  // namespace sighter::wire

@@ -182,7 +182,7 @@ Result<ChatReply> decode_reply(Json body, const Quirks*) {
 
 Encoded encode_reply(const ChatReply& reply, const EncodeOptions& options) {
   const bool own = reply.dialect == kMe;
-  Losses losses(kMe, {});
+  Losses losses = Losses::of_reply(kMe);
   std::string out;
   out.reserve(1024);
   ObjectWriter writer(out);

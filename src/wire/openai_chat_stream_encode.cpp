@@ -36,7 +36,7 @@ class Encoder final : public StreamEncoder {
       : include_usage_(request.include_usage.value_or(false)),
         model_(options.model),
         now_s_(options.now_s),
-        losses_(kMe, {}) {}
+        losses_(Losses::of_reply(kMe)) {}
 
   const std::vector<std::string>& dropped() const override { return dropped_; }
 

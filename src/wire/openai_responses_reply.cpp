@@ -279,7 +279,7 @@ void write_response(std::string& out, const ResponseShape& shape) {
 
 Encoded encode_reply(const ChatReply& reply, const EncodeOptions& options) {
   const bool own = reply.dialect == kMe;
-  Losses losses(kMe, {});
+  Losses losses = Losses::of_reply(kMe);
   static const Choice kNone;
   const Choice& choice = reply.choices.empty() ? kNone : reply.choices.front();
   if (reply.choices.size() > 1) losses.cannot("choices");

@@ -474,7 +474,7 @@ Result<Encoded> encode_request(const ChatRequest& request, const EncodeOptions& 
 JsonObject echo_of(const ChatRequest* request) {
   static const ChatRequest kNothing{};
   const ChatRequest& r = request == nullptr ? kNothing : *request;
-  Losses losses(kMe, {});
+  Losses losses = Losses::of_reply(kMe);
   std::string out;
   ObjectWriter writer(out);
   writer.boolean("background", false);

@@ -34,7 +34,7 @@ class Encoder final : public StreamEncoder {
         echo_(echo_of(asked_ ? &request : nullptr)),
         model_(options.model),
         created_s_(options.now_s),
-        losses_(kMe, {}) {
+        losses_(Losses::of_reply(kMe)) {
     if (asked_) {
       asked_echo_ = JsonObject{};
       say_again(asked_echo_, request);
