@@ -327,12 +327,13 @@ void MessageWriter::write_thinking(ObjectWriter& writer,
         details.push_back(block);
         break;
       case ReasoningField::kReasoning:
-        member = "reasoning";
-        text += thinking.text;
-        break;
       case ReasoningField::kReasoningContent:
-        member = "reasoning_content";
+        member = quirks_->reasoning_field == ReasoningField::kReasoning ? "reasoning"
+                                                                        : "reasoning_content";
         text += thinking.text;
+        // A text alone: what proves it, or stands for it, has no place.
+        if (!thinking.data.empty()) losses_.approximate("messages.content.redacted_thinking");
+        if (!block->signature.empty()) losses_.approximate("messages.content.signature");
         break;
     }
   }
