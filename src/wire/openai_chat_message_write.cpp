@@ -449,7 +449,11 @@ void MessageWriter::write_one(const Message& message) {
       refusal += said->text;
     } else if (const ToolCall* call = block.as<ToolCall>();
                call && call->kind != ToolCall::Kind::kProvider) {
-      calls.push_back(&block);
+      const bool custom = call->kind == ToolCall::Kind::kCustom && !losses_.own(block.extra) &&
+                          side_ == Side::kRequest && quirks_ != nullptr &&
+                          !quirks_->openai_members;
+      if (custom) losses_.cannot("messages.content.custom_tool_call");
+      if (!custom) calls.push_back(&block);
     } else if (const Raw* raw = block.as<Raw>(); raw && block.extra.dialect == kMe) {
       calls.push_back(&block);
     } else {

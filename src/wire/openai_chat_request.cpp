@@ -67,6 +67,36 @@ void write_tool(std::string& out, const Tool& tool, Losses& losses, const Quirks
   writer.end();
 }
 
+// A tool with free text: what OpenAI's other dialect has of it, which lies flat there.
+void write_custom_tool(std::string& out, const Tool& tool, Losses& losses) {
+  ObjectWriter writer(out);
+  writer.string("type", "custom");
+  ObjectWriter inner(writer.key("custom"));
+  inner.string("name", tool.name);
+  inner.string_if("description", tool.description);
+  if (const Json* format = tool.raw.find("format"); format != nullptr && format->is_object()) {
+    const std::string* type = format->find_string("type");
+    if (type != nullptr && *type == "grammar") {
+      ObjectWriter outer(inner.key("format"));
+      outer.string("type", "grammar");
+      ObjectWriter grammar(outer.key("grammar"));
+      grammar.skip("type");
+      grammar.rest(format->as_object());
+      grammar.end();
+      outer.end();
+    } else {
+      inner.json("format", *format);
+    }
+  }
+  inner.end();
+  writer.end();
+  static constexpr std::string_view kSaid[] = {"type", "name", "description", "format"};
+  if (tool.raw.is_object()) {
+    losses.foreign(Extra{.dialect = tool.extra.dialect, .members = tool.raw.as_object()}, "tools",
+                   kSaid);
+  }
+}
+
 ToolChoice decode_tool_choice(Json json) {
   ToolChoice choice{.mode = ToolChoice::Mode::kOther};
   choice.extra.dialect = kMe;
@@ -84,6 +114,11 @@ ToolChoice decode_tool_choice(Json json) {
       function->find_string("name") != nullptr) {
     choice.mode = ToolChoice::Mode::kNamed;
     choice.names.push_back(*function->find_string("name"));
+  } else if (const Json* custom = json.find("custom");
+             type != nullptr && *type == "custom" && custom != nullptr &&
+             custom->find_string("name") != nullptr) {
+    choice.mode = ToolChoice::Mode::kNamed;
+    choice.names.push_back(*custom->find_string("name"));
   } else if (type != nullptr && *type == "allowed_tools" && json.find("allowed_tools") != nullptr) {
     const Json& allowed = *json.find("allowed_tools");
     choice.mode = ToolChoice::Mode::kAllowed;
@@ -92,6 +127,7 @@ ToolChoice decode_tool_choice(Json json) {
     const Json* tools = allowed.find("tools");
     for (std::size_t i = 0; tools != nullptr && tools->at(i) != nullptr; ++i) {
       const Json* inner = tools->at(i)->find("function");
+      if (inner == nullptr) inner = tools->at(i)->find("custom");
       const std::string* name = inner == nullptr ? nullptr : inner->find_string("name");
       if (name != nullptr) choice.names.push_back(*name);
     }
@@ -100,17 +136,20 @@ ToolChoice decode_tool_choice(Json json) {
   return choice;
 }
 
-void write_function_choice(std::string& out, std::string_view name) {
+void write_choice_of(std::string& out, std::string_view name, const std::vector<Tool>& tools) {
+  const bool custom = std::any_of(tools.begin(), tools.end(), [&](const Tool& tool) {
+    return tool.kind == Tool::Kind::kCustom && tool.name == name;
+  });
   ObjectWriter writer(out);
-  writer.string("type", "function");
-  ObjectWriter inner(writer.key("function"));
+  writer.string("type", custom ? "custom" : "function");
+  ObjectWriter inner(writer.key(custom ? "custom" : "function"));
   inner.string("name", name);
   inner.end();
   writer.end();
 }
 
-void write_tool_choice(ObjectWriter& writer, const ToolChoice& choice, Losses& losses,
-                       const Quirks* quirks) {
+void write_tool_choice(ObjectWriter& writer, const ToolChoice& choice,
+                       const std::vector<Tool>& tools, Losses& losses, const Quirks* quirks) {
   if (choice.extra.dialect == kMe && !choice.raw.is_null()) {
     writer.json("tool_choice", choice.raw);
     return;
@@ -129,7 +168,8 @@ void write_tool_choice(ObjectWriter& writer, const ToolChoice& choice, Losses& l
       break;
     }
     case ToolChoice::Mode::kNamed:
-      write_function_choice(writer.key("tool_choice"), choice.names.empty() ? "" : choice.names[0]);
+      write_choice_of(writer.key("tool_choice"), choice.names.empty() ? "" : choice.names[0],
+                      tools);
       break;
     case ToolChoice::Mode::kAllowed: {
       std::string& out = writer.key("tool_choice");
@@ -141,7 +181,7 @@ void write_tool_choice(ObjectWriter& writer, const ToolChoice& choice, Losses& l
       Commas commas;
       for (const std::string& name : choice.names) {
         commas.next(out);
-        write_function_choice(out, name);
+        write_choice_of(out, name, tools);
       }
       out += ']';
       inner.end();
@@ -383,24 +423,43 @@ class RequestWriter {
     write_sampling(writer);
     write_others(writer);
     write_stream(writer);
-    losses_.rest(writer, request_.extra, "");
+    write_rest(writer);
     writer.end();
     if (Status status = losses_.refused(); !status) return std::unexpected(status.error());
     return Encoded{std::move(out_), losses_.take_dropped(), losses_.take_approximated()};
   }
 
  private:
+  bool openai_members() const { return quirks_ == nullptr || quirks_->openai_members; }
+
+  void write_rest(ObjectWriter& writer) {
+    if (request_.dialect != Dialect::kOpenAiResponses || !openai_members())
+      return losses_.rest(writer, request_.extra, "");
+    Extra others = request_.extra;
+    for (const std::string_view name : kOpenAiMembers) {
+      const Json* value = request_.extra.members.find(name);
+      if (value == nullptr || value->is_null()) continue;
+      writer.json(name, *value);
+      others.members.erase(name);
+    }
+    losses_.foreign(others, "");
+  }
+
   void write_tools(ObjectWriter& writer) {
     if (!request_.tools.empty()) {
       writer.key("tools") += '[';
       Commas commas;
       for (const Tool& tool : request_.tools) {
-        if (tool.kind != Tool::Kind::kFunction && !losses_.own(tool.extra)) {
+        const bool own = losses_.own(tool.extra);
+        const bool custom = !own && tool.kind == Tool::Kind::kCustom && openai_members();
+        if (tool.kind != Tool::Kind::kFunction && !own && !custom) {
           losses_.cannot("tools." + tool.type);
           continue;
         }
         commas.next(out_);
-        if (tool.kind == Tool::Kind::kFunction) {
+        if (custom) {
+          write_custom_tool(out_, tool, losses_);
+        } else if (tool.kind == Tool::Kind::kFunction) {
           write_tool(out_, tool, losses_, quirks_);
         } else {
           json_write_to(out_, tool.raw);
@@ -409,7 +468,7 @@ class RequestWriter {
       out_ += ']';
     }
     if (request_.tool_choice.has_value())
-      write_tool_choice(writer, *request_.tool_choice, losses_, quirks_);
+      write_tool_choice(writer, *request_.tool_choice, request_.tools, losses_, quirks_);
     if (!request_.parallel_tool_calls.has_value()) return;
     if (quirks_ == nullptr || quirks_->parallel_tool_calls) {
       writer.boolean("parallel_tool_calls", *request_.parallel_tool_calls);

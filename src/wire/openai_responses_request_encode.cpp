@@ -9,14 +9,6 @@
 namespace sighter::wire::openai_responses {
 namespace {
 
-// Members that OpenAI's two dialects have by the same name and meaning.
-constexpr std::string_view kShared[] = {"store",
-                                        "prompt_cache_key",
-                                        "prompt_cache_retention",
-                                        "prompt_cache_options",
-                                        "safety_identifier",
-                                        "moderation"};
-
 bool zero(const std::optional<Number>& number) {
   return number.has_value() && number->value() == 0;
 }
@@ -45,6 +37,11 @@ void write_tool(std::string& out, const Tool& tool, Losses& losses) {
     const Json* format = custom == nullptr ? nullptr : custom->find("format");
     if (format != nullptr) write_custom_format(writer, *format);
     writer.end();
+    static constexpr std::string_view kSaid[] = {"name", "description", "format"};
+    if (custom != nullptr && custom->is_object()) {
+      losses.foreign(Extra{.dialect = tool.extra.dialect, .members = custom->as_object()}, "tools",
+                     kSaid);
+    }
     return;
   }
   writer.string("type", "function");
@@ -441,12 +438,14 @@ class RequestWriter {
     }
     Extra others = request_.extra;
     if (request_.dialect == Dialect::kOpenAiChat) {
-      for (const std::string_view name : kShared) {
+      const auto pass = [&](std::string_view name) {
         const Json* value = request_.extra.members.find(name);
-        if (value == nullptr || value->is_null()) continue;
+        if (value == nullptr || value->is_null()) return;
         writer.json(name, *value);
         others.members.erase(name);
-      }
+      };
+      pass("store");
+      for (const std::string_view name : kOpenAiMembers) pass(name);
     }
     // Kept by default here, and nowhere else.
     const Json* store = request_.extra.members.find("store");

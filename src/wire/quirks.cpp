@@ -12,6 +12,7 @@ constexpr std::array kRows{
            .host = "api.openai.com",
            .max_completion_tokens = true,
            .developer_role = true,
+           .openai_members = true,
            .reasoning_field = ReasoningField::kNone},
     // Any server that is not known: llama-server, LM Studio, SGLang ... take more than OpenAI.
     Quirks{.provider = "", .host = "", .top_k = true, .min_p = true},
@@ -27,6 +28,7 @@ constexpr std::array kRows{
            .host = ".openai.azure.com",
            .max_completion_tokens = true,
            .developer_role = true,
+           .openai_members = true,
            .reasoning_field = ReasoningField::kNone},
     Quirks{.provider = "ollama",
            .host = ":11434",

@@ -31,12 +31,20 @@ struct Quirks {
   bool logit_bias = true;
   bool top_k = false;  // the parameters exist, beyond the dialect as documented
   bool min_p = false;
+  // What OpenAI alone has, in both of its dialects: prompt_cache_key, prompt_cache_retention,
+  // prompt_cache_options, safety_identifier, moderation, and tools with free text.
+  bool openai_members = false;
   bool cache_control = false;       // marks on content parts are understood
   bool done_marker = true;          // streams end with [DONE]; false: a finish reason suffices
   std::uint8_t tool_id_length = 0;  // ids of tool calls have this many letters and digits; 0: any
   ReasoningField reasoning_field = ReasoningField::kReasoningContent;  // of requests
   ReasoningAsk reasoning_ask = ReasoningAsk::kEffort;
 };
+
+// The members of requests that `openai_members` speaks of.
+inline constexpr std::string_view kOpenAiMembers[] = {
+    "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "safety_identifier",
+    "moderation"};
 
 // All rows; the first is OpenAI itself, the second any server that is not known.
 std::span<const Quirks> quirks_table();
