@@ -36,6 +36,7 @@ Reasoning thinking_of(const ChatRequest& request, std::string_view model, Losses
   // them.
   const bool shown = !r.summary.empty() || r.include_thoughts.value_or(false);
   r.extra = {};
+  if (!losses.effort(r.effort)) r.effort.clear();
   r.summary = shown && !thinks_by_budget(model) ? "summarized" : "";
   if (r.effort == "none" || (r.effort.empty() && r.budget_tokens == 0)) {
     r = Reasoning{};

@@ -121,7 +121,7 @@ class RequestWriter {
       commas.next(out_);
       ObjectWriter one(out_);
       if (message.role == Role::kOther) {
-        if (!losses_.own(message.extra)) losses_.cannot("messages.role");
+        if (!losses_.own(message.extra)) losses_.wrong(unknown_role(message));
       } else {
         one.string("role", message.role == Role::kTool ? "user" : to_string(message.role));
       }

@@ -115,6 +115,7 @@ Reasoning put_to(const ChatRequest& request, std::string_view model, Family fami
   Reasoning r = *request.reasoning;
   losses.foreign(r.extra, "reasoning");
   r.extra = {};
+  if (!losses.effort(r.effort)) r.effort.clear();
   const bool off = r.mode == Reasoning::Mode::kOff || r.effort == "none" ||
                    (r.effort.empty() && r.budget_tokens == 0);
   const bool unsaid = r.effort.empty() && !r.budget_tokens && r.mode == Reasoning::Mode::kUnsaid;

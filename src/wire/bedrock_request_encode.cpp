@@ -95,7 +95,7 @@ class RequestWriter {
     list.next(out_);
     ObjectWriter one(out_);
     if (first.role == Role::kOther) {
-      if (!read_here) losses_.cannot("messages.role");
+      if (!read_here) losses_.wrong(unknown_role(message));
     } else {
       one.string("role", from_assistant(first) ? "assistant" : "user");
     }

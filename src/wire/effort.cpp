@@ -2,6 +2,14 @@
 
 namespace sighter::wire {
 
+bool known_effort(std::string_view effort) {
+  for (const std::string_view word :
+       {"none", "minimal", "low", "medium", "high", "xhigh", "max"}) {
+    if (effort == word) return true;
+  }
+  return false;
+}
+
 std::int64_t budget_of_effort(std::string_view effort) {
   if (effort == "none") return 0;
   if (effort == "minimal") return 1024;

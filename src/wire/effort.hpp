@@ -7,6 +7,8 @@
 
 namespace sighter::wire {
 
+// True for the words that some dialect documents: none, minimal, low, medium, high, xhigh, max.
+bool known_effort(std::string_view effort);
 // Tokens for "minimal" 1024, "low" 2048, "medium" 8192, "high" 16384, anything above 32768; 0 for
 // "none".
 std::int64_t budget_of_effort(std::string_view effort);

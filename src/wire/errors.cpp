@@ -200,13 +200,22 @@ const Json* inner_error(const Json& body) {
   return inner != nullptr && inner->is_object() ? inner : at;
 }
 
+// A status that says what it is about.
+bool telling(int status) {
+  return status == 401 || status == 402 || status == 403 || status == 404 || status == 408 ||
+         status == 429 || status == 503 || status == 504 || status == 529;
+}
+
 }  // namespace
 
 Kind kind_of_error(int status, std::string_view type, std::string_view code,
                    std::string_view message) {
   for (const std::string_view word : {code, type}) {
     for (const Word& row : kWords) {
-      if (!word.empty() && row.word == word) return row.kind;
+      if (word.empty() || row.word != word) continue;
+      // Words that say no more than that something failed; what the status says then counts.
+      if (row.kind == Kind::kUpstream && telling(status)) continue;
+      return row.kind;
     }
   }
   // No provider but OpenAI has a code for this, and each has other words.

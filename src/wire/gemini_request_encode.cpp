@@ -150,7 +150,7 @@ class RequestWriter {
       commas.next(out_);
       ObjectWriter one(out_);
       if (message.role == Role::kOther) {
-        if (!losses_.own(message.extra)) losses_.cannot("messages.role");
+        if (!losses_.own(message.extra)) losses_.wrong(unknown_role(message));
       } else if (!losses_.form(message.extra, forms::kNoRole)) {
         const bool function = losses_.form(message.extra, forms::kFunctionRole);
         one.string("role", message.role == Role::kAssistant ? "model"
@@ -300,6 +300,7 @@ class RequestWriter {
     if (!r.stop.empty()) {
       write_strings(config.key(name("stopSequences")), r.stop);
     }
+    if (!own_ && r.n.value_or(1) < 1) losses_.wrong("n: must be at least 1");
     if (own_ || r.n.value_or(1) != 1) config.optional(name("candidateCount"), r.n);
     config.optional("seed", r.seed);
     if (own_ || !zero(r.presence_penalty))
@@ -349,6 +350,7 @@ class RequestWriter {
     Reasoning r = *request_.reasoning;
     losses_.foreign(r.extra, "reasoning");
     r.extra = {};
+    if (!losses_.effort(r.effort)) r.effort.clear();
     const bool off = r.mode == Reasoning::Mode::kOff || r.effort == "none" ||
                      (r.effort.empty() && r.budget_tokens == 0);
     const bool show =

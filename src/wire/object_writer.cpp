@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "wire/effort.hpp"
 
 namespace sighter::wire {
 namespace {
@@ -107,6 +108,13 @@ bool Losses::asks_nothing(std::string_view prefix, std::string_view name,
          only->as_string() == "text";
 }
 
+std::string unknown_role(const Message& message) {
+  const std::string* role = nullptr;
+  if (const Json* said = message.extra.members.find("role"); said != nullptr && said->is_string())
+    role = &said->as_string();
+  return fmt::format("messages.role: '{}' is no role", role == nullptr ? "" : *role);
+}
+
 bool Losses::allowed(std::string_view name) const {
   return std::any_of(allow_drop_.begin(), allow_drop_.end(),
                      [&](const std::string& allow) { return allow == "*" || allow == name; });
@@ -123,6 +131,14 @@ void Losses::cannot(std::string_view name, std::string_view why) {
 
 void Losses::approximate(std::string_view name) {
   add_once(approximated_, name);
+}
+
+bool Losses::effort(std::string_view word) {
+  if (word.empty() || known_effort(word)) return true;
+  cannot("reasoning.effort", fmt::format("'{}' is none of none, minimal, low, medium, high, xhigh "
+                                         "and max",
+                                         word));
+  return false;
 }
 
 void Losses::foreign(const Extra& extra, std::string_view prefix,

@@ -73,6 +73,9 @@ class Commas {
   bool first_ = true;
 };
 
+// "messages.role: 'x' is no role", for a message whose role is kOther.
+std::string unknown_role(const Message& message);
+
 // True for null, "", [], {} and objects of nothing else: a member that says nothing elsewhere.
 bool says_nothing(const Json& value);
 
@@ -102,6 +105,9 @@ class Losses {
   // A value that no dialect takes, in the words of the error: the request is refused whatever may
   // be dropped. The first one counts.
   void wrong(std::string what);
+  // An effort of reasoning that another dialect asks for; false, and refused by name, where it is
+  // no word that any dialect knows: there is nothing near it.
+  bool effort(std::string_view word);
   // Members of another dialect: refused one by one as "prefix.name"; `structure` names those that
   // have no meaning of their own.
   void foreign(const Extra& extra, std::string_view prefix,

@@ -46,6 +46,8 @@ bool is_detail(const Json& json);
 Result<Block> decode_tool_call(Json& json, const Place& place, ObjectReader::Mode mode);
 Citation decode_annotation(Json json);
 
+// "messages.content.image": what a reply has no place for.
+std::string media_name(const Media& media);
 // One `reasoning_details` member.
 void write_detail(std::string& out, const Block& block, Losses& losses);
 // One `annotations` member; false (and nothing written) where it has no URL.

@@ -36,6 +36,19 @@ std::string_view audio_format(const Media& media) {
 
 }  // namespace
 
+std::string media_name(const Media& media) {
+  switch (media.kind) {
+    case Media::Kind::kAudio:
+      return "messages.content.audio";
+    case Media::Kind::kVideo:
+      return "messages.content.video";
+    case Media::Kind::kDocument:
+      return "messages.content.file";
+    default:
+      return "messages.content.image";
+  }
+}
+
 bool write_annotation(std::string& out, const Citation& citation) {
   if (citation.dialect == kMe) {
     json_write_to(out, citation.raw);
@@ -117,7 +130,7 @@ void MessageWriter::write_role(ObjectWriter& writer, const Message& message) {
                     quirks_ != nullptr && !quirks_->developer_role ? "system" : "developer");
       return;
     case Role::kOther:
-      if (!losses_.own(message.extra)) losses_.cannot("messages.role");
+      if (!losses_.own(message.extra)) losses_.wrong(unknown_role(message));
       return;
     default:
       if (!losses_.form(message.extra, forms::kNoRole))
@@ -441,7 +454,10 @@ void MessageWriter::write_one(const Message& message) {
   std::string refusal;
   for (const Block& block : message.content) {
     if (block.as<ToolResult>()) continue;
-    if (is_part(block)) {
+    if (side_ == Side::kReply && block.as<Media>() && !losses_.own(block.extra)) {
+      // A reply's content is one text.
+      losses_.cannot(media_name(*block.as<Media>()));
+    } else if (is_part(block)) {
       parts.push_back(&block);
     } else if (block.as<Thinking>()) {
       thoughts.push_back(&block);

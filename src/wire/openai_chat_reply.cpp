@@ -159,6 +159,7 @@ Result<ChatReply> decode_reply(Json body, const Quirks*) {
   ChatReply reply{.dialect = kMe};
   JsonArray* choices = reader.array("choices");
   if (choices == nullptr) return std::unexpected(not_a_reply("choices is missing"));
+  if (choices->empty()) return std::unexpected(not_a_reply("choices is empty"));
   std::int64_t index = 0;
   for (Json& json : *choices) {
     const Place place{.parent = &root, .name = "choices", .index = index++};

@@ -384,6 +384,7 @@ void write_reasoning(ObjectWriter& writer, const ChatRequest& request, Losses& l
     losses.approximate("reasoning.budget_tokens");
   }
   if (effort.empty() && reasoning.mode == Reasoning::Mode::kOff) effort = "none";
+  if (ask != ReasoningAsk::kEffort && !losses.effort(effort)) effort = {};
   if (ask == ReasoningAsk::kEffort) {
     writer.string_if("reasoning_effort", effort);
     return;

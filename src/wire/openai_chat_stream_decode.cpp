@@ -66,6 +66,8 @@ class Decoder final : public StreamDecoder {
     while (!data.empty() && (data.back() == ' ' || data.back() == '\n')) data.remove_suffix(1);
     if (data.empty()) return {};
     if (data == "[DONE]") {
+      if (choices_.empty())
+        return fail(Kind::kUpstream, "the stream ended without a choice: it is no reply");
       finish();
       return {};
     }

@@ -102,7 +102,10 @@ class Encoder final : public StreamEncoder {
       });
     } else {
       const ToolCall* lost = d.block.as<ToolCall>();
-      losses_.cannot("messages.content." + (lost ? lost->provider_type : raw_type(d.block)));
+      const Media* media = d.block.as<Media>();
+      losses_.cannot(media != nullptr
+                         ? media_name(*media)
+                         : "messages.content." + (lost ? lost->provider_type : raw_type(d.block)));
     }
   }
 

@@ -321,7 +321,7 @@ class RequestWriter {
     if (!own || !(message.extra.forms & forms::kNoType)) writer.string("type", "message");
     if (own) writer.string_if("id", message.id);
     if (message.role == Role::kOther) {
-      if (!losses_.own(message.extra)) losses_.cannot("messages.role");
+      if (!losses_.own(message.extra)) losses_.wrong(unknown_role(message));
     } else {
       writer.string("role", message.role == Role::kTool ? "user" : to_string(message.role));
     }
