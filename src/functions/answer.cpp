@@ -15,7 +15,14 @@ store::CallStatus status_of(const models::ClientResult& result) {
   return result.broken ? store::CallStatus::kBroken : store::CallStatus::kError;
 }
 
-// {"attempts": [{"route", "error"}]}; "" when nothing failed before the answer.
+Json list_of(const std::vector<std::string>& names) {
+  Json list = Json::array();
+  for (const std::string& name : names) list.as_array().push_back(name);
+  return list;
+}
+
+// {"attempts": [{"route", "error"}], "dropped": [name], "approximated": [name]}, each where there
+// is any; "" when nothing failed before the answer and nothing was lost.
 std::string tried_text(const models::ClientResult& result, RecordLevel level) {
   Json list = Json::array();
   for (const models::Attempt& attempt : result.attempts) {
@@ -25,8 +32,12 @@ std::string tried_text(const models::ClientResult& result, RecordLevel level) {
            {"error", level == RecordLevel::kFull ? attempt.error->what
                                                  : std::string(to_string(attempt.error->kind))}}));
   }
-  if (list.as_array().empty()) return {};
-  return json_write(Json::object({{"attempts", std::move(list)}}));
+  Json tried = Json::object();
+  if (!list.as_array().empty()) tried.as_object().set("attempts", std::move(list));
+  if (!result.dropped.empty()) tried.as_object().set("dropped", list_of(result.dropped));
+  if (!result.approximated.empty())
+    tried.as_object().set("approximated", list_of(result.approximated));
+  return tried.as_object().empty() ? std::string() : json_write(tried);
 }
 
 // Media and the like are kept as they came: what a client sent can be asked again.
@@ -143,6 +154,7 @@ io::Task<Answered> answer_model(Engine::Impl& engine, models::ClientRequest& req
   asked.sink = options.sink;
   asked.want_reply = options.want_reply || (recorded && options.record == RecordLevel::kFull);
   answered.result = co_await engine.router.answer(request, model, std::move(asked));
+  if (options.on_answer) options.on_answer(answered.result);
   answered.latency =
       std::chrono::duration_cast<std::chrono::microseconds>(shared.clock.steady_now() - begin);
   if (slot) co_await keep(engine, request, model, options, answered, start, *slot);

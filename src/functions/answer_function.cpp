@@ -322,7 +322,10 @@ io::Task<Answered> answer_function(Engine& engine, models::ClientRequest& reques
   result.usage = applied->usage;
   result.finish_reason = "stop";
   result.reply = reply_of(model, *applied, now);
-  if (options.sink == nullptr) co_return answered;
+  if (options.sink == nullptr) {
+    if (options.on_answer) options.on_answer(result);
+    co_return answered;
+  }
   Status given = co_await speaker.end(*result.reply);
   result.begun = true;
   if (!given) result.error = Error{Kind::kCancelled, given.error().what, {}};

@@ -112,6 +112,9 @@ struct AnswerOptions {
   Id parent = {};
   Json tags = {};           // object of strings, or null
   bool want_reply = false;  // the caller needs the typed reply of relayed answers too
+  // Called once, when the answer is there and its row is not: a front door adds to `dropped` and
+  // `approximated` what its dialect has no place for. On the core's thread; it must not wait.
+  std::function<void(models::ClientResult&)> on_answer = {};
 };
 
 struct Answered {

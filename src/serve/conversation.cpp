@@ -137,27 +137,29 @@ void count(Exchange& exchange, const models::ClientResult& result) {
     metrics.add_first_token(*result.attempts.back().first_token);
 }
 
+// The reply in the client's dialect; what it loses is added to the result.
+std::string encode(const Exchange& exchange, const models::ClientRequest& request, const Id& call,
+                   models::ClientResult& result) {
+  wire::EncodeOptions options;
+  options.now_s = std::chrono::floor<std::chrono::seconds>(exchange.door.clock.system_now())
+                      .time_since_epoch()
+                      .count();
+  if (result.reply->id.empty()) result.reply->id = made_id(request.dialect, call);
+  wire::Encoded encoded = wire::codec_of(request.dialect)->encode_reply(*result.reply, options);
+  add_losses(result, encoded);
+  return std::move(encoded.body);
+}
+
 io::Task<void> send_whole(Exchange& exchange, const models::ClientRequest& request,
-                          functions::Answered& answered) {
+                          functions::Answered& answered, std::string encoded) {
   models::ClientResult& result = answered.result;
-  std::string body;
+  std::string body = std::move(encoded);
   std::string type = "application/json";
   int status = 200;
   if (result.relayed) {
     body = std::move(result.raw);
     status = result.raw_status;
     if (!result.raw_type.empty()) type = std::move(result.raw_type);
-  } else if (result.reply) {
-    wire::EncodeOptions options;
-    options.now_s = std::chrono::floor<std::chrono::seconds>(exchange.door.clock.system_now())
-                        .time_since_epoch()
-                        .count();
-    wire::Encoded encoded = wire::codec_of(request.dialect)->encode_reply(*result.reply, options);
-    for (std::string& name : encoded.dropped) {
-      if (std::find(result.dropped.begin(), result.dropped.end(), name) == result.dropped.end())
-        result.dropped.push_back(std::move(name));
-    }
-    body = std::move(encoded.body);
   } else if (result.embedding) {
     const std::optional<bool> base64 =
         request.embedding ? std::optional(request.embedding->encoding_format == "base64")
@@ -235,6 +237,16 @@ io::Task<void> converse(Exchange& exchange, models::ClientRequest&& request, std
   } else if (request.stream) {
     options.sink = &stream.emplace(exchange, request, options.call);
   }
+  std::string encoded;
+  const Id call = options.call;
+  // Before the row is made, so that it tells what the reply lost too.
+  options.on_answer = [&](models::ClientResult& result) {
+    if (stream) {
+      stream->add_lost(result);
+    } else if (result.reply && !result.relayed && !result.error) {
+      encoded = encode(exchange, request, call, result);
+    }
+  };
   functions::Answered answered =
       co_await exchange.engine.answer(request, std::move(model), std::move(options));
   const models::ClientResult& result = answered.result;
@@ -247,7 +259,7 @@ io::Task<void> converse(Exchange& exchange, models::ClientRequest&& request, std
     co_await send_failure(exchange, result);
     co_return;
   }
-  co_await send_whole(exchange, request, answered);
+  co_await send_whole(exchange, request, answered, std::move(encoded));
 }
 
 }  // namespace sighter::serve

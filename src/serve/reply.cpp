@@ -8,7 +8,7 @@
 #include "wire/codec.hpp"
 
 namespace sighter::serve {
-namespace {
+namespace {}  // namespace
 
 std::string joined(const std::vector<std::string>& names) {
   std::string out;
@@ -20,6 +20,8 @@ std::string joined(const std::vector<std::string>& names) {
   }
   return out;
 }
+
+namespace {
 
 const wire::Codec& codec_for_errors(wire::Dialect dialect) {
   const wire::Codec* codec = wire::codec_of(dialect);
@@ -138,6 +140,21 @@ void add_call_headers(io::Headers& headers, const Id& call, const models::Client
   told.approximated = result.approximated;
   told.limits = result.limits;
   add_call_headers(headers, call, told);
+}
+
+void add_names(std::vector<std::string>& to, const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    if (std::find(to.begin(), to.end(), name) == to.end()) to.push_back(name);
+  }
+}
+
+void add_losses(models::ClientResult& result, const wire::Encoded& encoded) {
+  add_names(result.dropped, encoded.dropped);
+  add_names(result.approximated, encoded.approximated);
+}
+
+std::string made_id(wire::Dialect dialect, const Id& call) {
+  return (dialect == wire::Dialect::kAnthropic ? "msg_" : "chatcmpl-") + call.to_string();
 }
 
 io::Task<Result<JsonBody>> read_json_body(Exchange& exchange) {

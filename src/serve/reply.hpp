@@ -35,6 +35,15 @@ wire::WireError wire_error_of(const models::ClientResult& result);
 void add_call_headers(io::Headers& headers, const Id& call, const models::ReplyBegin& begin);
 void add_call_headers(io::Headers& headers, const Id& call, const models::ClientResult& result);
 
+// "a, b", as a header may hold it.
+std::string joined(const std::vector<std::string>& names);
+// Adds names that are not there yet.
+void add_names(std::vector<std::string>& to, const std::vector<std::string>& names);
+// What writing the reply lost, to what the request lost.
+void add_losses(models::ClientResult& result, const wire::Encoded& encoded);
+// An id for a reply that has none, as its dialect would give one: "chatcmpl-...", "msg_...".
+std::string made_id(wire::Dialect dialect, const Id& call);
+
 // The whole body as JSON text with its outside; kInvalid, kTooLarge, kTimeout, kCancelled.
 struct JsonBody {
   std::string text;

@@ -247,10 +247,10 @@ wire::EncodeOptions encode_options(const Exchange& exchange, const models::Clien
   return options;
 }
 
-io::Task<void> send_whole(Exchange& exchange, const Asked& asked, models::ClientRequest& request,
-                          functions::Answered answered, const std::string& id) {
+io::Task<void> send_whole(Exchange& exchange, const Asked& asked, functions::Answered answered,
+                          std::string encoded) {
   models::ClientResult& result = answered.result;
-  std::string body;
+  std::string body = std::move(encoded);
   Json response;
   if (result.relayed) {
     body = std::move(result.raw);
@@ -262,10 +262,6 @@ io::Task<void> send_whole(Exchange& exchange, const Asked& asked, models::Client
       body = envelope->edited(body, edits);
     }
   } else if (result.reply) {
-    if (result.reply->dialect != wire::Dialect::kOpenAiResponses) result.reply->id = id;
-    wire::Encoded encoded = state::encode_reply(*result.reply, encode_options(exchange, request));
-    for (std::string& name : encoded.dropped) result.dropped.push_back(std::move(name));
-    body = std::move(encoded.body);
     if (Result<Json> json = json_parse(body)) response = std::move(*json);
   }
   store_response(exchange, asked, answered.call, response);
@@ -306,6 +302,18 @@ io::Task<bool> ask(Exchange& exchange, Asked& asked, bool last) {
     options.sink = &held.emplace(*stream, id);
   }
   std::string model = asked.model;
+  std::string encoded;
+  // Before the row is made, so that it tells what the reply lost too.
+  options.on_answer = [&](models::ClientResult& answer) {
+    if (stream) {
+      stream->add_lost(answer);
+    } else if (answer.reply && !answer.relayed && !answer.error) {
+      if (answer.reply->dialect != wire::Dialect::kOpenAiResponses) answer.reply->id = id;
+      wire::Encoded body = state::encode_reply(*answer.reply, encode_options(exchange, *request));
+      add_losses(answer, body);
+      encoded = std::move(body.body);
+    }
+  };
   functions::Answered answered =
       co_await exchange.engine.answer(*request, std::move(model), std::move(options));
   const models::ClientResult& result = answered.result;
@@ -336,7 +344,7 @@ io::Task<bool> ask(Exchange& exchange, Asked& asked, bool last) {
     co_await send_failure(exchange, result);
     co_return true;
   }
-  co_await send_whole(exchange, asked, *request, std::move(answered), id);
+  co_await send_whole(exchange, asked, std::move(answered), std::move(encoded));
   co_return true;
 }
 

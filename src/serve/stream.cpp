@@ -1,5 +1,7 @@
 #include "serve/stream.hpp"
 
+#include <algorithm>
+
 #include "io/sse.hpp"
 
 namespace sighter::serve {
@@ -56,8 +58,21 @@ io::Task<Status> ClientStream::last_bytes(std::string_view events) {
   return events_.write_last(std::string(events));
 }
 
+void ClientStream::add_lost(models::ClientResult& result) const {
+  if (!encoder_) return;
+  for (const std::string& name : encoder_->dropped()) {
+    const auto& known = result.approximated;
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      add_names(result.dropped, {name});
+  }
+}
+
 io::Task<Status> ClientStream::deltas(std::vector<wire::Delta>& deltas) {
   std::string piece;
+  for (wire::Delta& delta : deltas) {
+    wire::StreamStart* start = std::get_if<wire::StreamStart>(&delta);
+    if (start != nullptr && start->id.empty()) start->id = made_id(request_.dialect, call_);
+  }
   for (const wire::Delta& delta : deltas) encoder_->write(delta, piece);
   if (piece.empty()) co_return Status{};
   Status written = co_await events_.write(std::move(piece));
@@ -75,6 +90,9 @@ io::Task<void> ClientStream::close(const models::ClientResult& result) {
     }
   } else if (result.relayed && !result.end_mark && request_.dialect == wire::Dialect::kOpenAiChat) {
     last = "data: [DONE]\n\n";
+  } else if (encoder_ && !encoder_->dropped().empty()) {
+    // No header can say it any more; readers of events skip comments.
+    last = ": sighter dropped " + joined(encoder_->dropped()) + "\n\n";
   }
   if (!last.empty()) {
     Status written = co_await events_.write(std::move(last));

@@ -23,6 +23,8 @@ class ClientStream final : public models::ReplySink {
   io::Task<Status> last_bytes(std::string_view events) override;
   io::Task<Status> deltas(std::vector<wire::Delta>& deltas) override;
 
+  // What the client's dialect had no place for so far, to what the request lost.
+  void add_lost(models::ClientResult& result) const;
   // After the last piece: the end of a good stream, or an error event and no end mark. Also ends
   // the comments. Always called before it is destroyed.
   io::Task<void> close(const models::ClientResult& result);

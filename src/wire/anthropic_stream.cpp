@@ -200,7 +200,8 @@ class Decoder final : public StreamDecoder {
 // wait until the first is closed.
 class Encoder final : public StreamEncoder {
  public:
-  explicit Encoder(const EncodeOptions& options) : model_(options.model), losses_(Losses::of_reply(kMe)) {}
+  explicit Encoder(const EncodeOptions& options)
+      : model_(options.model), losses_(Losses::of_reply(kMe)) {}
 
   const std::vector<std::string>& dropped() const override { return dropped_; }
 

@@ -3,8 +3,7 @@
 namespace sighter::wire {
 
 bool known_effort(std::string_view effort) {
-  for (const std::string_view word :
-       {"none", "minimal", "low", "medium", "high", "xhigh", "max"}) {
+  for (const std::string_view word : {"none", "minimal", "low", "medium", "high", "xhigh", "max"}) {
     if (effort == word) return true;
   }
   return false;

@@ -29,7 +29,8 @@ struct ChoiceState {
 
 class Encoder final : public StreamEncoder {
  public:
-  explicit Encoder(const EncodeOptions& options) : model_(options.model), losses_(Losses::of_reply(kMe)) {}
+  explicit Encoder(const EncodeOptions& options)
+      : model_(options.model), losses_(Losses::of_reply(kMe)) {}
 
   const std::vector<std::string>& dropped() const override { return dropped_; }
 

@@ -13,11 +13,16 @@ constexpr std::string_view kContainers[] = {"generationConfig", "toolConfig", "i
                                             "additionalModelRequestFields"};
 // Those and others that are documented as options, each of which may be absent: without any they
 // ask for nothing. Other objects ask for something by being there ("web_search_options": {}).
-constexpr std::string_view kGroups[] = {"generationConfig", "toolConfig",
-                                        "inferenceConfig",  "additionalModelRequestFields",
-                                        "stream_options",   "reasoning",
-                                        "text",             "output_config",
-                                        "metadata",         "logit_bias"};
+constexpr std::string_view kGroups[] = {"generationConfig",
+                                        "toolConfig",
+                                        "inferenceConfig",
+                                        "additionalModelRequestFields",
+                                        "stream_options",
+                                        "reasoning",
+                                        "text",
+                                        "output_config",
+                                        "metadata",
+                                        "logit_bias"};
 
 bool contains(std::span<const std::string_view> names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -95,9 +100,9 @@ bool says_nothing(const Json& value) {
   }
 }
 
-// A member of a request that asks another dialect for nothing: rule and reasons in docs/dialects.md.
-bool Losses::asks_nothing(std::string_view prefix, std::string_view name,
-                          const Json& value) const {
+// A member of a request that asks another dialect for nothing: rule and reasons in
+// docs/dialects.md.
+bool Losses::asks_nothing(std::string_view prefix, std::string_view name, const Json& value) const {
   if (value.is_object() && !reply_) return contains(kGroups, name) && says_nothing(value);
   if (says_nothing(value)) return true;
   if (!prefix.empty() || reply_) return false;

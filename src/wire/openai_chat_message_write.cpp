@@ -466,8 +466,7 @@ void MessageWriter::write_one(const Message& message) {
     } else if (const ToolCall* call = block.as<ToolCall>();
                call && call->kind != ToolCall::Kind::kProvider) {
       const bool custom = call->kind == ToolCall::Kind::kCustom && !losses_.own(block.extra) &&
-                          side_ == Side::kRequest && quirks_ != nullptr &&
-                          !quirks_->openai_members;
+                          side_ == Side::kRequest && quirks_ != nullptr && !quirks_->openai_members;
       if (custom) losses_.cannot("messages.content.custom_tool_call");
       if (!custom) calls.push_back(&block);
     } else if (const Raw* raw = block.as<Raw>(); raw && block.extra.dialect == kMe) {

@@ -114,9 +114,9 @@ ToolChoice decode_tool_choice(Json json) {
       function->find_string("name") != nullptr) {
     choice.mode = ToolChoice::Mode::kNamed;
     choice.names.push_back(*function->find_string("name"));
-  } else if (const Json* custom = json.find("custom");
-             type != nullptr && *type == "custom" && custom != nullptr &&
-             custom->find_string("name") != nullptr) {
+  } else if (const Json* custom = json.find("custom"); type != nullptr && *type == "custom" &&
+                                                       custom != nullptr &&
+                                                       custom->find_string("name") != nullptr) {
     choice.mode = ToolChoice::Mode::kNamed;
     choice.names.push_back(*custom->find_string("name"));
   } else if (type != nullptr && *type == "allowed_tools" && json.find("allowed_tools") != nullptr) {

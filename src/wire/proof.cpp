@@ -14,10 +14,11 @@ constexpr std::string_view kMark = "sighter:";
 
 struct Proof {
   Dialect dialect = Dialect::kNone;
-  std::string_view word;
-  std::size_t back = 0;     // of "previous-N"
-  std::string_view format;  // of "thinking@FORMAT": whose thoughts a router of many says they are
-  std::string_view text;
+  std::string_view word = {};
+  std::size_t back = 0;  // of "previous-N"
+  std::string_view format =
+      {};  // of "thinking@FORMAT": whose thoughts a router of many says they are
+  std::string_view text = {};
 };
 
 std::optional<Proof> read_proof(std::string_view text) {

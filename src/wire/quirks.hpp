@@ -42,9 +42,9 @@ struct Quirks {
 };
 
 // The members of requests that `openai_members` speaks of.
-inline constexpr std::string_view kOpenAiMembers[] = {
-    "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "safety_identifier",
-    "moderation"};
+inline constexpr std::string_view kOpenAiMembers[] = {"prompt_cache_key", "prompt_cache_retention",
+                                                      "prompt_cache_options", "safety_identifier",
+                                                      "moderation"};
 
 // All rows; the first is OpenAI itself, the second any server that is not known.
 std::span<const Quirks> quirks_table();
