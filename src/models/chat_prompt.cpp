@@ -142,8 +142,37 @@ Result<local::Prompt> chat_prompt(const text::Template& chat, const local::ChatT
   return with_contents(*rendered, contents);
 }
 
+namespace {
+
+// A tier that is what one gets anyway.
+bool plain_tier(const std::optional<std::string>& tier) {
+  return !tier || tier->empty() || *tier == "auto" || *tier == "default" ||
+         *tier == "standard_only";
+}
+
+Result<std::vector<std::string>> settled(wire::Losses& losses) {
+  if (const std::vector<std::string>& names = losses.refused_names(); !names.empty())
+    return fail(Kind::kUnsupported,
+                fmt::format("a local model cannot honour {}", fmt::join(names, ", ")),
+                "leave it out, or use a model of a provider");
+  return losses.take_dropped();
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> local_losses(const wire::EmbeddingRequest& request,
+                                              std::span<const std::string> allow_drop) {
+  wire::Losses losses(wire::Dialect::kNone, allow_drop);
+  if (request.user && !request.user->empty()) losses.cannot("user");
+  losses.foreign(request.extra, "");
+  return settled(losses);
+}
+
 Result<std::vector<std::string>> local_losses(const wire::ChatRequest& request,
                                               std::span<const std::string> allow_drop) {
+  if (request.max_tokens.value_or(1) < 1)
+    return fail(Kind::kInvalid,
+                fmt::format("max_tokens: must be at least 1, not {}", *request.max_tokens));
   wire::Losses losses(wire::Dialect::kNone, allow_drop);
   const auto note = [&losses](bool wrong, std::string_view name) {
     if (wrong) losses.cannot(name);
@@ -157,6 +186,12 @@ Result<std::vector<std::string>> local_losses(const wire::ChatRequest& request,
            request.reasoning->effort != "none",
        "reasoning");
   note(request.reasoning && request.reasoning->budget_tokens, "reasoning.budget_tokens");
+  note(!plain_tier(request.service_tier), "service_tier");
+  note(request.user && !request.user->empty(), "user");
+  note(request.metadata && !wire::says_nothing(*request.metadata), "metadata");
+  note(request.verbosity.has_value(), "verbosity");
+  note(request.prediction.has_value(), "prediction");
+  note(request.top_logprobs.value_or(0) > 0 && !request.logprobs.value_or(false), "top_logprobs");
   note(request.response_format &&
            request.response_format->kind == wire::ResponseFormat::Kind::kOther,
        "response_format");
@@ -165,11 +200,7 @@ Result<std::vector<std::string>> local_losses(const wire::ChatRequest& request,
   } else {
     losses.foreign(request.extra, "");
   }
-  if (const std::vector<std::string>& names = losses.refused_names(); !names.empty())
-    return fail(Kind::kUnsupported,
-                fmt::format("a local model cannot honour {}", fmt::join(names, ", ")),
-                "leave it out, or use a model of a provider");
-  return losses.take_dropped();
+  return settled(losses);
 }
 
 namespace {

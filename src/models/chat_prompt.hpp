@@ -27,6 +27,9 @@ Result<local::Prompt> chat_prompt(const text::Template& chat, const local::ChatT
 // names those that it does not.
 Result<std::vector<std::string>> local_losses(const wire::ChatRequest& request,
                                               std::span<const std::string> allow_drop);
+// The same of embeddings, but for `dimensions`, which only the model's own vectors can answer.
+Result<std::vector<std::string>> local_losses(const wire::EmbeddingRequest& request,
+                                              std::span<const std::string> allow_drop);
 // Everything of a request but its messages and response format, as parameters of a generation.
 local::GenerateRequest generate_request(const wire::ChatRequest& request);
 struct ResponseGrammar {

@@ -105,6 +105,13 @@ Result<local::EmbedReply> embed_texts(const Job& job, const wire::EmbeddingReque
   }
   Result<local::EmbedReply> reply = (*entry)->model->embed(ask);
   if (!reply) return misfit(job, reply.error());
+  const std::size_t size = reply->vectors.empty() ? 0 : reply->vectors.front().size();
+  // No model is known to mean anything by a part of its vector.
+  if (request.dimensions && *request.dimensions != static_cast<std::int64_t>(size))
+    return fail(
+        Kind::kInvalid,
+        fmt::format("dimensions: '{}' gives {}, not {}", job.spec.name, size, *request.dimensions),
+        "leave it out, or use a model of a provider");
   return reply;
 }
 
@@ -231,6 +238,10 @@ io::Task<Status> Router::Impl::embed_locally(Call& call, Attempt& attempt,
   if (!read) co_return read;
   Job job{&hub.impl(), &core,   *call.spec,
           stop,        nullptr, call.request->dialect != wire::Dialect::kNone};
+  Result<std::vector<std::string>> dropped =
+      local_losses(*call.request->embedding, call.request->allow_drop);
+  if (!dropped) co_return misfit(job, dropped.error());
+  call.result.dropped = std::move(*dropped);
   io::CancelToken token = call.options.cancel;
   auto work = [job = std::move(job), request = *call.request->embedding] {
     return embed_texts(job, request);

@@ -83,6 +83,40 @@ TEST(GenerateRequest, EachParameterThatCannotBeHonouredIsNamed) {
   EXPECT_THAT(local_losses(request, all).value(), ElementsAre("tools", "n", "presence_penalty"));
 }
 
+TEST(GenerateRequest, WhatOnlyAServiceHasIsNamedToo) {
+  wire::ChatRequest request;
+  request.service_tier = "auto";
+  EXPECT_TRUE(local_losses(request, {}));
+  request.service_tier = "priority";
+  request.user = "u-1";
+  request.metadata = Json::object({{"a", "b"}});
+  EXPECT_THAT(local_losses(request, {}).error().what,
+              EndsWith("honour service_tier, user, metadata"));
+}
+
+TEST(GenerateRequest, NoTokensAreNoAnswer) {
+  for (const std::int64_t none : {0, -1}) {
+    wire::ChatRequest request;
+    request.max_tokens = none;
+    const std::vector<std::string> all{"*"};
+    const Result<std::vector<std::string>> out = local_losses(request, all);
+    ASSERT_FALSE(out);
+    EXPECT_EQ(out.error().kind, Kind::kInvalid);
+    EXPECT_THAT(out.error().what, HasSubstr("max_tokens"));
+  }
+}
+
+TEST(EmbeddingRequest, WhatALocalModelCannotHonourIsNamed) {
+  wire::EmbeddingRequest request;
+  request.extra.dialect = wire::Dialect::kOpenAiChat;
+  EXPECT_TRUE(local_losses(request, {}));
+  request.user = "u-1";
+  request.extra.members.set("truncate", "END");
+  EXPECT_THAT(local_losses(request, {}).error().what, EndsWith("honour user, truncate"));
+  const std::vector<std::string> all{"*"};
+  EXPECT_THAT(local_losses(request, all).value(), ElementsAre("user", "truncate"));
+}
+
 TEST(GenerateRequest, ParametersKeepTheirMeaning) {
   wire::ChatRequest request;
   request.temperature = 0.5;
@@ -110,7 +144,7 @@ TEST(GenerateRequest, ASmallModelIsKeptToLikelyWordsUnlessItIsToldOtherwise) {
 TEST(GenerateRequest, WhatAnotherDialectSaysOfItsOwnIsNamedToo) {
   wire::ChatRequest request;
   request.extra.dialect = wire::Dialect::kOpenAiChat;
-  request.extra.members.set("modalities", Json::array({"text"}));
+  request.extra.members.set("modalities", Json::array({"text", "audio"}));
   request.extra.members.set("metadata", Json());
   EXPECT_THAT(local_losses(request, {}).error().what, EndsWith("honour modalities"));
   request.extra.members.erase("modalities");
