@@ -38,6 +38,8 @@ constexpr Known kKnown[] = {
 };
 
 constexpr std::string_view kFunctionPrefix = "function";  // of functions as models
+// Google's own dialect lies beside the one that `gemini` speaks without a word.
+constexpr std::string_view kGeminiUrl = "https://generativelanguage.googleapis.com/v1beta";
 
 const Timeouts kTimeouts{limits::kConnectTimeout, limits::kFirstByteTimeout, limits::kGapTimeout,
                          limits::kTotalTimeout};
@@ -76,6 +78,35 @@ void read_authentication(const TomlTable& table, Provider& provider) {
                             : *how == "query" ? Authentication::kQuery
                                               : Authentication::kHeader;
   provider.key_name = *how == "query" ? "key" : *how;
+}
+
+std::string_view host_of(std::string_view url) {
+  const std::size_t begin = url.find("//");
+  if (begin == url.npos) return {};
+  const std::string_view rest = url.substr(begin + 2);
+  return rest.substr(0, rest.find_first_of(":/?#"));
+}
+
+bool is_azure(std::string_view url) {
+  const std::string_view host = host_of(url);
+  return host.ends_with(".openai.azure.com") || host.ends_with(".cognitiveservices.azure.com") ||
+         host.ends_with(".services.ai.azure.com");
+}
+
+// Azure OpenAI takes its keys in a header of its own, and has two sorts of addresses: with the
+// deployment and the interface's version in them, and /openai/v1 without either.
+void read_azure(const TomlTable& table, Provider& provider) {
+  if (!is_azure(provider.base_url)) return;
+  if (!table.has("authentication") && provider.authentication == Authentication::kBearer) {
+    provider.authentication = Authentication::kHeader;
+    provider.key_name = "api-key";
+  }
+  const std::size_t path = provider.base_url.find('/', provider.base_url.find("//") + 2);
+  if (path == provider.base_url.npos)
+    provider.base_url += provider.api_version.empty() ? "/openai/v1" : "/openai";
+  if (provider.api_version.empty() && !provider.base_url.ends_with("/v1"))
+    table.mistake("api_version", fmt::format("'{}' needs an api_version", provider.base_url),
+                  "api_version = \"2024-10-21\", or the address that ends in /openai/v1");
 }
 
 std::optional<Route> split_route(std::string_view name) {
@@ -149,6 +180,8 @@ void ModelsConfig::read_provider(const TomlTable& table, const std::string& name
     if (std::string wrong = wrong_with_url(*url); !wrong.empty())
       table.mistake("base_url", std::move(wrong),
                     "for example http://127.0.0.1:8000/v1, without a name or password in it");
+  } else if (provider.dialect == wire::Dialect::kGemini) {
+    provider.base_url = kGeminiUrl;
   } else if (known == providers_.end()) {
     table.mistake("", fmt::format("the provider '{}' has no base_url", name),
                   did_you_mean(name, names_of(providers_)));
@@ -176,6 +209,7 @@ void ModelsConfig::read_provider(const TomlTable& table, const std::string& name
   for (auto& header : extras.headers) provider.headers.push_back(std::move(header));
   if (table.has("extra_body")) provider.extra_body = std::move(extras.body);
   provider.api_version = table.string("api_version").value_or(provider.api_version);
+  read_azure(table, provider);
   set_timeout(table, "connect_timeout_s", provider.timeouts.connect);
   set_timeout(table, "first_byte_timeout_s", provider.timeouts.first_byte);
   set_timeout(table, "gap_timeout_s", provider.timeouts.gap);
