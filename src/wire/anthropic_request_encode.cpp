@@ -2,6 +2,7 @@
 
 #include "wire/anthropic.hpp"
 #include "wire/anthropic_content.hpp"
+#include "wire/empty_message.hpp"
 
 namespace sighter::wire::anthropic {
 namespace {
@@ -141,6 +142,7 @@ class RequestWriter {
           note_message(messages[i]);
         }
         if (empty && !read_here) {  // nothing to say: the provider refuses empty messages
+          note_left_out(message, losses_);
           out_.resize(before);
           commas = commas_before;
           continue;

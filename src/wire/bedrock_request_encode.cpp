@@ -2,6 +2,7 @@
 
 #include "wire/anthropic_content.hpp"
 #include "wire/bedrock_content.hpp"
+#include "wire/empty_message.hpp"
 
 namespace sighter::wire::bedrock {
 namespace {
@@ -95,7 +96,7 @@ class RequestWriter {
     list.next(out_);
     ObjectWriter one(out_);
     if (first.role == Role::kOther) {
-      if (!read_here) losses_.wrong(unknown_role(message));
+      if (!read_here) losses_.wrong(unknown_role(first));
     } else {
       one.string("role", from_assistant(first) ? "assistant" : "user");
     }
@@ -108,6 +109,7 @@ class RequestWriter {
         note_message(*message);
       }
       if (out_.size() == empty && !read_here) {  // nothing to say: it would be refused
+        for (const Message* message : turn) note_left_out(*message, losses_);
         out_.resize(before);
         list = list_before;
         return;

@@ -62,6 +62,16 @@ void check_request(const std::string& text) {
     EXPECT_EQ(encoded.error().kind, Kind::kInvalid);
     const std::string wanted = "cannot express " + lines[4].substr(9);
     EXPECT_NE(encoded.error().what.find(wanted), std::string::npos) << encoded.error().what;
+    for (const std::string& name : split(lines[4].substr(9), ", "))
+      EXPECT_NE(encoded.error().hint.find("\"" + name + "\""), std::string::npos)
+          << encoded.error().hint;
+    return;
+  }
+  if (lines.at(4).starts_with("wrong: ")) {
+    ASSERT_FALSE(encoded) << encoded->body;
+    EXPECT_EQ(encoded.error().kind, Kind::kInvalid);
+    EXPECT_EQ(encoded.error().what, lines[4].substr(7));
+    EXPECT_EQ(encoded.error().hint, "");
     return;
   }
   ASSERT_TRUE(encoded) << encoded.error().what;

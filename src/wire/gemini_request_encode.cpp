@@ -2,6 +2,7 @@
 #include <map>
 
 #include "wire/effort.hpp"
+#include "wire/empty_message.hpp"
 #include "wire/gemini.hpp"
 #include "wire/gemini_content.hpp"
 
@@ -167,6 +168,7 @@ class RequestWriter {
           write_blocks(messages[++i]);
         }
         if (empty_ && !read_here) {  // nothing to say: the provider refuses empty contents
+          note_left_out(message, losses_);
           out_.resize(before);
           commas = commas_before;
           continue;

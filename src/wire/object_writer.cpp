@@ -24,6 +24,13 @@ constexpr std::string_view kGroups[] = {"generationConfig",
                                         "metadata",
                                         "logit_bias"};
 
+// What decoders leave of an object whose other members are typed, under its name: never empty, and
+// asking for what its members ask for.
+constexpr std::string_view kRemains[] = {
+    "function",  "custom",       "json_schema", "source",   "s3Location",       "file",
+    "image_url", "video_url",    "input_audio", "thinking", "thinkingConfig",   "item",
+    "response",  "functionCall", "inlineData",  "fileData", "functionResponse", "inputSchema"};
+
 bool contains(std::span<const std::string_view> names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
@@ -103,7 +110,10 @@ bool says_nothing(const Json& value) {
 // A member of a request that asks another dialect for nothing: rule and reasons in
 // docs/dialects.md.
 bool Losses::asks_nothing(std::string_view prefix, std::string_view name, const Json& value) const {
-  if (value.is_object() && !reply_) return contains(kGroups, name) && says_nothing(value);
+  if (value.is_object() && !reply_) {
+    const bool remains = !value.as_object().empty() && contains(kRemains, name);
+    return (remains || contains(kGroups, name)) && says_nothing(value);
+  }
   if (says_nothing(value)) return true;
   if (!prefix.empty() || reply_) return false;
   // What is so elsewhere anyway.

@@ -15,7 +15,8 @@ constexpr std::array kRows{
            .openai_members = true,
            .reasoning_field = ReasoningField::kNone},
     // Any server that is not known: llama-server, LM Studio, SGLang ... take more than OpenAI.
-    Quirks{.provider = "", .host = "", .top_k = true, .min_p = true},
+    // What OpenAI alone has is theirs to take or to refuse.
+    Quirks{.provider = "", .host = "", .top_k = true, .min_p = true, .openai_members = true},
     // vLLM reads the thoughts of earlier turns from `reasoning` only: what comes as
     // `reasoning_content` is lost without a word (vllm-project/vllm issue 38488). It is known
     // by its name alone: its port says nothing.

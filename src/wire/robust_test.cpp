@@ -167,7 +167,11 @@ TEST(Robust, MutatedRequestsAreRefusedOrSurvive) {
     for (const Dialect other : kDialects) {
       const Result<Encoded> encoded =
           codec_of(other)->encode_request(*request, {.allow_drop = all});
-      ASSERT_TRUE(encoded) << encoded.error().what;
+      if (!encoded) {  // nothing but what nobody takes, whatever may be dropped
+        const std::string& what = encoded.error().what;
+        EXPECT_TRUE(what.starts_with("messages.role: ") || what.starts_with("n: ")) << what;
+        continue;
+      }
       const Result<Json> back = json_parse(encoded->body);
       ASSERT_TRUE(back) << back.error().what << encoded->body;
     }
