@@ -130,6 +130,11 @@ Json parameters_of(const Route& route) {
                                      {"after", "the id of the item before the page"}})
       list.as_array().push_back(parameter(name, "query", text));
   }
+  if (route.path == "/v1/responses/{id}" && route.method == "GET") {
+    list.as_array().push_back(parameter("stream", "query", "\"true\": as events again"));
+    list.as_array().push_back(
+        parameter("starting_after", "query", "the number of the event that was the last one seen"));
+  }
   if (route.handler == pass_through) {
     list.as_array().push_back(parameter("x-sighter-provider", "header",
                                         "whose path it is, unless 'model' says provider/model"));

@@ -348,6 +348,40 @@ io::Task<bool> ask(Exchange& exchange, Asked& asked, bool last) {
   co_return true;
 }
 
+// "?stream=true&starting_after=N": a stored response as events again.
+struct Replay {
+  bool stream = false;
+  std::int64_t after = -1;
+};
+
+Result<Replay> replay_of(const Exchange& exchange) {
+  const std::string query(exchange.request.query());
+  Replay replay;
+  const std::optional<std::string> stream = query_value(query, "stream");
+  if (stream && *stream != "true" && *stream != "false")
+    return fail(Kind::kInvalid, "stream: must be true or false");
+  replay.stream = stream == "true";
+  if (const auto after = query_value(query, "starting_after")) {
+    const char* end = after->data() + after->size();
+    const auto read = std::from_chars(after->data(), end, replay.after);
+    if (read.ec != std::errc() || read.ptr != end || replay.after < 0)
+      return fail(Kind::kInvalid, "starting_after: must be the number of an event");
+    if (!replay.stream) return fail(Kind::kInvalid, "starting_after: is for stream=true");
+  }
+  return replay;
+}
+
+Result<std::string> events_of(const Exchange& exchange, const std::string& body,
+                              const Replay& replay) {
+  Result<Json> json = json_parse(body, "the stored response");
+  if (!json) return std::unexpected(std::move(json.error()));
+  const std::int64_t now_s =
+      std::chrono::floor<std::chrono::seconds>(exchange.door.clock.system_now())
+          .time_since_epoch()
+          .count();
+  return state::events_of(std::move(*json), replay.after, now_s);
+}
+
 }  // namespace
 
 io::Task<void> answer_responses(Exchange& exchange) {
@@ -385,7 +419,22 @@ io::Task<void> show_response(Exchange& exchange) {
   std::string body =
       *row ? std::move((*row)->body) : state::response_not_found(exchange.path_value);
   const int status = *row ? 200 : 404;
-  co_await send_json(exchange, status, std::move(body));
+  Result<Replay> replay = replay_of(exchange);
+  if (!replay) {
+    co_await send_error(exchange, std::move(replay.error()));
+    co_return;
+  }
+  if (!*row || !replay->stream) {
+    co_await send_json(exchange, status, std::move(body));
+    co_return;
+  }
+  Result<std::string> events = events_of(exchange, body, *replay);
+  if (!events) {
+    co_await send_error(exchange, std::move(events.error()));
+    co_return;
+  }
+  std::string type = "text/event-stream";
+  co_await send_text(exchange, 200, std::move(type), std::move(*events));
 }
 
 io::Task<void> list_input_items(Exchange& exchange) {

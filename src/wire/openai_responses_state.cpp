@@ -6,8 +6,10 @@
 #include <vector>
 
 #include "wire/object_writer.hpp"
+#include "wire/openai_responses.hpp"
 #include "wire/openai_responses_item.hpp"
 #include "wire/openai_responses_request.hpp"
+#include "wire/reply_builder.hpp"
 
 namespace sighter::wire::openai_responses {
 namespace {
@@ -280,6 +282,24 @@ void take_over(ChatRequest& request, std::string_view previous) {
   }
   members.erase("previous_response_id");
   if (!previous.empty()) members.set(kPrevious, previous);
+}
+
+Result<std::string> events_of(Json body, std::int64_t after, std::int64_t now_s) {
+  Result<ChatReply> reply = decode_reply(std::move(body));
+  if (!reply) return std::unexpected(std::move(reply.error()));
+  const std::unique_ptr<StreamEncoder> encoder = stream_encoder(ChatRequest{}, {.now_s = now_s});
+  std::string out;
+  for (const Delta& delta : deltas_of(std::move(*reply))) {
+    std::string events;
+    encoder->write(delta, events);
+    for (std::size_t at = 0; at < events.size();) {
+      const std::size_t end = std::min(events.find("\n\n", at), events.size() - 2) + 2;
+      const std::string_view event = std::string_view(events).substr(at, end - at);
+      if (number_after(event).value_or(0) > after + 1) out += event;
+      at = end;
+    }
+  }
+  return out;
 }
 
 }  // namespace sighter::wire::openai_responses

@@ -65,6 +65,10 @@ std::optional<Json> final_response(std::string_view event, std::string_view data
 std::string error_event(const WireError& error, std::int64_t number);
 std::optional<std::int64_t> number_after(std::string_view events);
 
+// A stored response as the stream that it would have come as: its events behind the one numbered
+// `after` (-1: all). kUpstream where `body` is no response that came to its end.
+Result<std::string> events_of(Json body, std::int64_t after, std::int64_t now_s);
+
 // What the front door does itself, so that no upstream needs to express it: truncation, and going
 // on from `previous` (empty: from none), which the reply names again.
 void take_over(ChatRequest& request, std::string_view previous);
