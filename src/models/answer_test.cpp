@@ -281,6 +281,63 @@ TEST_F(AnswerTest, ConfiguredHeadersBodyAndAddressAreSent) {
   EXPECT_THAT(sent.body, HasSubstr(R"("options":{"deep":1})"));
 }
 
+// Both sorts of addresses that Azure has: a deployment with the interface's version, and /v1.
+TEST_F(AnswerTest, AzureIsAskedAtItsOwnAddresses) {
+  config(fmt::format(R"(
+[providers.dated]
+base_url = "{0}"
+authentication = "api-key"
+key = "env:SIGHTER_TEST_KEY"
+api_version = "2024-10-21"
+[providers.dated_responses]
+dialect = "openai-responses"
+base_url = "{0}"
+authentication = "api-key"
+key = "env:SIGHTER_TEST_KEY"
+api_version = "2025-04-01-preview"
+[providers.flat]
+base_url = "{0}/v1"
+authentication = "api-key"
+key = "env:SIGHTER_TEST_KEY"
+)",
+                     first.url("/openai")));
+  ask(kAsk);
+  first.add(reply_json(kReply));
+  ASSERT_FALSE(answer("dated/my gpt").error);
+  ask(kAskStream);
+  first.add(reply_stream({piece("a") + kStop + kUsage + kDone}));
+  ASSERT_FALSE(answer("dated/my gpt").error);
+  ask(kAsk);
+  first.add(reply_json(kReply));
+  ASSERT_FALSE(answer("flat/my-gpt").error);
+  first.add(reply_json(
+      R"({"id":"resp_1","object":"response","status":"completed","model":"m","output":[{"type":"message","id":"msg_1","status":"completed","role":"assistant","content":[{"type":"output_text","text":"hi","annotations":[]}]}],"usage":{"input_tokens":1,"output_tokens":1,"total_tokens":2}})"));
+  ask(R"({"model":"x","messages":[{"role":"user","content":"a"}]})");
+  const ClientResult responses = answer("dated_responses/my-gpt");
+  ASSERT_FALSE(responses.error) << responses.error->message();
+  request.endpoint = Endpoint::kEmbeddings;
+  for (const char* model : {"dated/emb", "flat/emb"}) {
+    ask(R"({"model":"x","input":"a"})");
+    first.add(reply_json(
+        R"({"object":"list","model":"e","data":[{"object":"embedding","index":0,"embedding":[1]}]})"));
+    ASSERT_FALSE(answer(model).error);
+  }
+  std::vector<std::string> targets;
+  for (const auto& sent : first.requests()) {
+    targets.push_back(sent.target);
+    EXPECT_EQ(sent.headers.get("api-key"), kSecret) << sent.target;
+    EXPECT_FALSE(sent.headers.has("authorization")) << sent.target;
+  }
+  EXPECT_THAT(
+      targets,
+      ElementsAre("/openai/deployments/my%20gpt/chat/completions?api-version=2024-10-21",
+                  "/openai/deployments/my%20gpt/chat/completions?api-version=2024-10-21",
+                  "/openai/v1/chat/completions", "/openai/responses?api-version=2025-04-01-preview",
+                  "/openai/deployments/emb/embeddings?api-version=2024-10-21",
+                  "/openai/v1/embeddings"));
+  EXPECT_THAT(first.requests()[2].body, HasSubstr(R"("model":"my-gpt")"));
+}
+
 TEST_F(AnswerTest, StreamsAreRelayedAndTheUsageThatNobodyAskedForIsKept) {
   ask(kAskStream);
   first.add(reply_stream({piece("a"), piece("b") + kStop, kUsage + kDone}));

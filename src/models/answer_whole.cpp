@@ -88,6 +88,11 @@ std::optional<Trouble> Router::Impl::refused(Call& call, const Exchange& exchang
   wire::WireError said = exchange.codec->decode_error(
       exchange.status, without_secret(std::string(body), exchange.key));
   Trouble trouble = stop(said.to_error(exchange.provider->name));
+  if (said.message.empty()) {
+    said.message =
+        fmt::format("{} answered {} with an empty body", exchange.provider->name, exchange.status);
+    trouble.error.what = said.message;
+  }
   if (exchange.status >= 300 && exchange.status < 400) {
     trouble.error.kind = Kind::kUpstream;
     trouble.error.hint = fmt::format(

@@ -11,6 +11,7 @@
 #include "base/error.hpp"
 #include "local/model.hpp"
 #include "text/template.hpp"
+#include "wire/embeddings.hpp"
 #include "wire/message.hpp"
 
 namespace sighter::models {

@@ -74,6 +74,57 @@ headers = { X-Team = "a" }
   ASSERT_EQ(lab->headers.size(), 1u);
 }
 
+TEST(Config, GeminisOwnDialectKnowsItsAddress) {
+  const Read r = read(
+      "[providers.gemini]\ndialect = \"gemini\"\n[providers.mine]\ndialect = "
+      "\"gemini\"\nkey = \"env:K\"\n[providers.other]\ndialect = \"gemini\"\n"
+      "base_url = \"http://lab/v1beta\"\nkey = \"env:K\"\n");
+  ASSERT_TRUE(r.status) << r.status.error().message();
+  const std::string google = "https://generativelanguage.googleapis.com/v1beta";
+  for (const char* name : {"gemini", "mine"}) {
+    EXPECT_EQ(r.config.provider(name)->base_url, google);
+    EXPECT_EQ(r.config.provider(name)->authentication, Authentication::kHeader);
+    EXPECT_EQ(r.config.provider(name)->key_name, "x-goog-api-key");
+  }
+  EXPECT_EQ(r.config.provider("gemini")->key, "env:GEMINI_API_KEY");
+  EXPECT_EQ(r.config.provider("other")->base_url, "http://lab/v1beta");
+  EXPECT_EQ(ModelsConfig().provider("gemini")->base_url, google + "/openai");
+}
+
+TEST(Config, AzureGetsItsKeyInItsOwnHeader) {
+  const Read r = read(R"([providers.a]
+base_url = "https://x.openai.azure.com/openai/v1"
+key = "env:K"
+[providers.b]
+base_url = "https://x.cognitiveservices.azure.com/openai"
+key = "env:K"
+api_version = "2024-10-21"
+[providers.bare]
+base_url = "https://x.openai.azure.com"
+key = "env:K"
+[providers.bare_dated]
+base_url = "https://x.openai.azure.com/"
+key = "env:K"
+api_version = "2024-10-21"
+[providers.token]
+base_url = "https://x.openai.azure.com/openai/v1"
+key = "env:K"
+authentication = "bearer"
+[providers.near]
+base_url = "https://openai.azure.com.example/openai"
+key = "env:K"
+)");
+  ASSERT_TRUE(r.status) << r.status.error().message();
+  for (const char* name : {"a", "b", "bare", "bare_dated"}) {
+    EXPECT_EQ(r.config.provider(name)->authentication, Authentication::kHeader) << name;
+    EXPECT_EQ(r.config.provider(name)->key_name, "api-key") << name;
+  }
+  EXPECT_EQ(r.config.provider("bare")->base_url, "https://x.openai.azure.com/openai/v1");
+  EXPECT_EQ(r.config.provider("bare_dated")->base_url, "https://x.openai.azure.com/openai");
+  EXPECT_EQ(r.config.provider("token")->authentication, Authentication::kBearer);
+  EXPECT_EQ(r.config.provider("near")->authentication, Authentication::kBearer);
+}
+
 TEST(Config, ALocalFileIsRelativeToTheProject) {
   const Read r = read("[models.tiny]\nfile = \"models/tiny.gguf\"\nthreads = 2\n");
   ASSERT_TRUE(r.status) << r.status.error().message();
@@ -102,6 +153,9 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Mistake{"[models.a]\nroutes = [\"opnai/gpt\"]\n",
                 "sighter.toml:2:", "did you mean 'openai'"},
+        Mistake{"[providers.a]\nbase_url = \"https://x.openai.azure.com/openai\"\nkey = "
+                "\"env:K\"\n",
+                "sighter.toml:1:", "needs an api_version"},
         Mistake{"[models.a]\nroutes = [\"gpt\"]\n", "sighter.toml:2:", "write provider/model"},
         Mistake{"[models.a]\nprice = { input = 1, output = 1 }\n",
                 "sighter.toml:1:", "neither 'routes' nor 'file'"},

@@ -232,6 +232,25 @@ TEST_F(RealRouter, ScoresLabelsAndEmbeds) {
   EXPECT_EQ(vectors->cost, NanoUsd{});
 }
 
+// What the model's vectors have not is not made up, and their own size may be asked for.
+TEST_F(RealRouter, DimensionsAreThoseOfTheModel) {
+  for (const auto& [asked, good] : {std::pair(384, true), std::pair(10, false)}) {
+    ClientRequest request;
+    request.dialect = wire::Dialect::kOpenAiChat;
+    request.endpoint = Endpoint::kEmbeddings;
+    request.body = fmt::format(R"({{"model":"embed","input":"a","dimensions":{}}})", asked);
+    request.envelope = *wire::Envelope::scan(request.body);
+    std::string model = "embed";
+    ClientOptions options;
+    const ClientResult result = loop.run(router->answer(request, model, options));
+    EXPECT_EQ(!result.error, good) << asked;
+    if (result.error) {
+      EXPECT_EQ(result.error->kind, Kind::kInvalid);
+      EXPECT_THAT(result.error->what, HasSubstr("dimensions"));
+    }
+  }
+}
+
 TEST_F(RealRouter, AMissingFileIsNamed) {
   wire::ChatRequest ask;
   CompletionOptions options;

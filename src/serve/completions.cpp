@@ -53,6 +53,10 @@ models::ClientRequest request_of(const Asked& asked, std::size_t prompt) {
   request.endpoint = models::Endpoint::kChat;
   request.may_relay = false;
   request.chat = legacy::conversation(asked.completion, prompt);
+  // The dialect's own limit where the client says none: a function sets its own.
+  const auto limit = request.envelope.raw(request.body, "max_tokens");
+  if (asked.model.starts_with("function/") && limit.value_or("null") == "null")
+    request.chat->max_tokens.reset();
   return request;
 }
 

@@ -62,6 +62,121 @@ TEST_F(DoorTest, FeedbackFindsATraceOfAClientInTheQueue) {
   EXPECT_EQ(json(unknown).pointer("/error/kind")->as_string(), "not_found");
 }
 
+// What a reply loses on its way into the client's dialect is told in the header and on the row.
+TEST_F(DoorTest, WhatAWholeReplyLosesIsTold) {
+  upstream.add(sighter::testing::reply_json(
+      R"({"id":"msg_1","type":"message","role":"assistant","model":"c","content":[{"type":"server_tool_use","id":"s","name":"web_search","input":{}},{"type":"text","text":"good"}],"stop_reason":"pause_turn","stop_sequence":null,"usage":{"input_tokens":1,"output_tokens":2}})"));
+  const io::HttpReply reply =
+      ask("POST", "/v1/chat/completions",
+          R"({"model":"ant/c","messages":[{"role":"user","content":"x"}]})");
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  EXPECT_EQ(reply.headers.get("x-sighter-dropped"), "messages.content.server_tool_use");
+  EXPECT_EQ(reply.headers.get("x-sighter-approximated"), "choices.finish_reason");
+  const std::string call(reply.headers.get("x-sighter-call").value_or(""));
+  const io::HttpReply row = ask("GET", "/v1/calls/" + call);
+  EXPECT_THAT(row.body, HasSubstr(R"("dropped":["messages.content.server_tool_use"])"));
+  EXPECT_THAT(row.body, HasSubstr(R"("approximated":["choices.finish_reason"])"));
+}
+
+TEST_F(DoorTest, WhatAStreamLosesIsTold) {
+  const auto event = [](const std::string& data) { return "data: " + data + "\n\n"; };
+  upstream.add(sighter::testing::reply_stream(
+      {event(
+           R"({"type":"message_start","message":{"id":"msg_1","type":"message","role":"assistant","model":"c","content":[],"stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":1,"output_tokens":1}}})"),
+       event(
+           R"({"type":"content_block_start","index":0,"content_block":{"type":"server_tool_use","id":"s","name":"web_search","input":{}}})"),
+       event(R"({"type":"content_block_stop","index":0})"),
+       event(
+           R"({"type":"content_block_start","index":1,"content_block":{"type":"text","text":"good"}})"),
+       event(R"({"type":"content_block_stop","index":1})"),
+       event(
+           R"({"type":"message_delta","delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":2}})"),
+       event(R"({"type":"message_stop"})")}));
+  const io::HttpReply reply =
+      ask("POST", "/v1/chat/completions",
+          R"({"model":"ant/c","stream":true,"messages":[{"role":"user","content":"x"}]})");
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  EXPECT_TRUE(reply.body.ends_with(
+      "data: [DONE]\n\n: sighter dropped messages.content.server_tool_use\n\n"))
+      << reply.body;
+  const std::string call(reply.headers.get("x-sighter-call").value_or(""));
+  EXPECT_THAT(ask("GET", "/v1/calls/" + call).body,
+              HasSubstr(R"("dropped":["messages.content.server_tool_use"])"));
+}
+
+TEST_F(DoorTest, AReplyWithoutAnIdIsGivenOne) {
+  upstream.add(sighter::testing::reply_json(
+      R"({"type":"message","role":"assistant","model":"c","content":[{"type":"text","text":"good"}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":2}})"));
+  const io::HttpReply reply =
+      ask("POST", "/v1/chat/completions",
+          R"({"model":"ant/c","messages":[{"role":"user","content":"x"}]})");
+  const std::string call(reply.headers.get("x-sighter-call").value_or(""));
+  EXPECT_EQ(json(reply).find("id")->as_string(), "chatcmpl-" + call) << reply.body;
+}
+
+// An answer that holds none is no answer: neither relayed nor translated.
+TEST_F(DoorTest, AReplyWithoutAChoiceIsAnErrorOfTheUpstream) {
+  const std::string none =
+      R"({"id":"r","object":"chat.completion","created":1,"model":"m","choices":[],"usage":{"prompt_tokens":1,"completion_tokens":0,"total_tokens":1}})";
+  for (const bool translated : {false, true}) {
+    upstream.otherwise([&](const sighter::testing::SeenRequest& seen) {
+      const bool stream = seen.body.find("\"stream\":true") != std::string::npos;
+      return stream ? sighter::testing::reply_stream({"data: [DONE]\n\n"})
+                    : sighter::testing::reply_json(none);
+    });
+    const std::string path = translated ? "/v1/messages" : "/v1/chat/completions";
+    for (const char* stream : {"false", "true"}) {
+      const io::HttpReply reply = ask(
+          "POST", path,
+          fmt::format(
+              R"({{"model":"up/m","max_tokens":5,"stream":{},"messages":[{{"role":"user","content":"x"}}]}})",
+              stream));
+      EXPECT_TRUE(reply.status == 502 || reply.body.find("error") != std::string::npos)
+          << path << stream << reply.body;
+      EXPECT_THAT(reply.body, Not(HasSubstr("[DONE]")));
+      EXPECT_THAT(reply.body, Not(HasSubstr("message_stop")));
+      const std::string call(reply.headers.get("x-sighter-call").value_or(""));
+      EXPECT_THAT(ask("GET", "/v1/calls/" + call).body, Not(HasSubstr(R"("status":"ok")")));
+    }
+  }
+}
+
+TEST_F(DoorTest, AnErrorWithoutWordsSaysWhoseItIs) {
+  upstream.add({step::Reply{404, ""}});
+  const io::HttpReply reply = ask("POST", "/v1/chat/completions",
+                                  R"({"model":"up/m","messages":[{"role":"user","content":"x"}]})");
+  EXPECT_EQ(reply.status, 404);
+  EXPECT_EQ(*json(reply).pointer("/error/message"), Json("up answered 404 with an empty body"));
+}
+
+TEST_F(DoorTest, AStoredResponseIsReplayedAsEvents) {
+  const Json response = json(ask("POST", "/v1/responses", R"({"model":"m","input":"x"})"));
+  const std::string path = "/v1/responses/" + *response.find_string("id");
+  const io::HttpReply all = ask("GET", path + "?stream=true");
+  EXPECT_EQ(all.headers.get("content-type"), "text/event-stream");
+  EXPECT_TRUE(all.body.starts_with("event: response.created\n")) << all.body;
+  EXPECT_THAT(all.body, HasSubstr("\"delta\":\"good\""));
+  EXPECT_THAT(all.body, HasSubstr("event: response.completed\n"));
+  EXPECT_THAT(all.body, HasSubstr(*response.find_string("id")));
+  const io::HttpReply rest = ask("GET", path + "?stream=true&starting_after=1");
+  EXPECT_THAT(rest.body, HasSubstr("\"sequence_number\":2"));
+  EXPECT_THAT(rest.body, Not(HasSubstr("\"sequence_number\":1,")));
+  EXPECT_TRUE(all.body.ends_with(rest.body));
+  EXPECT_EQ(json(ask("GET", path + "?stream=false")).find_string("id") != nullptr, true);
+  for (const char* wrong : {"?stream=maybe", "?starting_after=1", "?stream=true&starting_after=x"})
+    EXPECT_EQ(ask("GET", path + wrong).status, 400) << wrong;
+  EXPECT_EQ(ask("GET", "/v1/responses/resp_none?stream=true").status, 404);
+}
+
+TEST_F(DoorTest, CompletionsOfAFunctionNeedNoLimit) {
+  const io::HttpReply reply =
+      ask("POST", "/v1/completions", R"({"model":"function/talk","prompt":"x"})");
+  EXPECT_EQ(reply.status, 200) << reply.body;
+  const io::HttpReply limited =
+      ask("POST", "/v1/completions", R"({"model":"function/talk","prompt":"x","max_tokens":5})");
+  EXPECT_EQ(limited.status, 400) << "what was sent is not dropped in silence";
+}
+
 TEST_F(DoorTest, CompletionsAreConversationsWhereTheUpstreamHasNone) {
   const io::HttpReply reply =
       ask("POST", "/v1/completions", R"({"model":"m","prompt":["a","b"],"max_tokens":5})");
