@@ -5,6 +5,7 @@
 
 #include "base/similar.hpp"
 #include "wire/differences.hpp"
+#include "wire/quirks.hpp"
 
 namespace sighter::serve {
 namespace {
@@ -107,7 +108,16 @@ std::vector<std::string> droppable_names() {
                                   "reasoning",
                                   "verbosity",
                                   "prediction",
-                                  "reasoning.budget_tokens"};
+                                  "reasoning.budget_tokens",
+                                  "reasoning.effort",
+                                  "user",
+                                  "metadata",
+                                  "modalities",
+                                  "audio",
+                                  "tools.custom",
+                                  "messages.content.custom_tool_call",
+                                  "messages.content.empty"};
+  out.insert(out.end(), std::begin(wire::kOpenAiMembers), std::end(wire::kOpenAiMembers));
   for (const wire::Difference& difference : wire::differences()) {
     if (difference.side != wire::Difference::Side::kRequest) continue;
     std::string_view names = difference.names;

@@ -48,6 +48,9 @@ TEST(Settings, RefusesWhatItDoesNotUnderstand) {
 TEST(Settings, ANameThatMayBeDroppedIsSpelledRight) {
   for (const char* text :
        {R"({"allow_drop": ["*", "logit_bias", "top_k", "a_parameter_of_some_provider"]})",
+        R"({"allow_drop": ["messages.content.custom_tool_call", "messages.content.empty"]})",
+        R"({"allow_drop": ["tools.custom", "prompt_cache_options", "reasoning.effort"]})",
+        R"({"allow_drop": ["prompt_cache_retention", "safety_identifier", "user", "audio"]})",
         R"({"allow_drop": []})"})
     EXPECT_TRUE(read(text)) << text;
   const auto settings = read(R"({"allow_drop": ["logit_bais"]})");

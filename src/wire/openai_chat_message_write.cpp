@@ -383,7 +383,11 @@ void MessageWriter::write_call(const Block& block, const ToolCall& call) {
   }
   inner.inner_rest(block.extra, member, kMe);
   inner.end();
-  if (!block.signature.empty()) {
+  // Gemini's own dialect signed it: of the servers that speak this one, Google's alone takes it.
+  const bool theirs = side_ == Side::kReply || block.signed_by() != Dialect::kGemini ||
+                      quirks_ == nullptr || quirks_->provider == "gemini-openai";
+  if (!block.signature.empty() && !theirs) losses_.approximate("messages.content.signature");
+  if (!block.signature.empty() && theirs) {
     ObjectWriter content(writer.key("extra_content"));
     ObjectWriter google(content.key("google"));
     google.string("thought_signature", block.signature);
