@@ -116,7 +116,7 @@ io::Task<std::optional<Trouble>> Router::Impl::send_passed(Call& call, Exchange&
   if (!opened) co_return of_transport(std::move(opened.error()), exchange);
   io::HttpStream& stream = **opened;
   exchange.status = stream.status();
-  exchange.limits = limits_of(stream.headers());
+  exchange.limits = limits_of(stream.headers(), true);
   const bool good = exchange.status >= 200 && exchange.status < 300;
   const std::string_view type = stream.headers().get("content-type").value_or("");
   if (good && !is_short(stream.headers(), type)) {

@@ -311,7 +311,7 @@ io::Task<std::optional<Trouble>> Router::Impl::send_streamed(Call& call, Exchang
   if (!opened) co_return of_transport(std::move(opened.error()), exchange);
   io::HttpStream& stream = **opened;
   exchange.status = stream.status();
-  exchange.limits = limits_of(stream.headers());
+  exchange.limits = limits_of(stream.headers(), false);
   const bool good = exchange.status >= 200 && exchange.status < 300;
   const std::string_view type = stream.headers().get("content-type").value_or("text/event-stream");
   const bool framed = type.starts_with(io::kEventStreamType);

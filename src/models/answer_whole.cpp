@@ -118,7 +118,7 @@ std::optional<Trouble> Router::Impl::refused(Call& call, const Exchange& exchang
     trouble.error.hint = fmt::format("check {}", exchange.key_reference.substr(4));
   }
   call.result.retry_after = trouble.retry_after;
-  call.result.limits = limits_of(headers);
+  call.result.limits = limits_of(headers, false);
   call.result.said = std::move(said);
   return trouble;
 }
@@ -129,7 +129,7 @@ std::optional<Trouble> Router::Impl::take_body(Call& call, Exchange& exchange, s
   ClientResult& result = call.result;
   const std::string& name = exchange.provider->name;
   const ClientRequest& request = *call.request;
-  exchange.limits = limits_of(headers);
+  exchange.limits = limits_of(headers, request.endpoint == Endpoint::kOther);
   const bool unread =
       exchange.out.relay && request.endpoint == Endpoint::kChat && !call.options.want_reply;
   if (const auto facts =

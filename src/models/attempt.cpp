@@ -3,6 +3,7 @@
 #include "models/attempt.hpp"
 
 #include <algorithm>
+#include <span>
 
 #include "models/credentials.hpp"
 #include "models/router_impl.hpp"
@@ -72,13 +73,28 @@ io::Deadlines deadlines_of(const Exchange& exchange) {
   return deadlines;
 }
 
-io::Headers limits_of(const io::Headers& headers) {
+io::Headers limits_of(const io::Headers& headers, bool passed) {
+  // How the provider finds this request again, and how long it took there.
+  constexpr std::string_view kAlways[] = {"x-request-id", "request-id", "openai-processing-ms"};
+  // What the bytes are, where they came from whole or in part, and when to ask again.
+  constexpr std::string_view kOfBytes[] = {"content-disposition", "content-encoding",
+                                           "content-language",    "content-range",
+                                           "accept-ranges",       "etag",
+                                           "last-modified",       "expires",
+                                           "cache-control",       "retry-after"};
   io::Headers out;
   const auto begins = [](std::string_view name, std::string_view with) {
     return name.size() > with.size() && io::equals_ignoring_case(name.substr(0, with.size()), with);
   };
+  const auto one_of = [](std::string_view name, std::span<const std::string_view> names) {
+    return std::any_of(names.begin(), names.end(), [&](std::string_view known) {
+      return io::equals_ignoring_case(name, known);
+    });
+  };
   for (const auto& [name, value] : headers.fields()) {
-    if (!begins(name, "x-ratelimit-") && !begins(name, "anthropic-ratelimit-")) continue;
+    const bool wanted = begins(name, "x-ratelimit-") || begins(name, "anthropic-ratelimit-") ||
+                        one_of(name, kAlways) || (passed && one_of(name, kOfBytes));
+    if (!wanted) continue;
     std::string lower = name;
     std::transform(lower.begin(), lower.end(), lower.begin(),
                    [](unsigned char c) { return static_cast<char>(std::tolower(c)); });

@@ -75,7 +75,7 @@ struct ReplyBegin {
   std::string tried;     // of them, what failed: "a/m rate_limited, b/m timeout"
   std::vector<std::string> dropped;
   std::vector<std::string> approximated;
-  io::Headers limits;  // the provider's rate-limit headers
+  io::Headers limits;  // the provider's headers that a client is told (limits_of)
   // Of an answer of kOther, whose bytes() are of any kind.
   int status = 200;
   std::string type;  // Content-Type

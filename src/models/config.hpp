@@ -47,6 +47,8 @@ struct Provider {
   std::vector<std::pair<std::string, std::string>> headers;  // sent with every request
   std::vector<BodyEdit> extra_body;                          // made in the body of every request
   std::string api_version;  // Azure: the parameter api-version; empty: none
+  // Whether it has legacy Completions; not set: by what is known of it.
+  std::optional<bool> completions;
   Timeouts timeouts;
   int retries = 3;  // physical requests after the first
   // Requests at a time; not set: kParallelMax of the program's own, kDoorParallelMax of clients.

@@ -169,6 +169,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "sighter.toml:1:", "would be a function"},
         Mistake{"[providers.openai]\nkey = \"sk-123\"\n", "sighter.toml:2:", "by reference"},
         Mistake{"[providers.openai]\nbase_url = \"ftp://x\"\n", "sighter.toml:2:", "http"},
+        Mistake{"[providers.anthropic]\ncompletions = true\n", "sighter.toml:2:", "speaks OpenAI"},
         Mistake{"[providers.openai]\nbase_url = \"http://me:pw@x.org/v1\"\n",
                 "sighter.toml:2:", "password"},
         Mistake{"[providers.openai]\nbase_url = \"http://x.org:99999/v1\"\n",

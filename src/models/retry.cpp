@@ -193,7 +193,9 @@ void Router::Impl::report(Selection& selection, const Target& target,
   if (result.limits.fields().empty()) return;
   // It answered, and says that nothing is left for the next one.
   std::vector<wire::HeaderView> views;
-  for (const auto& [name, value] : result.limits.fields()) views.push_back({name, value});
+  for (const auto& [name, value] : result.limits.fields()) {
+    if (name != "retry-after") views.push_back({name, value});  // of a job that goes on there
+  }
   if (const auto wait = wire::retry_after(views, core.clock().system_now()))
     selection.choice(target).state->keys.rest(target.key, now, wait);
 }

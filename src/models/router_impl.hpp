@@ -45,7 +45,7 @@ struct Exchange {
   bool output = false;           // some of the answer came
   std::size_t output_bytes = 0;  // of it, as far as it is text
   std::optional<wire::Usage> usage;
-  io::Headers limits;  // the provider's rate-limit headers
+  io::Headers limits;  // the provider's headers that a client is told (limits_of)
 };
 
 struct Router::Impl {
@@ -126,7 +126,10 @@ Trouble stop(Error error);
 // Something between us and the provider: DNS, sockets, deadlines, a cut reply.
 Trouble of_transport(Error error, const Exchange& exchange);
 io::Deadlines deadlines_of(const Exchange& exchange);
-io::Headers limits_of(const io::Headers& headers);
+// Those headers of a provider's answer that a client is told, in small letters: rate limits and the
+// id of the request there; of an answer that is `passed` on as it came, what its bytes are too.
+// Never cookies, nor what belongs to the connection.
+io::Headers limits_of(const io::Headers& headers, bool passed);
 // "stop", "length", ...
 // What is told with the first piece of a provider's answer.
 ReplyBegin reply_begin(const Call& call, const Exchange& exchange);

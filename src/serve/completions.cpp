@@ -21,6 +21,7 @@ bool has_completions(const models::Provider& provider, std::string_view upstream
   if (provider.dialect != wire::Dialect::kOpenAiChat &&
       provider.dialect != wire::Dialect::kOpenAiResponses)
     return false;
+  if (provider.completions) return *provider.completions;
   if (provider.name == "openai" || !provider.api_version.empty()) {
     return upstream.find("instruct") != upstream.npos || upstream.starts_with("davinci") ||
            upstream.starts_with("babbage");

@@ -211,6 +211,47 @@ TEST_F(DoorTest, CompletionsGoAsTheyAreWhereTheUpstreamHasThem) {
   EXPECT_EQ(upstream.requests()[0].target, "/v1/completions");
 }
 
+TEST_F(DoorTest, WhetherAnUpstreamHasCompletionsCanBeSaid) {
+  const std::string text = R"({"id":"c","object":"text_completion","choices":[]})";
+  upstream.add(sighter::testing::reply_json(text));
+  EXPECT_EQ(ask("POST", "/v1/completions", R"({"model":"mistral/x","prompt":"a"})").body, text);
+  EXPECT_EQ(upstream.requests()[0].target, "/v1/completions");
+  const io::HttpReply reply =
+      ask("POST", "/v1/completions", R"({"model":"without/x","prompt":"a"})");
+  EXPECT_EQ(*json(reply).pointer("/choices/0/text"), Json("good")) << reply.body;
+  EXPECT_EQ(upstream.requests()[1].target, "/v1/chat/completions");
+}
+
+// What a provider says with an answer that is passed on; `keeps` of it reaches the client.
+const std::vector<std::pair<std::string, std::string>> kSaid{
+    {"Content-Disposition", "attachment; filename=\"a.jsonl\""},
+    {"Content-Encoding", "gzip"},
+    {"Retry-After", "7"},
+    {"X-Request-Id", "req_1"},
+    {"OpenAI-Processing-MS", "12"},
+    {"X-RateLimit-Remaining-Requests", "9"},
+};
+
+TEST_F(DoorTest, AnAnswerThatIsPassedOnKeepsWhatAClientNeedsOfItsHeaders) {
+  io::Headers said;
+  for (const auto& [name, value] : kSaid) said.add(name, value);
+  for (const auto& [name, value] :
+       {std::pair("Set-Cookie", "a=b"), std::pair("Keep-Alive", "x"),
+        std::pair("OpenAI-Organization", "org-of-the-provider"), std::pair("Server", "x")})
+    said.add(name, value);
+  // Waited for, and passed on in pieces.
+  upstream.add({step::Reply{200, "\x1f\x8b", "application/jsonl", said}});
+  upstream.add({step::Start{200, "application/jsonl", said}, step::Chunk{"\x1f\x8b"}, step::End{}});
+  for (int i = 0; i < 2; ++i) {
+    const io::HttpReply reply =
+        ask("GET", "/v1/files/f1/content", {}, {{"x-sighter-provider", "up"}});
+    EXPECT_EQ(reply.body, "\x1f\x8b");
+    for (const auto& [name, value] : kSaid) EXPECT_EQ(reply.headers.get(name), value) << name;
+    for (const char* name : {"set-cookie", "keep-alive", "openai-organization", "server"})
+      EXPECT_FALSE(reply.headers.has(name)) << name;
+  }
+}
+
 TEST_F(DoorTest, OtherPathsGoToTheProviderThatIsNamedWithItsOwnCredentials) {
   upstream.add({step::Reply{200, "RIFF\x01", "audio/wav"}});
   const io::HttpReply sound =

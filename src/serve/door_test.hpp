@@ -48,7 +48,10 @@ class DoorTest : public ::testing::Test {
                              "\"env:SIGHTER_DOOR_TEST_KEY\"\nretries = 2\n[providers.up]\nbase_url "
                              "= \"{0}\"\nkey = \"env:SIGHTER_DOOR_TEST_KEY\"\n[providers.ant]\n"
                              "dialect = \"anthropic\"\nbase_url = \"{0}\"\nkey = "
-                             "\"env:SIGHTER_DOOR_TEST_KEY\"\n[models.m]\nroutes = [\"groq/m\"]\n"
+                             "\"env:SIGHTER_DOOR_TEST_KEY\"\n[providers.mistral]\nbase_url = "
+                             "\"{0}\"\nkey = \"env:SIGHTER_DOOR_TEST_KEY\"\n"
+                             "completions = true\n[providers.without]\nbase_url = \"{0}\"\n"
+                             "completions = false\n[models.m]\nroutes = [\"groq/m\"]\n"
                              "[models.two]\nroutes = [\"up/first\", \"groq/second\"]\n",
                              upstream.url("/v1")));
     Result<functions::Project> project = functions::read_project(folder.path());

@@ -29,8 +29,8 @@ std::string error_event(wire::Dialect dialect, const wire::WireError& error);
 // What is said of a failure: the provider's own words where there are some.
 wire::WireError wire_error_of(const models::ClientResult& result);
 
-// x-sighter-call, -route, -attempts, -tried, -dropped, -approximated, and the provider's rate
-// limits: of an answer that begins, or of a call that is over. On failure the route is that of the
+// x-sighter-call, -route, -attempts, -tried, -dropped, -approximated, and what the provider told:
+// of an answer that begins, or of a call that is over. On failure the route is that of the
 // last request.
 void add_call_headers(io::Headers& headers, const Id& call, const models::ReplyBegin& begin);
 void add_call_headers(io::Headers& headers, const Id& call, const models::ClientResult& result);

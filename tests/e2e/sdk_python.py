@@ -61,9 +61,10 @@ def overheard(description):
 
 def config(port):
     text = ""
-    for name, dialect in DIALECT.items():
+    for name, dialect in [*DIALECT.items(), *WITHOUT.items()]:
         base = f"http://127.0.0.1:{port}" + {"gemini": "/v1beta", "bedrock": ""}.get(dialect, "/v1")
         text += f'[providers.{name}]\ndialect = "{dialect}"\nbase_url = "{base}"\nkey = "env:REC_KEY"\nretries = 0\n'
+        text += "completions = false\n" if name in WITHOUT else ""
     return text + '[models.small]\nroutes = ["openai_chat/openai_chat.0"]\n'
 
 
@@ -151,6 +152,8 @@ def via_responses(client, model, streamed):
     return said
 
 
+# Two more of the same, whose legacy Completions are said not to be there.
+WITHOUT = {"openai_chat_only": "openai", "openai_responses_only": "openai-responses"}
 DOORS = {"chat": via_chat, "messages": via_messages, "responses": via_responses}
 
 
@@ -227,12 +230,13 @@ def errors(door, upstream, chat_client, messages_client, responses_client):
 
 def completions(client, upstream):
     """Legacy Completions: each prompt is a conversation with an upstream of any dialect."""
-    for dialect in ("anthropic", "gemini"):
+    for provider, dialect in (("anthropic", "anthropic"), ("gemini", "gemini"), ("openai_chat_only", "openai_chat"),
+                              ("openai_responses_only", "openai_responses")):
         rows = [n for n, row in enumerate(upstream.rows[dialect]) if row["status"] == 200 and "count_tokens" not in row["path"]
                 and expected.events_in(row) and not expected.broken(row) and expected.READERS[dialect](row).text]
         for streamed in (False, True):
             for number in [n for n in rows if ("raw" in upstream.rows[dialect][n]) == streamed][:30]:
-                wanted, model = expected.READERS[dialect](upstream.rows[dialect][number]).text, f"{dialect}/{dialect}.{number}"
+                wanted, model = expected.READERS[dialect](upstream.rows[dialect][number]).text, f"{provider}/{dialect}.{number}"
                 if streamed:
                     chunks = client.completions.create(model=model, prompt="What was recorded?", stream=True)
                     text = "".join(choice.text for chunk in chunks for choice in chunk.choices)
