@@ -195,6 +195,26 @@ void write_tool_choice(ObjectWriter& writer, const ToolChoice& choice,
   losses.foreign(choice.extra, "tool_choice");
 }
 
+// For servers that obey words at most. A tool that is named is the only one that is offered then,
+// so that any is that one.
+void write_plain_choice(ObjectWriter& writer, const ToolChoice& choice, Losses& losses,
+                        ToolChoices can, bool of_the_program) {
+  using Said = ToolChoice::Mode;
+  const bool forced = choice.mode == Said::kRequired || choice.mode == Said::kNamed ||
+                      (choice.mode == Said::kAllowed && choice.required);
+  if (choice.mode == Said::kOther) {
+    losses.cannot("tool_choice");
+  } else if (can == ToolChoices::kWords) {
+    writer.string("tool_choice", forced                       ? "required"
+                                 : choice.mode == Said::kNone ? "none"
+                                                              : "auto");
+  } else if (forced && !of_the_program) {
+    // The program looks at what comes, and asks again.
+    losses.cannot("tool_choice", "the server takes no notice of it");
+  }
+  losses.foreign(choice.extra, "tool_choice");
+}
+
 ResponseFormat decode_response_format(Json json) {
   ResponseFormat format{.kind = ResponseFormat::Kind::kOther};
   format.extra.dialect = kMe;
@@ -446,30 +466,55 @@ class RequestWriter {
     losses_.foreign(others, "");
   }
 
+  // The tools that the server is told of: those that may be called, where it does not obey a
+  // choice.
+  std::vector<const Tool*> offered(ToolChoices can) const {
+    using Said = ToolChoice::Mode;
+    std::vector<const Tool*> all, chosen;
+    const ToolChoice* choice = request_.tool_choice ? &*request_.tool_choice : nullptr;
+    for (const Tool& tool : request_.tools) {
+      all.push_back(&tool);
+      if (choice == nullptr) continue;
+      if (std::find(choice->names.begin(), choice->names.end(), tool.name) != choice->names.end())
+        chosen.push_back(&tool);
+    }
+    if (can == ToolChoices::kAll || choice == nullptr) return all;
+    if (can == ToolChoices::kNone && choice->mode == Said::kNone) return {};
+    const bool named = choice->mode == Said::kNamed || choice->mode == Said::kAllowed;
+    return named && !chosen.empty() ? chosen : all;
+  }
+
   void write_tools(ObjectWriter& writer) {
-    if (!request_.tools.empty()) {
+    const ToolChoices can = quirks_ == nullptr ? ToolChoices::kAll : quirks_->tool_choices;
+    if (const std::vector<const Tool*> tools = offered(can); !tools.empty()) {
       writer.key("tools") += '[';
       Commas commas;
-      for (const Tool& tool : request_.tools) {
-        const bool own = losses_.own(tool.extra);
-        const bool custom = !own && tool.kind == Tool::Kind::kCustom && openai_members();
-        if (tool.kind != Tool::Kind::kFunction && !own && !custom) {
-          losses_.cannot("tools." + tool.type);
+      for (const Tool* tool : tools) {
+        const bool own = losses_.own(tool->extra);
+        const bool custom = !own && tool->kind == Tool::Kind::kCustom && openai_members();
+        if (tool->kind != Tool::Kind::kFunction && !own && !custom) {
+          losses_.cannot("tools." + tool->type);
           continue;
         }
         commas.next(out_);
         if (custom) {
-          write_custom_tool(out_, tool, losses_);
-        } else if (tool.kind == Tool::Kind::kFunction) {
-          write_tool(out_, tool, losses_, quirks_);
+          write_custom_tool(out_, *tool, losses_);
+        } else if (tool->kind == Tool::Kind::kFunction) {
+          write_tool(out_, *tool, losses_, quirks_);
         } else {
-          json_write_to(out_, tool.raw);
+          json_write_to(out_, tool->raw);
         }
       }
       out_ += ']';
     }
-    if (request_.tool_choice.has_value())
-      write_tool_choice(writer, *request_.tool_choice, request_.tools, losses_, quirks_);
+    if (request_.tool_choice.has_value()) {
+      if (can == ToolChoices::kAll) {
+        write_tool_choice(writer, *request_.tool_choice, request_.tools, losses_, quirks_);
+      } else {
+        write_plain_choice(writer, *request_.tool_choice, losses_, can,
+                           request_.dialect == Dialect::kNone);
+      }
+    }
     if (!request_.parallel_tool_calls.has_value()) return;
     if (quirks_ == nullptr || quirks_->parallel_tool_calls) {
       writer.boolean("parallel_tool_calls", *request_.parallel_tool_calls);

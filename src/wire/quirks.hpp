@@ -17,6 +17,13 @@ enum class ReasoningAsk {
   kNone,          // it cannot
 };
 
+// Which choices of a tool the server obeys.
+enum class ToolChoices {
+  kAll,
+  kWords,  // "auto", "none", "required"; an object is refused or taken as "auto" without a word
+  kNone,   // whatever is said is "auto"
+};
+
 struct Quirks {
   std::string_view provider;           // "openai"
   std::string_view host;               // part of the base URL by which it is recognised
@@ -27,6 +34,7 @@ struct Quirks {
   bool json_object = true;             // response_format json_object exists
   bool parallel_tool_calls = true;     // the parameter exists
   bool tool_choice_required = true;    // "required" exists; false: it is "any"
+  ToolChoices tool_choices = ToolChoices::kAll;
   bool seed = true;
   bool logit_bias = true;
   bool top_k = false;  // the parameters exist, beyond the dialect as documented

@@ -44,11 +44,19 @@ bool takes(std::string_view name, const Quirks& quirks) {
   }
 }
 
+// Whether the server does what this value of tool_choice says.
+bool obeys(std::optional<std::string_view> choice, const Quirks& quirks) {
+  if (!choice || *choice == "null" || *choice == "\"auto\"") return true;
+  return quirks.tool_choices == ToolChoices::kWords && choice->starts_with('"');
+}
+
 bool chat_relayable(std::string_view body, const Envelope& envelope, const Quirks& quirks) {
   for (const Envelope::Member& member : envelope.members()) {
     if (!takes(member.name, quirks)) return false;
   }
   const std::string_view messages = envelope.raw(body, "messages").value_or("");
+  if (quirks.tool_choices != ToolChoices::kAll && !obeys(envelope.raw(body, "tool_choice"), quirks))
+    return false;
   if (!quirks.developer_role && contains(messages, "\"developer\"")) return false;
   if (quirks.tool_id_length != 0 && contains(messages, "\"tool_call")) return false;
   if (!quirks.cache_control && contains(body, "\"cache_control\"")) return false;

@@ -22,6 +22,13 @@ TEST(Relay, TranslatesWhatTheServerHasOtherWordsFor) {
   EXPECT_FALSE(chat_relayable(R"({"messages":[{"role":"developer"}]})", "xai"));
   EXPECT_FALSE(chat_relayable(R"({"messages":[],"reasoning_effort":"low"})", "openrouter"));
   EXPECT_FALSE(chat_relayable(R"({"messages":[],"logit_bias":{}})", "groq"));
+  const std::string named = R"({"messages":[],"tool_choice":{"type":"function"}})";
+  const std::string required = R"({"messages":[],"tool_choice":"required"})";
+  EXPECT_TRUE(chat_relayable(named, "together"));
+  EXPECT_FALSE(chat_relayable(named, "llama-server"));
+  EXPECT_TRUE(chat_relayable(required, "llama-server"));
+  EXPECT_FALSE(chat_relayable(required, "ollama"));
+  EXPECT_TRUE(chat_relayable(R"({"messages":[],"tool_choice":"auto"})", "ollama"));
 }
 
 TEST(Relay, AsksStreamsForUsageOnce) {

@@ -162,6 +162,8 @@ TEST(QuirksTable, IsFoundByNameThenByHost) {
   EXPECT_EQ(quirks_of("lab", "http://127.0.0.1:8000/v1").provider, "");
   EXPECT_EQ(quirks_of("x", "http://localhost:11434/v1").provider, "ollama");
   EXPECT_EQ(quirks_of("vllm", "http://127.0.0.1:8000/v1").provider, "vllm");
+  EXPECT_EQ(quirks_of("llama-server", "http://127.0.0.1:8080/v1").provider, "llama-server");
+  EXPECT_EQ(quirks_of("lab", "http://localhost:1234/v1").provider, "lmstudio");
   EXPECT_EQ(quirks_table()[0].provider, "openai");
 }
 
