@@ -9,9 +9,11 @@ import base64
 import json
 import os
 import pathlib
+import socket
 import struct
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from lib import packages  # noqa: E402
@@ -48,7 +50,7 @@ if "SIGHTER_SDK_INSIDE" not in os.environ:
 import anthropic  # noqa: E402
 import openai  # noqa: E402
 
-from lib import overhearing  # noqa: E402
+from lib import expected, overhearing  # noqa: E402
 
 CONFIG = f"""[models.smol]
 file = "{CHAT}"
@@ -66,6 +68,14 @@ scoring = "direct"
 kind = "prompt"
 model = "smol"
 max_tokens = 12
+""", "functions/tell/function.toml": """input = { text = "string" }
+output = "text"
+[variants.smol]
+kind = "prompt"
+model = "smol"
+temperature = 0
+max_tokens = 40
+user = "Tell me about {{ input.text }}."
 """}
 ASKED = [{"role": "user", "content": "Name one colour."}]
 SCHEMA = {"type": "object", "properties": {"colour": {"type": "string", "enum": ["red", "blue"]}, "count": {"type": "integer", "minimum": 1, "maximum": 9}},
@@ -145,6 +155,52 @@ def functions(door):
     checks.that(status == 200 and len(said["outputs"] if "outputs" in said else said["results"]) == 2, "rows of a function by grammar", said)
 
 
+def streamed_functions(door, client):
+    """A function's answer, piece by piece while the model writes it, in its own words and as a model; and a client that goes away."""
+    status, heads, text = door.ask("POST", "/v1/functions/tell", {"input": {"text": "rain"}, "stream": True, "tags": {"k": "v"}})
+    found = [(name, json.loads(data)) for name, data in expected.events(text.encode())]
+    pieces = [said["text"] for name, said in found if name == "delta"]
+    name, last = found[-1]
+    checks.equal((status, heads.get_content_type(), name), (200, "text/event-stream", "result"), "a function streams")
+    checks.that(len(pieces) > 3 and "".join(pieces).strip() == last["output"].strip(), "a function streams its output in pieces", (pieces, last))
+    checks.that(0 < last["usage"]["output_tokens"] <= 40 and last["variant"] == "smol", "a streamed function: counts and variant", last)
+    _, _, row = door.ask("GET", f"/v1/calls/{last['call']}")
+    checks.equal((row["status"], row["output"], row["tags"]), ("ok", last["output"], {"k": "v"}), "a streamed function: its row")
+    _, _, text = door.ask("POST", "/v1/functions/sort", {"input": {"text": "charged twice"}, "variant": "say", "stream": True})
+    name, data = list(expected.events(text.encode()))[-1]
+    checks.that(name == "result" and json.loads(data)["output"] in ("billing", "bug"), "a function by grammar streams to a result that fits", text[-300:])
+
+    asked = [{"role": "user", "content": "rain"}]
+    whole = client.chat.completions.create(model="function/tell", messages=asked)
+    checks.that(whole.choices[0].message.content and whole.usage.completion_tokens <= 40, "a function as a model", whole)
+    said = [choice.delta.content for chunk in client.chat.completions.create(model="function/tell", messages=asked, stream=True)
+            for choice in chunk.choices if choice.delta.content]
+    checks.that(len(said) > 3, "a function as a model streams in pieces", said)
+    events = list(client.responses.create(model="function/tell", input="rain", stream=True))
+    pieces = [event.delta for event in events if event.type == "response.output_text.delta"]
+    checks.that(len(pieces) > 3 and "".join(pieces) == events[-1].response.output_text, "a function as a model of Responses streams in pieces", pieces)
+
+
+def function_left_alone(door):
+    """The first piece comes while the model still writes; who goes away then stops it."""
+    body = json.dumps({"input": {"text": "the sea"}, "stream": True, "tags": {"gone": "yes"}}).encode()
+    with socket.create_connection(("127.0.0.1", door.port), timeout=60) as connection:
+        connection.sendall(b"POST /v1/functions/tell HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+                           b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        seen = b""
+        while b"event: delta" not in seen:
+            piece = connection.recv(65536)
+            if not piece:
+                break
+            seen += piece
+    checks.that(b"event: result" not in seen, "the first piece comes before the result", seen[-200:])
+    until, rows = time.monotonic() + 20, []
+    while not rows and time.monotonic() < until:
+        rows = door.ask("GET", "/v1/calls?tag=gone%3Dyes")[2]["calls"]
+        time.sleep(0.05)
+    checks.that(rows and rows[0]["status"] == "cancelled", "a function whose client goes away is cancelled", rows)
+
+
 def refused(client, other, door):
     for what, ask in (("an image", lambda: client.chat.completions.create(model="smol", messages=[{"role": "user", "content": [
             {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]}])),
@@ -182,6 +238,8 @@ try:
         checks.run(test, openai_client)
     checks.run(messages, anthropic_client)
     checks.run(functions, door)
+    checks.run(streamed_functions, door, openai_client)
+    checks.run(function_left_alone, door)
     checks.run(refused, openai_client, anthropic_client, door)
     if description:
         description.judged_at_least(CreateChatCompletionResponse=4, CreateChatCompletionStreamResponse=3, Response=3, ResponseStreamEvent=8,
