@@ -183,7 +183,13 @@ void write_result(std::string& out, const Block& block, const ToolResult& result
   if (!writing.losses.form(block.extra, forms::kNoContent)) {
     inner.key("content") += '[';
     Commas commas;
-    write_blocks(out, result.content, commas, writing);
+    if (own) {
+      write_blocks(out, result.content, commas, writing);
+    } else {
+      std::vector<Block> unmarked = result.content;
+      for (Block& one : unmarked) one.cache_control.reset();
+      write_blocks(out, unmarked, commas, writing);
+    }
     out += ']';
   }
   if (result.is_error.has_value()) inner.string("status", *result.is_error ? "error" : "success");
@@ -292,6 +298,19 @@ void write_mark(std::string& out, const std::optional<Json>& mark, Commas& comma
   writer.end();
 }
 
+// A mark inside a result has no place there: it comes behind the result.
+std::optional<Json> mark_of(const Block& block, Writing& writing) {
+  const ToolResult* result = block.as<ToolResult>();
+  if (block.cache_control || result == nullptr || block.extra.dialect == kMe)
+    return block.cache_control;
+  for (const Block& inner : result->content) {
+    if (!inner.cache_control) continue;
+    writing.losses.approximate("cache_control");
+    return inner.cache_control;
+  }
+  return std::nullopt;
+}
+
 void write_blocks(std::string& out, const std::vector<Block>& blocks, Commas& commas,
                   Writing& writing) {
   for (const Block& block : blocks) {
@@ -303,7 +322,7 @@ void write_blocks(std::string& out, const std::vector<Block>& blocks, Commas& co
       commas = commas_before;
       continue;
     }
-    write_mark(out, block.cache_control, commas, writing);
+    write_mark(out, mark_of(block, writing), commas, writing);
   }
 }
 

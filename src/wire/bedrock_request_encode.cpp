@@ -179,6 +179,18 @@ class RequestWriter {
     return false;
   }
 
+  // None of the tools can be said here, and an empty list is refused there.
+  bool refuses_all() {
+    for (const Tool& tool : request_.tools) {
+      if (tool.kind == Tool::Kind::kFunction || losses_.own(tool.extra)) return false;
+    }
+    for (const Tool& tool : request_.tools) losses_.cannot("tools." + tool.type);
+    const ToolChoice* choice = request_.tool_choice ? &*request_.tool_choice : nullptr;
+    if (choice != nullptr && choice->mode != ToolChoice::Mode::kAuto)
+      losses_.cannot("tool_choice", "no tool is left");
+    return true;
+  }
+
   void write_tool_config(ObjectWriter& writer) {
     const ToolChoice* choice = request_.tool_choice ? &*request_.tool_choice : nullptr;
     if (request_.parallel_tool_calls == false && !request_.tools.empty())
@@ -194,6 +206,7 @@ class RequestWriter {
       }
     }
     if (request_.tools.empty() && choice == nullptr) return;
+    if (!own_ && refuses_all()) return;
     ObjectWriter config(writer.key("toolConfig"));
     if (!request_.tools.empty()) {
       config.key("tools") += '[';

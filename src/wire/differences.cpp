@@ -166,6 +166,8 @@ constexpr Difference kRows[] = {
      "media that is not taken there, or lies with another provider"},
     {Side::kRequest, "gemini", "anthropic openai-responses", How::kRefused,
      "messages.content.video", "", "media that is not taken there, or lies with another provider"},
+    {Side::kRequest, "*", "bedrock", How::kApproximated, "cache_control", "",
+     "a mark inside a result comes behind it"},
     {Side::kRequest, "*", "bedrock", How::kApproximated, "messages.content.signature", "",
      "only the provider that made a thought takes it back"},
     {Side::kRequest, "anthropic openai-responses", "bedrock", How::kApproximated,

@@ -486,18 +486,22 @@ class RequestWriter {
 
   void write_tools(ObjectWriter& writer) {
     const ToolChoices can = quirks_ == nullptr ? ToolChoices::kAll : quirks_->tool_choices;
-    if (const std::vector<const Tool*> tools = offered(can); !tools.empty()) {
+    std::vector<const Tool*> tools = offered(can);
+    const auto custom = [&](const Tool& tool) {
+      return !losses_.own(tool.extra) && tool.kind == Tool::Kind::kCustom && openai_members();
+    };
+    std::erase_if(tools, [&](const Tool* tool) {
+      const bool foreign =
+          tool->kind != Tool::Kind::kFunction && !losses_.own(tool->extra) && !custom(*tool);
+      if (foreign) losses_.cannot("tools." + tool->type);
+      return foreign;
+    });
+    if (!tools.empty()) {  // an empty list is refused there
       writer.key("tools") += '[';
       Commas commas;
       for (const Tool* tool : tools) {
-        const bool own = losses_.own(tool->extra);
-        const bool custom = !own && tool->kind == Tool::Kind::kCustom && openai_members();
-        if (tool->kind != Tool::Kind::kFunction && !own && !custom) {
-          losses_.cannot("tools." + tool->type);
-          continue;
-        }
         commas.next(out_);
-        if (custom) {
+        if (custom(*tool)) {
           write_custom_tool(out_, *tool, losses_);
         } else if (tool->kind == Tool::Kind::kFunction) {
           write_tool(out_, *tool, losses_, quirks_);

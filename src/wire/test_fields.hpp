@@ -186,8 +186,9 @@ inline std::vector<Field<ChatRequest>> fields_of_turns() {
       {.name = "cache control of a block",
        .set =
            [](R& r, Dialect) {
-             r.messages.back().content.back().cache_control = Json::object({{"type", kMark}});
-           }},
+             r.messages.back().content.back().cache_control = Json::object({{"type", "ephemeral"}});
+           },
+       .mark = ""},
   };
 }
 
@@ -224,8 +225,9 @@ inline std::vector<Field<ChatRequest>> fields_of_tools() {
       {.name = "tool, cache control",
        .set =
            [](R& r, Dialect) {
-             r.tools[0].cache_control = Json::object({{"type", kMark}});
+             r.tools[0].cache_control = Json::object({{"type", "ephemeral"}});
            },
+       .mark = "",
        .around = tool},
       {.name = "tool with free text",
        .set =
@@ -320,8 +322,9 @@ inline std::vector<Field<ChatRequest>> fields_of_parameters() {
       {.name = "cache control of the prompt",
        .set =
            [](R& r, Dialect) {
-             r.cache_control = Json::object({{"type", kMark}});
-           }},
+             r.cache_control = Json::object({{"type", "ephemeral"}});
+           },
+       .mark = ""},
       {.name = "streamed", .set = [](R& r, Dialect) { r.stream = true; }, .mark = ""},
   };
 }
@@ -360,7 +363,8 @@ inline std::vector<Field<ChatReply>> fields_of_said() {
              r.choices[0].message.content.push_back(
                  signed_by(call_of("c1", "f", "{}"), Dialect::kGemini));
            }},
-      block("thinking, encrypted", Thinking{.kind = Thinking::Kind::kRedacted, .data = "MARKABCD"}),
+      block("thinking, encrypted", Thinking{.kind = Thinking::Kind::kRedacted, .data = "MARKABCD"},
+            "MARKABCD|TUFSS0FCQ0Q="),
       block("citation", cited),
       block("refusal", Refusal{.text = kMark}),
       {.name = "second choice",

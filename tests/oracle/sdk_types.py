@@ -2,9 +2,9 @@
 """What the dialects' own SDKs read in what `wire` writes: every recorded exchange, said in every other dialect.
 
 The matrix test of wire writes its translations into a file, each beside what the middle form says and what the table of
-differences excuses. Replies and streams go through the official SDKs of OpenAI, Anthropic and Google, whose network is
-a function here; they must say the same text, thoughts, tool calls, tokens and reason to end. Requests must fit the types
-of those SDKs, without a member that these do not know (Google's, Anthropic's), or OpenAI's own description.
+differences excuses. Replies and streams go through the official SDKs of OpenAI, Anthropic, Google and Amazon, whose network
+is a function here; they must say the same text, thoughts, tool calls, tokens and reason to end. Requests must fit the types
+of those SDKs, without a member that these do not know (Google's, Anthropic's, Amazon's), or OpenAI's own description.
 """
 
 import collections
@@ -22,7 +22,7 @@ from lib.checks import Checks  # noqa: E402
 
 checks = Checks()
 if "SIGHTER_SDK_INSIDE" not in os.environ:
-    python = packages.python_with("openai", "anthropic", "google-genai")
+    python = packages.python_with("openai", "anthropic", "google-genai", "botocore")
     if python is None:
         checks.skip("the official SDKs are not here")
         checks.finish()
@@ -31,6 +31,8 @@ if "SIGHTER_SDK_INSIDE" not in os.environ:
 import anthropic  # noqa: E402
 import google.genai  # noqa: E402
 import openai  # noqa: E402
+from lib import bedrock_sdk  # noqa: E402
+from lib.bedrock_sdk import fits_bedrock  # noqa: E402
 from lib.description import Description  # noqa: E402
 from lib.overhearing import httpx  # noqa: E402
 from lib.sdk_requests import fits_anthropic, fits_gemini  # noqa: E402
@@ -200,7 +202,30 @@ def gemini(clients, streamed):
     return said
 
 
-READERS = {"openai": chat, "openai-responses": responses, "anthropic": messages, "gemini": gemini}
+# ---- Converse -----------------------------------------------------------------------------------
+
+CONVERSE_ENDS = {"end_turn": "stop", "tool_use": "tool_calls", "max_tokens": "length", "stop_sequence": "stop_sequence",
+                 "content_filtered": "content_filter", "guardrail_intervened": "content_filter", "malformed_model_output": "error",
+                 "malformed_tool_use": "error", "model_context_window_exceeded": "context"}
+
+
+def converse(clients, streamed):
+    said = Said()
+    reply = bedrock_sdk.joined(bedrock_sdk.streamed(clients.body)) if streamed else bedrock_sdk.whole(clients.body)
+    for block in reply["output"]["message"]["content"]:
+        said.text += block.get("text", "") + "".join(part.get("text", "") for part in block.get("citationsContent", {}).get("content", []))
+        said.thinking += block.get("reasoningContent", {}).get("reasoningText", {}).get("text", "")
+        if "toolUse" in block:
+            said.calls.append((block["toolUse"]["name"], arguments(block["toolUse"]["input"])))
+    said.finish = CONVERSE_ENDS[reply["stopReason"]]
+    usage = reply["usage"]
+    if usage:
+        cached = usage.get("cacheReadInputTokens", 0)
+        said.tokens(usage["inputTokens"] + cached + usage.get("cacheWriteInputTokens", 0), usage["outputTokens"], cached, 0)
+    return said
+
+
+READERS = {"openai": chat, "openai-responses": responses, "anthropic": messages, "gemini": gemini, "bedrock": converse}
 
 
 class Clients:
@@ -264,6 +289,8 @@ def request(description, row, what):
         checks.equal(fits_gemini(body), [], f"{what}: fits Google's types")
     elif row["to"] == "anthropic":
         checks.equal([words for words in fits_anthropic(body) if words not in OLDER], [], f"{what}: fits Anthropic's types")
+    elif row["to"] == "bedrock":
+        checks.equal(fits_bedrock(body), [], f"{what}: fits Amazon's model of the service")
     elif description:
         if row["to"] == "openai":
             description.judge(what, "CreateChatCompletionRequest", without_videos(body))
