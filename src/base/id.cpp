@@ -27,12 +27,12 @@ bool Id::is_nil() const {
 }
 
 std::string Id::to_string() const {
-  std::string text;
-  text.reserve(36);
+  std::string text(36, '-');
+  char* at = text.data();
   for (std::size_t i = 0; i < 16; ++i) {
-    if (dash_before(i)) text += '-';
-    text += kHex[bytes[i] >> 4];
-    text += kHex[bytes[i] & 15];
+    if (dash_before(i)) ++at;
+    *at++ = kHex[bytes[i] >> 4];
+    *at++ = kHex[bytes[i] & 15];
   }
   return text;
 }

@@ -37,6 +37,7 @@ Result<Route> Route::to(const Url& url, const ProxySettings& proxies) {
   route.url = url;
   route.name = fmt::format("{}:{}", url.host, url.port);
   route.key = url.origin();
+  route.authority = url.authority();
   const std::string_view proxy = proxies.proxy_for(url);
   if (proxy.empty()) return route;
   const std::string text = proxy.find("://") == std::string_view::npos
@@ -81,22 +82,25 @@ void KeptConnections::keep(const std::string& key, std::shared_ptr<Transport> tr
   if (kept.size() >= per_route_max_) return transport->close(Transport::Cut::kLocal);
   Transport* raw = transport.get();
   kept.push_back(std::move(transport));
-  raw->on_end([this, key, raw] { drop(key, raw); });
+  raw->on_end([this, raw] { drop(raw); });
   raw->on_input([raw] { raw->close(Transport::Cut::kLocal); });
   raw->set_deadline(raw->core().timers().now() + idle_max_);
 }
 
-void KeptConnections::drop(const std::string& key, const Transport* transport) {
-  const auto found = idle_.find(key);
-  CHECK(found != idle_.end());
-  const auto place = std::ranges::find(found->second, transport, &std::shared_ptr<Transport>::get);
-  CHECK(place != found->second.end());
-  // Its own alarm or handler may be what calls this: it dies a turn later.
-  std::shared_ptr<Transport> last = std::move(*place);
-  found->second.erase(place);
-  if (found->second.empty()) idle_.erase(found);
-  Core& core = last->core();
-  core.post([last = std::move(last)] { last->close(Transport::Cut::kLocal); });
+void KeptConnections::drop(const Transport* transport) {
+  const auto holds = [transport](const auto& kept) { return kept.get() == transport; };
+  for (auto at = idle_.begin(); at != idle_.end(); ++at) {
+    const auto place = std::ranges::find_if(at->second, holds);
+    if (place == at->second.end()) continue;
+    // Its own alarm or handler may be what calls this: it dies a turn later.
+    std::shared_ptr<Transport> last = std::move(*place);
+    at->second.erase(place);
+    if (at->second.empty()) idle_.erase(at);
+    Core& core = last->core();
+    core.post([last = std::move(last)] { last->close(Transport::Cut::kLocal); });
+    return;
+  }
+  CHECK(false);
 }
 
 void KeptConnections::close_all() {

@@ -124,6 +124,8 @@ Task<bool> Connection::serve_one() {
   }
   co_await run_handler();
   transport_->on_end(nullptr);
+  if (!keep_ || broken_body_ || transport_->failed()) co_return false;
+  if (parser_.done()) co_return true;
   const bool more = co_await settle_request();
   co_return more;
 }
@@ -147,11 +149,10 @@ Task<void> Connection::run_handler() {
   co_await refuse(500, "internal error");
 }
 
-// After the answer: whether another request can follow on this connection.
+// After an answer that came before the whole body: whether another request can follow.
 Task<bool> Connection::settle_request() {
-  if (!keep_ || broken_body_ || transport_->failed()) co_return false;
   // A client that was not told to go on may or may not send its body: the framing is lost.
-  if (!parser_.done() && headers().has("Expect") && !asked_for_body_) co_return false;
+  if (headers().has("Expect") && !asked_for_body_) co_return false;
   const std::uint64_t before = parser_.body_bytes();
   transport_->set_deadline(server_.core.timers().now() + kLinger);
   while (!parser_.done()) {

@@ -110,7 +110,7 @@ Error Exchange::failure(std::string_view doing) const {
 
 std::string Exchange::request_head() const {
   const bool plain_proxy = route_.proxy && !route_.url.https;
-  const std::string host = route_.url.authority();
+  const std::string& host = route_.authority;
   std::string head;
   head.reserve(512);
   head.append(request_->method).append(" ");

@@ -17,8 +17,9 @@ namespace sighter::io {
 struct Route {
   Url url;
   std::optional<Url> proxy;
-  std::string key;   // connections of the same key are interchangeable
-  std::string name;  // host:port, for messages
+  std::string key;        // connections of the same key are interchangeable
+  std::string name;       // host:port, for messages
+  std::string authority;  // url.authority()
 
   // kInvalid, kUnsupported for a proxy that cannot be used.
   static Result<Route> to(const Url& url, const ProxySettings& proxies);
@@ -36,7 +37,7 @@ class KeptConnections {
   std::size_t size() const;
 
  private:
-  void drop(const std::string& key, const Transport* transport);
+  void drop(const Transport* transport);
   std::size_t per_route_max_;
   Duration idle_max_;
   std::unordered_map<std::string, std::vector<std::shared_ptr<Transport>>> idle_;

@@ -330,7 +330,7 @@ void Transport::fail_with(std::string fault_words) {
 
 void Transport::end() {
   if (!on_end_) return;
-  const std::function<void()> callback = std::exchange(on_end_, nullptr);
+  std::move_only_function<void()> callback = std::exchange(on_end_, nullptr);
   callback();
 }
 

@@ -82,9 +82,9 @@ class Transport : public std::enable_shared_from_this<Transport> {
   // Returns when anything above may have changed. One coroutine.
   Waiter::Wait changed() { return waiter_.wait(); }
   // Called when the input ends, the connection fails, or it is closed; also later, once.
-  void on_end(std::function<void()> callback) { on_end_ = std::move(callback); }
+  void on_end(std::move_only_function<void()> callback) { on_end_ = std::move(callback); }
   // Called for input that comes while nobody waits in changed() for it (a kept connection).
-  void on_input(std::function<void()> callback) { on_input_ = std::move(callback); }
+  void on_input(std::move_only_function<void()> callback) { on_input_ = std::move(callback); }
 
   Core& core() { return core_; }
   Socket& socket() { return socket_; }
@@ -112,8 +112,8 @@ class Transport : public std::enable_shared_from_this<Transport> {
   std::optional<boost::asio::ssl::stream<Socket&>> tls_;
   Waiter waiter_;
   Alarm deadline_;
-  std::function<void()> on_end_;
-  std::function<void()> on_input_;
+  std::move_only_function<void()> on_end_;
+  std::move_only_function<void()> on_input_;
 
   // While whoever waited is at work on it: input in the core's own buffer. Mostly all of it is
   // consumed there, and a connection that waits for its other side needs no memory for it.

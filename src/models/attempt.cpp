@@ -104,7 +104,6 @@ io::Headers limits_of(const io::Headers& headers, bool passed) {
 }
 
 io::Task<Result<Hold>> Router::Impl::reserve(const Call& call, const Exchange& exchange) {
-  if (call.options.purse == nullptr) co_return Hold();
   if (!exchange.price && call.options.purse->limit()) {
     co_return fail(
         Kind::kBudget,
@@ -203,9 +202,14 @@ io::Task<std::optional<Trouble>> Router::Impl::attempt(Call& call, const Choice&
     gate.open_wide(
         static_cast<std::size_t>(choice.provider->parallel_max.value_or(kDoorParallelMax)));
   io::CancelToken token = call.options.cancel;
-  Result<io::Permit> permit = co_await gate.gate().acquire(token);
+  // Mostly there is room and no budget, and nobody has to wait.
+  std::optional<io::Permit> free;
+  if (!token.cancelled()) free = gate.gate().try_acquire();
+  Result<io::Permit> permit = free ? std::move(*free) : io::Permit();
+  if (!free) permit = co_await gate.gate().acquire(token);
   if (!permit) co_return stop(std::move(permit.error()));
-  Result<Hold> hold = co_await reserve(call, exchange);
+  Result<Hold> hold;
+  if (call.options.purse != nullptr) hold = co_await reserve(call, exchange);
   if (!hold) co_return stop(std::move(hold.error()));
 
   Attempt made;

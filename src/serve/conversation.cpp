@@ -195,9 +195,10 @@ Result<std::string> model_of(const models::ClientRequest& request) {
 
 io::Headers passed_on(const io::Headers& headers) {
   io::Headers out;
-  for (const std::string_view name : kPassedOn) {
-    for (const std::string_view value : headers.all(name))
-      out.add(std::string(name), std::string(value));
+  for (const auto& [name, value] : headers.fields()) {
+    for (const std::string_view passed : kPassedOn) {
+      if (io::equals_ignoring_case(name, passed)) out.add(std::string(passed), value);
+    }
   }
   return out;
 }

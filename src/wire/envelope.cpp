@@ -119,21 +119,26 @@ class Scan {
   }
   // Behind the first quote; `escaped` is set where an escape was met.
   bool string(bool& escaped) {
-    for (;;) {
-      while (text_.size() - at_ >= kRun) {
-        const std::size_t plain = plain_bytes(text_.data() + at_);
-        at_ += plain;
+    const char* const last = text_.data() + text_.size();
+    for (const char* at = text_.data() + at_;;) {
+      while (static_cast<std::size_t>(last - at) >= kRun) {
+        const std::size_t plain = plain_bytes(at);
+        at += plain;
         if (plain < kRun) break;
       }
-      if (end()) return false;
-      const auto c = static_cast<unsigned char>(text_[at_++]);
-      if (c == '"') return true;
-      if (c < 0x20) return false;
-      if (c >= 0x80) ascii_ = false;
-      if (c == '\\') {
-        escaped = true;
-        if (!escape()) return false;
+      while (at != last && *at >= ' ' && *at != '"' && *at != '\\') ++at;  // near the end
+      if (at == last) return false;
+      if (static_cast<unsigned char>(*at) >= 0x80) {
+        ascii_ = false;
+        ++at;
+        continue;
       }
+      if (*at < ' ') return false;
+      at_ = static_cast<std::size_t>(at - text_.data()) + 1;
+      if (*at == '"') return true;
+      escaped = true;
+      if (!escape()) return false;
+      at = text_.data() + at_;
     }
   }
   bool digits() {

@@ -1,7 +1,9 @@
 #include "wire/openai_chat_reply.hpp"
 
 #include <algorithm>
+#include <charconv>
 
+#include "wire/envelope.hpp"
 #include "wire/openai_chat.hpp"
 #include "wire/openai_chat_message.hpp"
 
@@ -13,6 +15,82 @@ using Mode = ObjectReader::Mode;
 
 std::int64_t count(const Json* json) {
   return json == nullptr ? 0 : json->to_int().value_or(0);
+}
+
+// Where the counts of a usage are read from: from its tree, or from its text.
+struct TreeCounts {
+  const Json& usage;
+  std::int64_t at(std::string_view name) const { return count(usage.find(name)); }
+  std::int64_t at(std::string_view parent, std::string_view name) const {
+    const Json* details = usage.find(parent);
+    return details == nullptr ? 0 : count(details->find(name));
+  }
+  std::optional<Number> number(std::string_view name) const {
+    const Json* value = usage.find(name);
+    if (value == nullptr || !value->is_number()) return std::nullopt;
+    return Number(JsonNumber{value->number_text()});
+  }
+};
+
+class TextCounts {
+ public:
+  explicit TextCounts(std::string_view usage) : usage_(usage), outside_(outside_of(usage)) {}
+  std::int64_t at(std::string_view name) const { return count_in(usage_, outside_, name); }
+  std::int64_t at(std::string_view parent, std::string_view name) const {
+    const std::optional<std::string_view> details = outside_.raw(usage_, parent);
+    if (!details || !details->starts_with('{')) return 0;
+    return count_in(*details, outside_of(*details), name);
+  }
+  std::optional<Number> number(std::string_view name) const {
+    const std::optional<std::string_view> text = outside_.raw(usage_, name);
+    const Result<Json> value = text ? json_parse(*text) : Json();
+    if (!value || !value->is_number()) return std::nullopt;
+    return Number(JsonNumber{value->number_text()});
+  }
+
+ private:
+  static Envelope outside_of(std::string_view object) {
+    Result<Envelope> outside = Envelope::scan(object);
+    return outside ? std::move(*outside) : Envelope();
+  }
+  static std::int64_t count_in(std::string_view object, const Envelope& outside,
+                               std::string_view name) {
+    const std::optional<std::string_view> text = outside.raw(object, name);
+    if (!text) return 0;
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+    if (error == std::errc{} && end == text->data() + text->size()) return value;
+    const Result<Json> other = json_parse(*text);  // null, 3.0 or 1e2
+    return other ? count(&*other) : 0;
+  }
+  std::string_view usage_;
+  Envelope outside_;
+};
+
+template <class Counts>
+Usage counted(const Counts& counts) {
+  Usage usage{.dialect = kMe};
+  usage.input = counts.at("prompt_tokens");
+  usage.output = counts.at("completion_tokens");
+  usage.cache_read = counts.at("prompt_tokens_details", "cached_tokens");
+  usage.cache_write = counts.at("prompt_tokens_details", "cache_write_tokens");
+  usage.audio_input = counts.at("prompt_tokens_details", "audio_tokens");
+  usage.image_input = counts.at("prompt_tokens_details", "image_tokens");
+  usage.reasoning = counts.at("completion_tokens_details", "reasoning_tokens");
+  usage.audio_output = counts.at("completion_tokens_details", "audio_tokens");
+  // Other names: DeepSeek, Moonshot, Mistral; xAI and OpenRouter say what it cost.
+  for (const std::string_view name :
+       {"prompt_cache_hit_tokens", "cached_tokens", "num_cached_tokens"}) {
+    if (usage.cache_read == 0) usage.cache_read = counts.at(name);
+  }
+  // Some count what they read and wrote twice; parts of a total are no more than it.
+  usage.cache_read =
+      std::clamp<std::int64_t>(usage.cache_read, 0, std::max<std::int64_t>(usage.input, 0));
+  usage.cache_write = std::clamp<std::int64_t>(
+      usage.cache_write, 0, std::max<std::int64_t>(usage.input - usage.cache_read, 0));
+  usage.cost_usd = counts.number("cost");
+  usage.tool_requests = counts.at("server_tool_use_details", "web_search_requests");
+  return usage;
 }
 
 // Members of other dialects' replies that carry no meaning of their own here.
@@ -98,37 +176,13 @@ std::string_view finish_word(const FinishReason& reason, Dialect dialect) {
 }
 
 Usage decode_usage(Json json) {
-  Usage usage{.dialect = kMe};
-  usage.input = count(json.find("prompt_tokens"));
-  usage.output = count(json.find("completion_tokens"));
-  if (const Json* details = json.find("prompt_tokens_details")) {
-    usage.cache_read = count(details->find("cached_tokens"));
-    usage.cache_write = count(details->find("cache_write_tokens"));
-    usage.audio_input = count(details->find("audio_tokens"));
-    usage.image_input = count(details->find("image_tokens"));
-  }
-  if (const Json* details = json.find("completion_tokens_details")) {
-    usage.reasoning = count(details->find("reasoning_tokens"));
-    usage.audio_output = count(details->find("audio_tokens"));
-  }
-  // Other names: DeepSeek, Moonshot, Mistral; xAI and OpenRouter say what it cost.
-  for (const std::string_view name :
-       {"prompt_cache_hit_tokens", "cached_tokens", "num_cached_tokens"}) {
-    if (usage.cache_read == 0) usage.cache_read = count(json.find(name));
-  }
-  // Some count what they read and wrote twice; parts of a total are no more than it.
-  usage.cache_read =
-      std::clamp<std::int64_t>(usage.cache_read, 0, std::max<std::int64_t>(usage.input, 0));
-  usage.cache_write = std::clamp<std::int64_t>(
-      usage.cache_write, 0, std::max<std::int64_t>(usage.input - usage.cache_read, 0));
-  if (const Json* cost = json.find("cost"); cost != nullptr && cost->is_number()) {
-    usage.cost_usd = Number(JsonNumber{cost->number_text()});
-  }
-  if (const Json* tools = json.find("server_tool_use_details")) {
-    usage.tool_requests = count(tools->find("web_search_requests"));
-  }
+  Usage usage = counted(TreeCounts{json});
   usage.raw = std::move(json);
   return usage;
+}
+
+Usage usage_of(std::string_view text) {
+  return counted(TextCounts(text));
 }
 
 void write_usage(std::string& out, const Usage& usage) {

@@ -9,6 +9,8 @@
 namespace sighter::wire::openai_chat {
 
 void write_usage(std::string& out, const Usage& usage);
+// As decode_usage() does, of an object's text; `raw` stays null.
+Usage usage_of(std::string_view text);
 // The dialect's word; the provider's own where it came in this dialect.
 std::string_view finish_word(const FinishReason& reason, Dialect dialect);
 

@@ -4,6 +4,7 @@
 
 #include "base/json.hpp"
 #include "wire/openai_chat.hpp"
+#include "wire/openai_chat_reply.hpp"
 #include "wire/proof.hpp"
 
 namespace sighter::wire {
@@ -50,6 +51,17 @@ bool obeys(std::optional<std::string_view> choice, const Quirks& quirks) {
   return quirks.tool_choices == ToolChoices::kWords && choice->starts_with('"');
 }
 
+// Whether messages hold what servers differ in; one look at each quote.
+bool names_what_differs(std::string_view messages, const Quirks& quirks) {
+  for (std::size_t at = messages.find('"'); at != messages.npos; at = messages.find('"', at + 1)) {
+    const std::string_view rest = messages.substr(at + 1);
+    if (rest.starts_with("reasoning")) return true;
+    if (!quirks.developer_role && rest.starts_with("developer\"")) return true;
+    if (quirks.tool_id_length != 0 && rest.starts_with("tool_call")) return true;
+  }
+  return false;
+}
+
 bool chat_relayable(std::string_view body, const Envelope& envelope, const Quirks& quirks) {
   for (const Envelope::Member& member : envelope.members()) {
     if (!takes(member.name, quirks)) return false;
@@ -57,10 +69,8 @@ bool chat_relayable(std::string_view body, const Envelope& envelope, const Quirk
   const std::string_view messages = envelope.raw(body, "messages").value_or("");
   if (quirks.tool_choices != ToolChoices::kAll && !obeys(envelope.raw(body, "tool_choice"), quirks))
     return false;
-  if (!quirks.developer_role && contains(messages, "\"developer\"")) return false;
-  if (quirks.tool_id_length != 0 && contains(messages, "\"tool_call")) return false;
   if (!quirks.cache_control && contains(body, "\"cache_control\"")) return false;
-  return !contains(messages, "\"reasoning");
+  return !names_what_differs(messages, quirks);
 }
 
 // {"type":"content_block_delta", ...} and the like, by the name of the event or its type.
@@ -171,11 +181,8 @@ std::optional<RelayedFacts> relayed_facts(Dialect dialect, std::string_view body
   if (!choice || !choice->has("message")) return std::nullopt;
   const Result<std::optional<std::string>> word = choice->string(only, "finish_reason");
   if (!word || !*word) return std::nullopt;
-  Result<Json> counted = json_parse(*usage, "usage");
-  if (!counted) return std::nullopt;
   RelayedFacts facts;
-  facts.usage = openai_chat::decode_usage(std::move(*counted));
-  facts.usage.raw = Json();  // the client gets it with the bytes
+  facts.usage = openai_chat::usage_of(*usage);
   facts.finish = openai_chat::finish_reason(**word);
   return facts;
 }
