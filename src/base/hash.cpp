@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 
+#include <bit>
 #include <cstring>
 
 #include "base/check.hpp"
@@ -13,8 +14,8 @@ EVP_MD_CTX* context_of(void* context) {
   return static_cast<EVP_MD_CTX*>(context);
 }
 
-// Looked up once: OpenSSL 3 searches its providers at each use of EVP_sha256(), which costs more than
-// the hash of a short text. Lives as long as the process.
+// Looked up once: OpenSSL 3 searches its providers at each use of EVP_sha256(), which costs more
+// than the hash of a short text. Lives as long as the process.
 const EVP_MD* sha256_algorithm() {
   static const EVP_MD* const kAlgorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
   return kAlgorithm;
@@ -28,6 +29,10 @@ std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
 
 std::uint64_t read_le(const char* at, std::size_t count) {
   std::uint64_t word = 0;
+  if (std::endian::native == std::endian::little && count == sizeof word) {
+    std::memcpy(&word, at, sizeof word);
+    return word;
+  }
   for (std::size_t i = 0; i < count; ++i) {
     word |= static_cast<std::uint64_t>(static_cast<unsigned char>(at[i])) << (8 * i);
   }

@@ -6,6 +6,7 @@
 
 #include "base/check.hpp"
 #include "base/json_place.hpp"
+#include "base/json_text.hpp"
 
 namespace sighter {
 namespace {
@@ -358,6 +359,13 @@ void json_quote_to(std::string& out, std::string_view text) {
   out += '"';
   std::size_t plain = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
+    while (text.size() - i > kJsonRun) {
+      const std::size_t run = json_plain_bytes(text.data() + i);
+      i += run;
+      if (run < kJsonRun) break;
+    }
+    while (i < text.size() && static_cast<unsigned char>(text[i]) >= 0x80) ++i;
+    if (i == text.size()) break;
     const char c = text[i];
     if (c != '"' && c != '\\' && static_cast<unsigned char>(c) >= 0x20) continue;
     out.append(text, plain, i - plain);

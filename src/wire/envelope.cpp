@@ -1,18 +1,14 @@
 #include "wire/envelope.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 #include <limits>
 
 #include "base/check.hpp"
 #include "base/json.hpp"
+#include "base/json_text.hpp"
 #include "base/limits.hpp"
 #include "base/utf8.hpp"
-
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 namespace sighter::wire {
 namespace {
@@ -25,42 +21,23 @@ std::uint64_t hash_of(std::string_view text) {
   return hash;
 }
 
-// How many of the kRun bytes at `bytes` come before the first quote, backslash, control character
-// or byte that is not ASCII.
-#ifdef __SSE2__
-constexpr std::size_t kRun = 16;
-std::size_t plain_bytes(const char* bytes) {
-  const __m128i text = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes));
-  // As signed numbers, bytes that are not ASCII are below the space too.
-  const __m128i marks = _mm_or_si128(_mm_cmplt_epi8(text, _mm_set1_epi8(' ')),
-                                     _mm_or_si128(_mm_cmpeq_epi8(text, _mm_set1_epi8('"')),
-                                                  _mm_cmpeq_epi8(text, _mm_set1_epi8('\\'))));
-  const auto bits = static_cast<std::uint32_t>(_mm_movemask_epi8(marks));
-  return static_cast<std::size_t>(std::countr_zero(bits | 1u << kRun));
-}
-#else
-constexpr std::size_t kRun = 8;
-std::size_t plain_bytes(const char* bytes) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101;
-  constexpr std::uint64_t kHighs = 0x8080808080808080;
-  std::uint64_t word = 0;
-  std::memcpy(&word, bytes, sizeof word);
-  if constexpr (std::endian::native == std::endian::big) word = std::byteswap(word);
-  // Of the marks only the lowest is sure: what is subtracted may borrow from the bytes above it.
-  const auto zero_byte = [](std::uint64_t x) { return (x - kOnes) & ~x & kHighs; };
-  const std::uint64_t control = (word - kOnes * 0x20) & ~word & kHighs;
-  const std::uint64_t marks = (word & kHighs) | control | zero_byte(word ^ (kOnes * '"')) |
-                              zero_byte(word ^ (kOnes * '\\'));
-  return static_cast<std::size_t>(std::countr_zero(marks)) / 8;
-}
-#endif
-
 struct Name {
   std::uint32_t key = 0;
   std::uint32_t end = 0;  // behind the last quote
   bool escaped = false;
-  std::uint64_t hash = 0;  // where any_twice() has made it
+  std::uint64_t mark = 0;  // length and first bytes as written; of any_twice(): a hash
 };
+
+// Differs for most names that differ.
+std::uint64_t mark_of(std::string_view name) {
+  std::uint64_t first = 0;
+  if (name.size() >= sizeof first) {
+    std::memcpy(&first, name.data(), sizeof first);
+  } else {
+    for (const char c : name) first = first << 8 | static_cast<unsigned char>(c);
+  }
+  return first ^ name.size() << 56;
+}
 
 // One pass over the text; false as soon as something is wrong (json_parse then says what).
 class Scan {
@@ -121,16 +98,16 @@ class Scan {
   bool string(bool& escaped) {
     const char* const last = text_.data() + text_.size();
     for (const char* at = text_.data() + at_;;) {
-      while (static_cast<std::size_t>(last - at) >= kRun) {
-        const std::size_t plain = plain_bytes(at);
+      while (static_cast<std::size_t>(last - at) >= kJsonRun) {
+        const std::size_t plain = json_plain_bytes(at);
         at += plain;
-        if (plain < kRun) break;
+        if (plain < kJsonRun) break;
       }
       while (at != last && *at >= ' ' && *at != '"' && *at != '\\') ++at;  // near the end
       if (at == last) return false;
       if (static_cast<unsigned char>(*at) >= 0x80) {
         ascii_ = false;
-        ++at;
+        while (at != last && static_cast<unsigned char>(*at) >= 0x80) ++at;
         continue;
       }
       if (*at < ' ') return false;
@@ -211,7 +188,7 @@ class Scan {
     return value && value->is_string() ? value->as_string() : std::string();
   }
   bool same(const Name& a, const Name& b) const {
-    if (!a.escaped && !b.escaped) return written(a) == written(b);
+    if (!a.escaped && !b.escaped) return a.mark == b.mark && written(a) == written(b);
     return decoded(a) == decoded(b);
   }
   // Whether two of the names from `first` on are equal; for objects with many members, at their
@@ -219,10 +196,10 @@ class Scan {
   bool any_twice(std::size_t first) {
     const auto begin = names_.begin() + static_cast<std::ptrdiff_t>(first);
     for (auto name = begin; name != names_.end(); ++name)
-      name->hash = name->escaped ? hash_of(decoded(*name)) : hash_of(written(*name));
-    std::sort(begin, names_.end(), [](const Name& a, const Name& b) { return a.hash < b.hash; });
+      name->mark = name->escaped ? hash_of(decoded(*name)) : hash_of(written(*name));
+    std::sort(begin, names_.end(), [](const Name& a, const Name& b) { return a.mark < b.mark; });
     for (std::size_t i = first + 1; i < names_.size(); ++i) {
-      for (std::size_t j = i; j > first && names_[j - 1].hash == names_[i].hash; --j) {
+      for (std::size_t j = i; j > first && names_[j - 1].mark == names_[i].mark; --j) {
         if (same(names_[j - 1], names_[i])) return true;
       }
     }
@@ -234,6 +211,7 @@ class Scan {
     if (!take('"')) return false;
     if (!string(name.escaped)) return false;
     name.end = static_cast<std::uint32_t>(at_);
+    name.mark = mark_of(written(name));
     if (names_.size() - first < kFewNames) {
       for (std::size_t i = first; i < names_.size(); ++i) {
         if (same(names_[i], name)) return false;
@@ -256,8 +234,17 @@ class Scan {
         skip_space();
         const auto begin = static_cast<std::uint32_t>(at_);
         if (!value()) return false;
-        if (members != nullptr)
-          members->push_back({decoded(key), key.key, begin, static_cast<std::uint32_t>(at_)});
+        if (members != nullptr) {
+          Envelope::Member& member = members->emplace_back();
+          if (key.escaped) {
+            member.name = decoded(key);
+          } else {
+            member.name = written(key);
+          }
+          member.key = key.key;
+          member.begin = begin;
+          member.end = static_cast<std::uint32_t>(at_);
+        }
         skip_space();
       } while (take(','));
       if (!take('}')) return false;
