@@ -6,12 +6,14 @@
 #include <atomic>
 #include <future>
 #include <stdexcept>
+#include <string>
 #include <thread>
 
 #include "io/blocking_pool.hpp"
 #include "io/channel.hpp"
 #include "io/scope.hpp"
 #include "io/time.hpp"
+#include "io/waiter.hpp"
 #include "testing/loop.hpp"
 
 namespace sighter::io {
@@ -24,18 +26,68 @@ Task<int> plus_one(int n) {
 }
 
 Task<int> add_up(int n) {
-  int sum = 0;
+  unsigned sum = 0;
   for (int i = 0; i < n; ++i) {
     const int next = co_await plus_one(i);
-    sum += next;
+    sum += static_cast<unsigned>(next);
   }
-  co_return sum;
+  co_return static_cast<int>(sum);
 }
 
 TEST(Core, RunsACoroutineToItsEndFromAnotherThread) {
   const RealClock clock;
   Core core("test", clock);
   EXPECT_EQ(run_blocking(core, add_up(100)), 5050);
+}
+
+TEST(Task, AMillionThatNeverWaitNeedNoStack) {
+  const RealClock clock;
+  Core core("test", clock);
+  EXPECT_EQ(run_blocking(core, add_up(1'000'000)), 1784293664);  // of 500,000,500,000 the low bits
+}
+
+Task<int> throws_after(Core& core, bool waits) {
+  if (waits) {
+    Waiter waiter(core);
+    core.post([&waiter] { waiter.wake(); });
+    co_await waiter.wait();
+  }
+  throw std::runtime_error("broken");
+}
+
+Task<std::string> what_was_thrown(Core& core, bool waits) {
+  std::string what;
+  try {
+    const int never = co_await throws_after(core, waits);
+    what = std::to_string(never);
+  } catch (const std::runtime_error& e) {
+    what = e.what();
+  }
+  co_return what;
+}
+
+TEST(Task, AnExceptionIsThrownAgainWhereItIsAwaited) {
+  const RealClock clock;
+  Core core("test", clock);
+  EXPECT_EQ(run_blocking(core, what_was_thrown(core, false)), "broken");
+  EXPECT_EQ(run_blocking(core, what_was_thrown(core, true)), "broken");
+}
+
+Task<int> waits_at_depth(Core& core, int depth) {
+  if (depth == 0) {
+    Waiter waiter(core);
+    core.post([&waiter] { waiter.wake(); });
+    co_await waiter.wait();
+    co_return 0;
+  }
+  const int below = co_await waits_at_depth(core, depth - 1);
+  co_return below + 1;
+}
+
+TEST(Task, TheCallersOfWhatWaitedGoOnOneAfterTheOther) {
+  const RealClock clock;
+  Core core("test", clock);
+  EXPECT_EQ(run_blocking(core, waits_at_depth(core, 50)), 50);
 }
 
 TEST(Core, PostedWorkRunsOnTheCoresThread) {

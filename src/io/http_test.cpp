@@ -224,6 +224,15 @@ INSTANTIATE_TEST_SUITE_P(
         BadRequest{"bare carriage return", "GET / HTTP/1.1\r\nHost: a\r\nX: a\rb\r\n\r\n"},
         BadRequest{"NUL in a value",
                    std::string("GET / HTTP/1.1\r\nHost: a\r\nX: a") + '\0' + "b\r\n\r\n"},
+        BadRequest{"a Connection that is no list",
+                   "GET / HTTP/1.1\r\nHost: a\r\nConnection: close; x\r\n\r\n"},
+        BadRequest{"a length in the trailer",
+                   "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+                   "Content-Length: 5\r\n\r\n"},
+        BadRequest{"a trailer without end",
+                   "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: " +
+                       std::string(9000, 'x')},
+        BadRequest{"three empty lines", "\r\n\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"},
         BadRequest{"no host", "GET / HTTP/1.1\r\nX: a\r\n\r\n"},
         BadRequest{"two hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"},
         BadRequest{"host with a path", "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n"},
@@ -273,6 +282,26 @@ TEST(HttpParser, ACutReplyIsToldFromACompleteOne) {
   EXPECT_EQ(reply("HTTP/1.1 200", true),
             "upstream: the connection was closed in the middle of the header");
   EXPECT_EQ(reply("", true), "upstream: the connection was closed before anything came");
+}
+
+TEST(HttpParser, FoldedLinesOfARepliesHeaderAreJoined) {
+  HttpParser parser(HttpParser::Role::kResponse, 4096);
+  EXPECT_EQ(outcome(parser, "HTTP/1.1 204 x\r\nA: 1\r\n\t2 \r\nB:\r\n 3\r\n\r\n", false),
+            "204 [] left 0");
+  EXPECT_EQ(parser.headers(), (Headers{{"A", "1 2"}, {"B", "3"}}));
+}
+
+TEST(HttpParser, StartsAgainWithTheNextMessage) {
+  HttpParser parser(HttpParser::Role::kRequest, 4096);
+  EXPECT_EQ(outcome(parser, "POST / HTTP/1.0\r\nContent-Length: 2\r\n\r\nab", false),
+            "POST0 [ab] left 0");
+  EXPECT_FALSE(parser.keep_alive());
+  parser.restart();
+  EXPECT_FALSE(parser.begun());
+  EXPECT_EQ(outcome(parser, "GET /x HTTP/1.1\r\nHost: a\r\n\r\n", false), "GET0 [] left 0");
+  EXPECT_TRUE(parser.keep_alive());
+  EXPECT_EQ(parser.content_length(), std::nullopt);
+  EXPECT_EQ(parser.headers(), (Headers{{"Host", "a"}}));
 }
 
 TEST(HttpParser, RepliesWithoutABodyEndWithTheirHeader) {

@@ -132,22 +132,21 @@ class StreamReader {
   }
 
   void on_event(const io::SseEvent& event) {
-    const bool read =
-        builder_ || wire::holds_more_than_content(call_.request->dialect, event.name, event.data);
-    if (read) {
+    const bool more = wire::holds_more_than_content(call_.request->dialect, event.name, event.data);
+    if (builder_ || more) {
       Status fed = decoder_->feed(event.name, event.data, fresh_);
       if (!fed) broken_ = std::move(fed.error());
       count_fresh();
     } else {
       output(3);  // about one token
     }
-    if (relay_) pass_on(event);
+    if (relay_) pass_on(event, more);
   }
 
-  void pass_on(const io::SseEvent& event) {
+  void pass_on(const io::SseEvent& event, bool more) {
     const std::size_t size = static_cast<std::size_t>(events_.consumed() - passed_);
     passed_ += size;
-    const bool hidden = exchange_.out.hide_usage && wire::is_usage_chunk(event.data);
+    const bool hidden = more && exchange_.out.hide_usage && wire::is_usage_chunk(event.data);
     // An error before anything was shown is no answer: it may be asked for elsewhere.
     const bool kept = broken_ || (said_ && !call_.result.begun && out_.empty());
     if (!hidden && !kept) {

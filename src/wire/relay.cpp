@@ -1,5 +1,6 @@
 #include "wire/relay.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/json.hpp"
@@ -96,15 +97,24 @@ bool chat_more(std::string_view data) {
   for (std::size_t at = data.find(':'); at != data.npos; at = data.find(':', at + 1)) {
     std::size_t end = at;
     while (end > 0 && is_space(data[end - 1])) --end;
+    if (end < 2 || data[end - 1] != '"') continue;
     const std::string_view before = data.substr(0, end);
-    if (!before.ends_with('"')) continue;
     const std::string_view value = data.substr(at + 1);
-    const bool null = value.starts_with("null");
-    if (before.ends_with("\"error\"") || value.starts_with("\"error\"")) return true;
-    if (!null && before.ends_with("\"usage\"")) return true;
-    if (before.ends_with("\"finish_reason\"")) {
-      if (!null) return true;
-      finish = true;
+    if (value.starts_with("\"error\"")) return true;
+    switch (data[end - 2]) {
+      case 'r':
+        if (before.ends_with("\"error\"")) return true;
+        break;
+      case 'e':
+        if (before.ends_with("\"usage\"") && !value.starts_with("null")) return true;
+        break;
+      case 'n':
+        if (!before.ends_with("\"finish_reason\"")) break;
+        if (!value.starts_with("null")) return true;
+        finish = true;
+        break;
+      default:
+        break;
     }
   }
   return !finish;
@@ -189,12 +199,12 @@ std::optional<RelayedFacts> relayed_facts(Dialect dialect, std::string_view body
 
 bool is_usage_chunk(std::string_view data) {
   if (!contains(data, "\"usage\"")) return false;
-  const Result<Json> chunk = json_parse(data, "chunk");
+  const Result<Envelope> chunk = Envelope::scan(data);
   if (!chunk) return false;
-  const Json* usage = chunk->find("usage");
-  const Json* choices = chunk->find("choices");
-  return usage != nullptr && usage->is_object() && choices != nullptr && choices->is_array() &&
-         choices->as_array().empty();
+  const auto usage = chunk->raw(data, "usage");
+  const auto choices = chunk->raw(data, "choices");
+  if (!usage || !usage->starts_with('{') || !choices || !choices->starts_with('[')) return false;
+  return std::ranges::all_of(choices->substr(1, choices->size() - 2), is_space);
 }
 
 }  // namespace sighter::wire
