@@ -38,17 +38,17 @@ bool is_own_origin(std::string_view origin, const io::Headers& headers, const Se
 
 }  // namespace
 
-std::vector<std::string_view> keys_of(const io::Headers& headers) {
-  std::vector<std::string_view> keys;
+std::array<std::string_view, 4> keys_of(const io::Headers& headers) {
+  std::array<std::string_view, 4> keys{};
   if (const auto value = headers.get("Authorization")) {
     constexpr std::string_view kBearer = "Bearer ";
     if (value->size() > kBearer.size() &&
         io::equals_ignoring_case(value->substr(0, kBearer.size()), kBearer))
-      keys.push_back(value->substr(kBearer.size()));
+      keys[0] = value->substr(kBearer.size());
   }
-  for (const char* name : {"x-api-key", "api-key", "x-goog-api-key"}) {
-    if (const auto value = headers.get(name); value && !value->empty()) keys.push_back(*value);
-  }
+  keys[1] = headers.get("x-api-key").value_or("");
+  keys[2] = headers.get("api-key").value_or("");
+  keys[3] = headers.get("x-goog-api-key").value_or("");
   return keys;
 }
 
@@ -78,15 +78,16 @@ std::optional<Error> refusal(const io::Headers& headers, const Settings& setting
     return std::nullopt;
   }
   if (gate.open) return std::nullopt;
-  const std::vector<std::string_view> given = keys_of(headers);
-  if (given.empty()) {
-    return Error{Kind::kUnauthorized, "no key was given",
-                 "send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'"};
+  bool any = false, right = false;
+  for (const std::string_view given : keys_of(headers)) {
+    if (given.empty()) continue;
+    any = true;
+    right = same_secret(given, gate.key) || right;
   }
-  bool right = false;
-  for (const std::string_view key : given) right = same_secret(key, gate.key) || right;
-  if (!right) return Error{Kind::kUnauthorized, "the key is wrong", {}};
-  return std::nullopt;
+  if (right) return std::nullopt;
+  if (any) return Error{Kind::kUnauthorized, "the key is wrong", {}};
+  return Error{Kind::kUnauthorized, "no key was given",
+               "send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'"};
 }
 
 void add_cors(const io::Headers& request, const Settings& settings, io::Headers& answer) {

@@ -2,10 +2,10 @@
 // Who may come in: the steps that every request passes once, before anything is read of its body.
 // Any thread; no state.
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/error.hpp"
 #include "io/http_server.hpp"
@@ -14,8 +14,9 @@
 namespace sighter::serve {
 
 // The keys that a client gives: "Authorization: Bearer KEY", "x-api-key", "api-key",
-// "x-goog-api-key". An SDK may send one of its own beside the one that its user set.
-std::vector<std::string_view> keys_of(const io::Headers& headers);
+// "x-goog-api-key"; empty where there is none. An SDK may send one of its own beside the one that
+// its user set.
+std::array<std::string_view, 4> keys_of(const io::Headers& headers);
 
 // True where both are the same; takes as long for a key that is wrong in its first byte as in its
 // last.
