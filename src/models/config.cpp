@@ -137,6 +137,17 @@ std::string wrong_with_url(std::string_view url) {
   return "";
 }
 
+void read_completions(const TomlTable& table, Provider& provider) {
+  if (const auto has = table.boolean("completions")) {
+    const bool openai = provider.dialect == wire::Dialect::kOpenAiChat ||
+                        provider.dialect == wire::Dialect::kOpenAiResponses;
+    if (*has && !openai)
+      table.mistake("completions", "only a server that speaks OpenAI has legacy completions",
+                    "leave it out: each prompt is a conversation there");
+    provider.completions = *has;
+  }
+}
+
 }  // namespace
 
 ModelsConfig::ModelsConfig() {
@@ -210,14 +221,7 @@ void ModelsConfig::read_provider(const TomlTable& table, const std::string& name
   if (table.has("extra_body")) provider.extra_body = std::move(extras.body);
   provider.api_version = table.string("api_version").value_or(provider.api_version);
   read_azure(table, provider);
-  if (const auto has = table.boolean("completions")) {
-    const bool openai = provider.dialect == wire::Dialect::kOpenAiChat ||
-                        provider.dialect == wire::Dialect::kOpenAiResponses;
-    if (*has && !openai)
-      table.mistake("completions", "only a server that speaks OpenAI has legacy completions",
-                    "leave it out: each prompt is a conversation there");
-    provider.completions = *has;
-  }
+  read_completions(table, provider);
   set_timeout(table, "connect_timeout_s", provider.timeouts.connect);
   set_timeout(table, "first_byte_timeout_s", provider.timeouts.first_byte);
   set_timeout(table, "gap_timeout_s", provider.timeouts.gap);
