@@ -203,10 +203,10 @@ HttpParser::Wrong HttpParser::on_field(std::string_view line) {
   const bool of_header = part_ == Part::kFields;
   if (is_space(line.front())) {
     // Two readers who disagree about folded lines see two different messages.
-    if (role_ == Role::kRequest) return "a folded header line";
+    if (role_ == Role::kRequest || !of_header) return "a folded header line";
     if (!is_field_text(line) || (of_header && headers_.empty()))
       return "a header line that is none";
-    if (of_header) headers_.fold(trimmed(line));
+    headers_.fold(trimmed(line));
     return nullptr;
   }
   const std::size_t colon = line.find(':');
@@ -302,6 +302,9 @@ HttpParser::Wrong HttpParser::on_chunk_line(std::string_view line) {
     line.remove_prefix(1);
   if (!line.empty() && (line.front() != ';' || !is_field_text(line)))
     return "a chunk line that is none";
+  // A quote that another reader would look for in what follows.
+  if (std::count(line.begin(), line.end(), '"') % 2 != 0 || line.find('\\') != line.npos)
+    return "a chunk line with an open quote";
   part_ = left_ > 0 ? Part::kChunk : Part::kTrailer;
   return nullptr;
 }

@@ -254,6 +254,12 @@ INSTANTIATE_TEST_SUITE_P(
             "chunk without its end",
             "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloXX0\r\n"
             "\r\n"},
+        BadRequest{"open quote in a chunk line",
+                   "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+                   "chunked\r\n\r\n5;x=\"\r\nhello\r\n0\r\n\r\n"},
+        BadRequest{"folded trailer",
+                   "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+                   "chunked\r\n\r\n0\r\n X: y\r\n\r\n"},
         BadRequest{"chunk line without end",
                    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
                    "chunked\r\n\r\n5;" +
