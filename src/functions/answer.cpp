@@ -1,10 +1,14 @@
 // One request of a client: in the in-flight file before the upstream is asked, a row behind it.
 
+#include <algorithm>
+
 #include "base/log.hpp"
 #include "functions/answer_function.hpp"
 #include "functions/body.hpp"
 #include "functions/requests.hpp"
 #include "functions/slot.hpp"
+#include "wire/codec.hpp"
+#include "wire/reply_text.hpp"
 
 namespace sighter::functions {
 namespace {
@@ -24,6 +28,9 @@ Json list_of(const std::vector<std::string>& names) {
 // {"attempts": [{"route", "error"}], "dropped": [name], "approximated": [name]}, each where there
 // is any; "" when nothing failed before the answer and nothing was lost.
 std::string tried_text(const models::ClientResult& result, RecordLevel level) {
+  const bool failed = std::ranges::any_of(
+      result.attempts, [](const models::Attempt& attempt) { return attempt.error.has_value(); });
+  if (!failed && result.dropped.empty() && result.approximated.empty()) return {};
   Json list = Json::array();
   for (const models::Attempt& attempt : result.attempts) {
     if (attempt.error)
@@ -37,7 +44,7 @@ std::string tried_text(const models::ClientResult& result, RecordLevel level) {
   if (!result.dropped.empty()) tried.as_object().set("dropped", list_of(result.dropped));
   if (!result.approximated.empty())
     tried.as_object().set("approximated", list_of(result.approximated));
-  return tried.as_object().empty() ? std::string() : json_write(tried);
+  return json_write(tried);
 }
 
 // Media and the like are kept as they came: what a client sent can be asked again.
@@ -52,28 +59,45 @@ std::string input_text(const models::ClientRequest& request) {
   return json_write(Json::object({{"path", request.path}, {"bytes", request.body.size()}}));
 }
 
-// The text of the reply; of several choices a list.
-std::string output_text(const models::ClientResult& result) {
-  if (result.reply) {
-    if (result.reply->choices.size() < 2) return json_write(reply_as_output(*result.reply));
-    Json list = Json::array();
-    for (const wire::Choice& choice : result.reply->choices) {
-      wire::ChatReply one;
-      one.choices.push_back(choice);
-      list.as_array().push_back(reply_as_output(one));
-    }
-    return json_write(list);
+std::string reply_output(const wire::ChatReply& reply) {
+  if (reply.choices.size() < 2) return json_write(reply_as_output(reply));
+  Json list = Json::array();
+  for (const wire::Choice& choice : reply.choices) {
+    wire::ChatReply one;
+    one.choices.push_back(choice);
+    list.as_array().push_back(reply_as_output(one));
   }
-  if (result.passed_bytes > 0) return json_write(Json::object({{"bytes", result.passed_bytes}}));
-  if (result.error || result.raw.empty()) return {};
-  const Result<Json> json = json_parse(result.raw);
-  return json ? result.raw : json_write(Json::object({{"bytes", result.raw.size()}}));
+  return json_write(list);
 }
 
-store::CallRow row_of(const models::ClientRequest& request, const std::string& model,
-                      const AnswerOptions& options, const Answered& answered, SystemTime start) {
+// A whole relayed answer of a dialect whose text is found in its bytes: nobody has to decode it.
+bool text_is_in_bytes(const models::ClientRequest& request, const AnswerOptions& options) {
+  return request.endpoint == models::Endpoint::kChat && options.sink == nullptr &&
+         request.dialect == wire::Dialect::kOpenAiChat;
+}
+
+// The text of the reply; of several choices a list.
+std::string output_text(const models::ClientRequest& request, const AnswerOptions& options,
+                        const models::ClientResult& result) {
+  if (result.reply) return reply_output(*result.reply);
+  if (result.passed_bytes > 0) return json_write(Json::object({{"bytes", result.passed_bytes}}));
+  if (result.error || result.raw.empty()) return {};
+  const bool chat = text_is_in_bytes(request, options) && result.relayed;
+  if (chat) {
+    if (std::optional<std::string> text = wire::reply_text(request.dialect, result.raw))
+      return std::move(*text);
+  }
+  Result<Json> json = json_parse(result.raw);
+  if (!json) return json_write(Json::object({{"bytes", result.raw.size()}}));
+  if (!chat) return result.raw;
+  const Result<wire::ChatReply> reply =
+      wire::codec_of(request.dialect)->decode_reply(std::move(*json), nullptr);
+  return reply ? reply_output(*reply) : result.raw;
+}
+
+void fill(store::CallRow& row, const models::ClientRequest& request, const std::string& model,
+          const AnswerOptions& options, const Answered& answered, SystemTime start) {
   const models::ClientResult& result = answered.result;
-  store::CallRow row;
   row.id = answered.call;
   row.parent = options.parent;
   row.trace = options.trace.is_nil() ? answered.call : options.trace;
@@ -95,9 +119,8 @@ store::CallRow row_of(const models::ClientRequest& request, const std::string& m
   row.tried = tried_text(result, options.record);
   if (options.record == RecordLevel::kFull) {
     row.input = input_text(request);
-    row.output = output_text(result);
+    row.output = output_text(request, options, result);
   }
-  return row;
 }
 
 store::InflightResult settled(const models::ClientResult& result, const Answered& answered) {
@@ -115,11 +138,14 @@ io::Task<void> keep(Engine::Impl& engine, const models::ClientRequest& request,
                     const std::string& model, const AnswerOptions& options,
                     const Answered& answered, SystemTime start, Slot& slot) {
   slot.settle(settled(answered.result, answered));
-  store::Batch batch;
-  batch.calls.push_back(row_of(request, model, options, answered, start));
-  add_attempts(batch, answered.call, answered.result.attempts, options.record);
+  auto batch = std::make_shared<store::Batch>();
+  fill(batch->calls.emplace_back(), request, model, options, answered, start);
+  add_attempts(*batch, answered.call, answered.result.attempts, options.record);
   // Where nothing is stored, the slot stays: the call is found again at the next start.
-  Status appended = co_await append_relaxed(engine, std::move(batch), slot.freed_by_commit());
+  store::Completion freed = slot.freed_by_commit();
+  Status appended = engine.shared.store->append(batch, store::Durability::kRelaxed, freed);
+  if (is_full(appended))
+    appended = co_await append_relaxed(engine, std::move(batch), std::move(freed));
   if (!appended)
     engine.shared.log.error("functions",
                             appended.error().in("a call could not be stored").message());
@@ -148,11 +174,13 @@ io::Task<Answered> answer_model(Engine::Impl& engine, models::ClientRequest& req
   std::optional<Slot> slot;
   if (recorded) slot.emplace(shared.inflight, entry_of(model, options, answered.call, start));
 
+  const bool in_bytes = text_is_in_bytes(request, options);
   models::ClientOptions asked;
   asked.purse = options.purse;
   asked.cancel = options.cancel;
   asked.sink = options.sink;
-  asked.want_reply = options.want_reply || (recorded && options.record == RecordLevel::kFull);
+  asked.want_reply =
+      options.want_reply || (recorded && options.record == RecordLevel::kFull && !in_bytes);
   answered.result = co_await engine.router.answer(request, model, std::move(asked));
   if (options.on_answer) options.on_answer(answered.result);
   answered.latency =

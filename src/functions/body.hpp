@@ -149,7 +149,10 @@ struct Record {
 class Slot;
 io::Task<Status> record(Engine::Impl& engine, Record what, const Outcome& outcome, Slot& slot);
 // Queues rows that nobody waits for; waits only while the queue is full, at most ten seconds.
-io::Task<Status> append_relaxed(Engine::Impl& engine, store::Batch batch, store::Completion done);
+io::Task<Status> append_relaxed(Engine::Impl& engine, std::shared_ptr<const store::Batch> batch,
+                                store::Completion done);
+// Whether rows were not taken since the queue is full: they would be in a moment.
+bool is_full(const Status& appended);
 // The words of an error for a row; "" below kFull: they may repeat what was sent or answered. The
 // kind always stands beside them.
 std::string error_text(const Error& error, RecordLevel level);

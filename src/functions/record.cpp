@@ -125,7 +125,8 @@ io::Task<Status> append(Engine::Impl& engine, store::Batch batch, bool durable, 
     co_return *committed->status;
   }
   store::Completion freed = slot.freed_by_commit();
-  Status queued = co_await append_relaxed(engine, std::move(batch), std::move(freed));
+  auto shared = std::make_shared<const store::Batch>(std::move(batch));
+  Status queued = co_await append_relaxed(engine, std::move(shared), std::move(freed));
   co_return queued;
 }
 
@@ -148,15 +149,19 @@ void add_attempts(store::Batch& batch, const Id& call, const std::vector<models:
     batch.attempts.push_back(attempt_row(call, static_cast<int>(i) + 1, attempts[i], level));
 }
 
-io::Task<Status> append_relaxed(Engine::Impl& engine, store::Batch batch, store::Completion done) {
+bool is_full(const Status& appended) {
+  return !appended && appended.error().kind == Kind::kUnavailable;
+}
+
+io::Task<Status> append_relaxed(Engine::Impl& engine, std::shared_ptr<const store::Batch> batch,
+                                store::Completion done) {
   store::Store& store = *engine.shared.store;
   // A full queue means that the disk is slower than the calls: the calls wait for it.
   constexpr int kTriesMax = 2000;
-  const auto shared = std::make_shared<const store::Batch>(std::move(batch));
   Status queued;
   for (int i = 0; i < kTriesMax; ++i) {
-    queued = store.append(shared, store::Durability::kRelaxed, done);
-    if (queued || queued.error().kind != Kind::kUnavailable) co_return queued;
+    queued = store.append(batch, store::Durability::kRelaxed, done);
+    if (!is_full(queued)) co_return queued;
     Status slept = co_await engine.core.timers().sleep_for(std::chrono::milliseconds(5));
     if (!slept) co_return slept;
   }
