@@ -8,6 +8,9 @@
 namespace sighter::store {
 namespace {
 
+constexpr std::size_t kSpareMax = 1024;
+constexpr std::size_t kForgottenAtOnce = 16;  // then it is the turn of those who wait for the lock
+
 SteadyTime now() {
   return std::chrono::steady_clock::now();
 }
@@ -60,49 +63,77 @@ Queue::Pushed Queue::push(Item item, bool wait) {
   queued_rows_ += item.rows;
   const bool waited_for = item.durability == Durability::kDurable || item.task;
   if (waited_for) ++waiters_;
-  if (item.batch) show(item.batch);
+  if (item.batch) show(item);
   const bool wake = items_.empty() || waited_for || queued_rows_ >= limits::kCommitRowsMax;
   items_.push_back(std::move(item));
   if (wake) to_writer_.notify_one();
   return Pushed::kYes;
 }
 
-void Queue::show(const std::shared_ptr<const Batch>& batch) {
-  live_number_.emplace(batch.get(), next_live_);
-  live_.emplace(next_live_++, batch);
-  for (const CallRow& row : batch->calls) calls_.emplace(row.id, part_of(batch, row));
-  for (const OutputRow& row : batch->outputs) {
-    outputs_.emplace(key_of(row.fingerprint, row.repeat), part_of(batch, row));
+void Queue::show(Item& item) {
+  if (spare_live_.empty()) spare_live_.emplace_back();
+  item.live = spare_live_.begin();
+  *item.live = item.batch;
+  live_.splice(live_.end(), spare_live_, item.live);
+  const Batch& batch = *item.batch;
+  for (const CallRow& row : batch.calls) {
+    const QueuedCall call{&row, &*item.live};
+    if (spare_calls_.empty()) {
+      calls_.emplace(row.id, call);
+      continue;
+    }
+    Calls::node_type node = std::move(spare_calls_.back());
+    spare_calls_.pop_back();
+    node.key() = row.id;
+    node.mapped() = call;
+    calls_.insert(std::move(node));
   }
-  for (const ScoreRow& row : batch->scores) {
-    scores_[{row.call, metric_key(row.metric)}] = part_of(batch, row);
+  for (const OutputRow& row : batch.outputs) {
+    outputs_.emplace(key_of(row.fingerprint, row.repeat), part_of(item.batch, row));
   }
-  for (const ResponseRow& row : batch->responses) {
-    responses_.emplace(row.id, part_of(batch, row));
+  for (const ScoreRow& row : batch.scores) {
+    scores_[{row.call, metric_key(row.metric)}] = part_of(item.batch, row);
+  }
+  for (const ResponseRow& row : batch.responses) {
+    responses_.emplace(row.id, part_of(item.batch, row));
   }
 }
 
-void Queue::forget(const Item& item) {
-  const std::lock_guard lock(mutex_);
-  live_rows_ -= item.rows;
-  live_bytes_ -= item.bytes;
-  if (item.batch) {
-    const Batch& batch = *item.batch;
-    for (const CallRow& row : batch.calls) remove(calls_, row.id, row);
-    for (const OutputRow& row : batch.outputs) {
-      remove(outputs_, key_of(row.fingerprint, row.repeat), row);
-    }
-    for (const ScoreRow& row : batch.scores) {
-      remove(scores_, ScoreKey{row.call, metric_key(row.metric)}, row);
-    }
-    for (const ResponseRow& row : batch.responses) remove(responses_, row.id, row);
-    const auto number = live_number_.find(&batch);
-    if (number != live_number_.end()) {
-      live_.erase(number->second);
-      live_number_.erase(number);
-    }
+void Queue::hide(const Item& item) {
+  const Batch& batch = *item.batch;
+  for (const CallRow& row : batch.calls) {
+    const auto at = calls_.find(row.id);
+    if (at == calls_.end() || at->second.row != &row) continue;
+    Calls::node_type node = calls_.extract(at);
+    if (spare_calls_.size() < kSpareMax) spare_calls_.push_back(std::move(node));
   }
-  to_pushers_.notify_all();
+  for (const OutputRow& row : batch.outputs) {
+    remove(outputs_, key_of(row.fingerprint, row.repeat), row);
+  }
+  for (const ScoreRow& row : batch.scores) {
+    remove(scores_, ScoreKey{row.call, metric_key(row.metric)}, row);
+  }
+  for (const ResponseRow& row : batch.responses) remove(responses_, row.id, row);
+  item.live->reset();  // the item still holds the batch: nothing is freed under the lock
+  if (spare_live_.size() < kSpareMax) {
+    spare_live_.splice(spare_live_.end(), live_, item.live);
+  } else {
+    live_.erase(item.live);
+  }
+}
+
+void Queue::forget(std::span<const Item> items) {
+  while (!items.empty()) {
+    const auto some = items.first(std::min(items.size(), kForgottenAtOnce));
+    items = items.subspan(some.size());
+    const std::lock_guard lock(mutex_);
+    for (const Item& item : some) {
+      live_rows_ -= item.rows;
+      live_bytes_ -= item.bytes;
+      if (item.batch) hide(item);
+    }
+    to_pushers_.notify_all();
+  }
 }
 
 SteadyTime Queue::due() const {
@@ -196,7 +227,8 @@ std::size_t Queue::rows() const {
 std::shared_ptr<const CallRow> Queue::call(const Id& id) const {
   const std::lock_guard lock(mutex_);
   const auto at = calls_.find(id);
-  return at == calls_.end() ? nullptr : at->second;
+  if (at == calls_.end()) return nullptr;
+  return part_of(*at->second.batch, *at->second.row);
 }
 
 std::optional<Id> Queue::output_call(const Digest& fingerprint, int repeat) const {
@@ -221,10 +253,7 @@ std::shared_ptr<const ResponseRow> Queue::response(std::string_view id) const {
 
 std::vector<std::shared_ptr<const Batch>> Queue::live() const {
   const std::lock_guard lock(mutex_);
-  std::vector<std::shared_ptr<const Batch>> batches;
-  batches.reserve(live_.size());
-  for (const auto& [number, batch] : live_) batches.push_back(batch);
-  return batches;
+  return {live_.begin(), live_.end()};
 }
 
 }  // namespace sighter::store

@@ -5,9 +5,10 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
-#include <map>
+#include <list>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -19,6 +20,7 @@ namespace sighter::store {
 
 // Work on the writer's connection, outside a transaction.
 using Task = std::function<void(Connection&)>;
+using Batches = std::list<std::shared_ptr<const Batch>>;
 
 struct Item {
   std::shared_ptr<const Batch> batch;  // null for a task and for a barrier
@@ -28,6 +30,7 @@ struct Item {
   std::size_t rows = 0;
   std::size_t bytes = 0;
   SteadyTime queued{};
+  Batches::iterator live{};  // where the queue keeps the batch for look-ups
 };
 
 class Queue {
@@ -48,7 +51,7 @@ class Queue {
   // written.
   std::vector<Item> take_waited_for();
   // The rows are in the tables, or will never be: look-ups no longer see them here.
-  void forget(const Item& item);
+  void forget(std::span<const Item> items);
   // No more pushes; take() hands out what is left at once.
   void close();
   bool is_closed() const;
@@ -81,7 +84,8 @@ class Queue {
   static OutputKey key_of(const Digest& fingerprint, int repeat);
   bool ready_to_take(SteadyTime now) const;
   SteadyTime due() const;
-  void show(const std::shared_ptr<const Batch>& batch);
+  void show(Item& item);
+  void hide(const Item& item);
 
   const Options& options_;
   mutable std::mutex mutex_;
@@ -95,10 +99,17 @@ class Queue {
   SteadyTime not_before_{};
   bool closed_ = false;
 
-  std::uint64_t next_live_ = 0;
-  std::map<std::uint64_t, std::shared_ptr<const Batch>> live_;
-  std::unordered_map<const Batch*, std::uint64_t> live_number_;
-  std::unordered_map<Id, std::shared_ptr<const CallRow>> calls_;
+  struct QueuedCall {
+    const CallRow* row = nullptr;
+    const std::shared_ptr<const Batch>* batch = nullptr;  // in live_
+  };
+  using Calls = std::unordered_map<Id, QueuedCall>;
+  Batches live_;  // oldest first
+  Calls calls_;
+  // Nodes of both that were given back: every row needs one, and asking for memory is slow where
+  // another thread frees it.
+  Batches spare_live_;
+  std::vector<Calls::node_type> spare_calls_;
   std::unordered_map<OutputKey, std::shared_ptr<const OutputRow>, KeyHash> outputs_;
   std::unordered_map<ScoreKey, std::shared_ptr<const ScoreRow>, KeyHash> scores_;
   std::unordered_map<std::string, std::shared_ptr<const ResponseRow>> responses_;

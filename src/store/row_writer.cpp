@@ -19,21 +19,6 @@ std::optional<std::int64_t> micros(const std::optional<Micros>& time) {
   return time->count();
 }
 
-void bind_usage(Statement& s, const std::optional<Tokens>& tokens,
-                const std::optional<NanoUsd>& cost) {
-  if (tokens) {
-    s.integer(tokens->input).integer(tokens->output).integer(tokens->cached);
-    s.integer(tokens->cache_write).integer(tokens->reasoning);
-  } else {
-    s.null().null().null().null().null();
-  }
-  if (cost) {
-    s.integer(cost->value);
-  } else {
-    s.null();
-  }
-}
-
 }  // namespace
 
 std::int64_t metric_key(const Digest& metric) {
@@ -46,9 +31,9 @@ Interner::Interner(Connection& connection, std::string find_sql, std::string add
     : connection_(connection), find_sql_(std::move(find_sql)), add_sql_(std::move(add_sql)) {}
 
 Result<std::int64_t> Interner::id_of(std::string_view value, bool is_blob) {
-  std::string text(value);
-  const auto known = known_.find(text);
+  const auto known = known_.find(value);
   if (known != known_.end()) return known->second;
+  std::string text(value);
   const auto bind = [&](Statement& s) {
     if (is_blob) {
       s.blob({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
@@ -101,6 +86,21 @@ void RowWriter::rolled_back() {
   configs_.rolled_back();
   bodies_.rolled_back();
   calls_.clear();
+}
+
+// References are checked here and not by the database (it looks up every name of a call anew):
+// names, bodies and configurations are never removed, runs are looked up, and a call that was
+// looked up is there until somebody removes it. Our own upkeep says so; of other processes the
+// version tells.
+Status RowWriter::begin() {
+  const Result<std::int64_t> version = connection_.integer_of("PRAGMA data_version");
+  if (!version) return std::unexpected(version.error());
+  if (std::exchange(version_, *version) != *version) calls_.clear();
+  return {};
+}
+
+bool RowWriter::only_calls(const Batch& batch) {
+  return !batch.calls.empty() && batch.calls.size() == batch.row_count();
 }
 
 Result<Receipt> RowWriter::write(const Batch& batch) {
@@ -257,35 +257,82 @@ Status RowWriter::write_config(const ConfigRow& row) {
   return insert(*s);
 }
 
-Status RowWriter::write_call(const CallRow& row, bool remember) {
-  const std::string_view texts[] = {row.function, row.variant,       row.key,       row.model,
-                                    row.route,    row.finish_reason, row.error_kind};
-  std::optional<std::int64_t> ids[std::size(texts)];
-  for (std::size_t i = 0; i < std::size(texts); ++i) {
-    const auto id = name(texts[i]);
-    if (!id) return std::unexpected(id.error());
-    ids[i] = *id;
+Result<CallNames> RowWriter::names_of(const CallRow& row) {
+  CallNames names;
+  const std::pair<std::string_view, CallNames::Name*> texts[] = {
+      {row.function, &names.function},
+      {row.variant, &names.variant},
+      {row.key, &names.key},
+      {row.model, &names.model},
+      {row.route, &names.route},
+      {row.finish_reason, &names.finish_reason},
+      {row.error_kind, &names.error_kind},
+  };
+  for (const auto& [text, id] : texts) {
+    const auto found = name(text);
+    if (!found) return std::unexpected(found.error());
+    *id = *found;
   }
   const auto config = config_id(row.config);
   if (!config) return std::unexpected(config.error());
-  Result<Statement> s = connection_.prepare(
-      "INSERT INTO call(id, parent, trace, function, variant, config, status, start_us, latency_us,"
-      " first_token_us, tokens_input, tokens_output, tokens_cached, tokens_cache_write,"
-      " tokens_reasoning, cost_nano_usd, cache_hit, key, model, route, finish_reason, error_kind,"
-      " error, tags, tried, input, output, extras, request)"
-      " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING");
+  names.config = *config;
+  return names;
+}
+
+Status RowWriter::write_calls(std::span<const CallRow* const> rows, std::vector<bool>& written) {
+  written.clear();
+  while (!rows.empty()) {
+    const bool together = rows.size() >= kCallsTogether;
+    const auto some = rows.first(together ? kCallsTogether : 1);
+    rows = rows.subspan(some.size());
+    CallColumns columns = CallColumns::kFew;
+    CallNames names[kCallsTogether];
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      Result<CallNames> found = names_of(*some[i]);
+      if (!found) return std::unexpected(found.error());
+      names[i] = *found;
+      if (columns_of(*some[i]) == CallColumns::kAll) columns = CallColumns::kAll;
+    }
+    {
+      Result<Statement> s = connection_.prepare(insert_calls(columns, together));
+      if (!s) return std::unexpected(s.error());
+      for (std::size_t i = 0; i < some.size(); ++i) bind_call(*s, columns, *some[i], names[i]);
+      if (Status done = s->run(); !done) return done;
+    }
+    if (Status done = note_written(some, written); !done) return done;
+  }
+  return {};
+}
+
+// What became of the rows of the last statement.
+Status RowWriter::note_written(std::span<const CallRow* const> rows, std::vector<bool>& written) {
+  const std::int64_t changes = connection_.changes();
+  const bool all = changes == static_cast<std::int64_t>(rows.size());
+  if (all || changes == 0) {
+    written.insert(written.end(), rows.size(), all);
+    return {};
+  }
+  // Some were there already: the others have the highest numbers.
+  const std::int64_t before = connection_.last_row() - changes;
+  std::unordered_set<std::int64_t> seen;
+  for (const CallRow* row : rows) {
+    Result<Statement> find = connection_.prepare("SELECT row FROM call WHERE id=?");
+    if (!find) return std::unexpected(find.error());
+    const Result<bool> found = find->blob(row->id.bytes).step();
+    if (!found) return std::unexpected(found.error());
+    const std::int64_t number = *found ? find->integer() : 0;
+    written.push_back(number > before && seen.insert(number).second);
+  }
+  return {};
+}
+
+Status RowWriter::write_call(const CallRow& row, bool remember) {
+  const Result<CallNames> names = names_of(row);
+  if (!names) return std::unexpected(names.error());
+  const CallColumns columns = columns_of(row);
+  Result<Statement> s = connection_.prepare(insert_calls(columns, false));
   if (!s) return std::unexpected(s.error());
-  s->blob(row.id.bytes).id_or_null(row.parent);
-  const Id trace = row.trace == row.id ? Id{} : row.trace;
-  s->id_or_null(trace);
-  s->integer(ids[0]).integer(ids[1]).integer(*config).integer(static_cast<int>(row.status));
-  s->integer(micros(row.start)).integer(row.latency.count()).integer(micros(row.first_token));
-  bind_usage(*s, row.tokens, row.cost);
-  s->integer(row.cache_hit ? 1 : 0);
-  for (std::size_t i = 2; i < std::size(ids); ++i) s->integer(ids[i]);
-  s->text_or_null(row.error).text_or_null(row.tags).text_or_null(row.tried);
-  s->text_or_null(row.input).text_or_null(row.output);
-  s->text_or_null(row.extras).text_or_null(row.request);
+  bind_call(*s, columns, row, *names);
   if (Status done = insert(*s); !done) return done;
   if (!remember) return {};
   if (connection_.changes() > 0) {

@@ -16,6 +16,13 @@ namespace {
 constexpr std::size_t kStatementsMax = 128;
 constexpr int kStepsBetween = 2000;  // of the database's machine, between two looks at the clock
 
+// The library counts what it allocates, under a lock for each block, for whoever asks; nobody does.
+// It refuses to be told so once it is in use, which is no matter.
+void prepare_library() {
+  static const int told = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  static_cast<void>(told);
+}
+
 bool says_full(int system_code) {
   return system_code == ENOSPC || system_code == EDQUOT || system_code == EFBIG;
 }
@@ -84,7 +91,11 @@ Statement::Statement(Statement&& other) noexcept
     : db_(other.db_),
       statement_(other.statement_),
       prepared_(std::exchange(other.prepared_, nullptr)),
-      path_(other.path_) {}
+      path_(other.path_),
+      parameter_(other.parameter_),
+      column_(other.column_),
+      failed_(other.failed_),
+      used_(other.used_) {}
 
 Statement::~Statement() {
   if (prepared_ == nullptr) return;
@@ -93,6 +104,7 @@ Statement::~Statement() {
 }
 
 void Statement::check(int code) {
+  used_ = true;
   if (code != SQLITE_OK && failed_ == 0) failed_ = code;
 }
 
@@ -139,6 +151,7 @@ Statement& Statement::id_or_null(const Id& id) {
 Result<bool> Statement::step() {
   column_ = 0;
   errno = 0;
+  used_ = true;
   const int code = failed_ != 0 ? failed_ : sqlite3_step(statement_);
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) return false;
@@ -153,11 +166,13 @@ Status Statement::run() {
 }
 
 void Statement::reset() {
+  if (!used_) return;
   sqlite3_reset(statement_);
   sqlite3_clear_bindings(statement_);
   parameter_ = 0;
   column_ = 0;
   failed_ = 0;
+  used_ = false;
 }
 
 bool Statement::next_is_null() const {
@@ -219,6 +234,7 @@ void Connection::forget_idle_statements() {
 
 Result<std::unique_ptr<Connection>> Connection::open(const std::filesystem::path& path, Mode mode,
                                                      const Settings& settings) {
+  prepare_library();
   int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_URI;
   if (mode == Mode::kCreate) flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
   if (mode == Mode::kWrite) flags |= SQLITE_OPEN_READWRITE;
@@ -287,6 +303,11 @@ void Connection::stop_when(std::function<bool()> enough) {
   } else {
     sqlite3_progress_handler(db_, 0, nullptr, nullptr);
   }
+}
+
+void Connection::check_references(bool check) {
+  const int code = sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_FKEY, check ? 1 : 0, nullptr);
+  CHECK(code == SQLITE_OK);
 }
 
 bool Connection::in_transaction() const {

@@ -69,6 +69,7 @@ class Statement {
   int parameter_ = 0;
   int column_ = 0;
   int failed_ = 0;
+  bool used_ = false;  // bound or stepped since it was reset
 };
 
 // What to say of a SQLite result code. Sets of codes that people can do something about (full disk,
@@ -100,6 +101,9 @@ class Connection {
   // Empty: nothing does.
   void stop_when(std::function<bool()> enough);
 
+  // Whether rows must name rows that are there, and what names a row goes with it (at first they
+  // must). Outside of a transaction.
+  void check_references(bool check);
   bool in_transaction() const;
   std::int64_t changes() const;
   std::int64_t last_row() const;

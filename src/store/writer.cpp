@@ -10,6 +10,7 @@ constexpr std::size_t kCommitTimes = 1024;
 
 Writer::Writer(std::unique_ptr<Connection> connection, const Options& options)
     : options_(options), connection_(std::move(connection)), rows_(*connection_), queue_(options) {
+  connection_->check_references(false);  // RowWriter does, cheaper
   thread_ = std::thread([this] { loop(); });
 }
 
@@ -65,30 +66,67 @@ void Writer::loop() {
     std::vector<Item> items = queue_.take();
     if (items.empty()) return;
     if (items.front().task) {
-      items.front().task(*connection_);
+      run_task(items.front());
     } else {
       write_group(std::move(items));
     }
   }
 }
 
+// Writes what the items hold. Batches of nothing but calls wait for each other, so that many are
+// written at once; whoever may name one of them comes after them.
+Status Writer::write(const std::vector<Item>& items, Outcomes& outcomes) {
+  std::vector<std::size_t> waiting;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (!items[i].batch) continue;
+    if (RowWriter::only_calls(*items[i].batch)) {
+      waiting.push_back(i);
+      continue;
+    }
+    if (Status s = write_calls(items, waiting, outcomes); !s) return s;
+    outcomes[i] = rows_.write(*items[i].batch);
+    // A conflict of a feedback's key is told before anything is written; one that the database
+    // reports may come in the middle of a batch.
+    const bool refused = !outcomes[i] && (outcomes[i].error().kind == Kind::kNotFound ||
+                                          outcomes[i].error().kind == Kind::kInvalid);
+    if (!outcomes[i] && !refused) return std::unexpected(outcomes[i].error());
+  }
+  return write_calls(items, waiting, outcomes);
+}
+
+Status Writer::write_calls(const std::vector<Item>& items, std::vector<std::size_t>& waiting,
+                           Outcomes& outcomes) {
+  std::vector<const CallRow*> rows;
+  for (const std::size_t i : waiting) {
+    for (const CallRow& row : items[i].batch->calls) rows.push_back(&row);
+  }
+  std::vector<bool> written;
+  if (Status s = rows_.write_calls(rows, written); !s) return s;
+  std::size_t next = 0;
+  for (const std::size_t i : waiting) {
+    for (std::size_t n = items[i].batch->calls.size(); n > 0; --n)
+      ++(written[next++] ? outcomes[i]->written : outcomes[i]->known_already);
+  }
+  waiting.clear();
+  return {};
+}
+
+// What a task removes takes along what hangs on it.
+void Writer::run_task(Item& item) {
+  connection_->check_references(true);
+  item.task(*connection_);
+  connection_->check_references(false);
+}
+
 Status Writer::transaction(const std::vector<Item>& items, Outcomes& outcomes) {
-  outcomes.clear();
+  outcomes.assign(items.size(), Receipt{});
   Status s;
   {
     Result<Statement> begin = connection_->prepare("BEGIN IMMEDIATE");
     s = begin ? begin->run() : Status(std::unexpected(begin.error()));
   }
-  for (const Item& item : items) {
-    if (!s) break;
-    Result<Receipt> receipt = item.batch ? rows_.write(*item.batch) : Result<Receipt>(Receipt{});
-    const bool refused = !receipt && (receipt.error().kind == Kind::kNotFound ||
-                                      receipt.error().kind == Kind::kInvalid);
-    // A conflict of a feedback's key is told before anything is written; one that the database
-    // reports may come in the middle of a batch.
-    if (!receipt && !refused) s = std::unexpected(receipt.error());
-    outcomes.push_back(std::move(receipt));
-  }
+  if (s) s = rows_.begin();
+  if (s) s = write(items, outcomes);
   if (s) {
     Result<Statement> commit = connection_->prepare("COMMIT");
     s = commit ? commit->run() : Status(std::unexpected(commit.error()));
@@ -150,7 +188,7 @@ void Writer::settle(std::vector<Item> items, Outcomes outcomes, Micros took) {
   // Rows go back and those who wait behind them are found before anybody is told: whoever asks
   // again after having been told is then tried anew, not answered with this failure.
   std::vector<Item> again;
-  std::vector<std::size_t> ended;
+  std::size_t ended = 0;  // the first of items and outcomes
   for (std::size_t i = 0; i < items.size(); ++i) {
     const bool later = !outcomes[i] && Connection::may_succeed_later(outcomes[i].error());
     if (later && items[i].durability == Durability::kRelaxed) {
@@ -158,7 +196,11 @@ void Writer::settle(std::vector<Item> items, Outcomes outcomes, Micros took) {
       continue;
     }
     if (!outcomes[i] && !later) refused_rows_ += static_cast<std::int64_t>(items[i].rows);
-    ended.push_back(i);
+    if (ended != i) {
+      items[ended] = std::move(items[i]);
+      outcomes[ended] = std::move(outcomes[i]);
+    }
+    ++ended;
   }
   std::vector<Item> behind;
   const bool failed = !again.empty();
@@ -166,8 +208,8 @@ void Writer::settle(std::vector<Item> items, Outcomes outcomes, Micros took) {
     queue_.put_back(std::move(again), options_.retry_interval);
     behind = queue_.take_waited_for();
   }
-  for (const std::size_t i : ended) {
-    queue_.forget(items[i]);
+  queue_.forget(std::span(items).first(ended));
+  for (std::size_t i = 0; i < ended; ++i) {
     if (items[i].done) items[i].done(std::move(outcomes[i]));
   }
   if (!failed) return;
@@ -177,8 +219,8 @@ void Writer::settle(std::vector<Item> items, Outcomes outcomes, Micros took) {
 }
 
 void Writer::abandon(Item& item, const Error& why) {
-  queue_.forget(item);
-  if (item.task) item.task(*connection_);
+  queue_.forget({&item, 1});
+  if (item.task) run_task(item);
   if (item.done) item.done(std::unexpected(why));
 }
 

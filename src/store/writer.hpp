@@ -29,6 +29,10 @@ class Writer {
   using Outcomes = std::vector<Result<Receipt>>;
   void loop();
   void write_group(std::vector<Item> items);
+  void run_task(Item& item);
+  Status write(const std::vector<Item>& items, Outcomes& outcomes);
+  Status write_calls(const std::vector<Item>& items, std::vector<std::size_t>& waiting,
+                     Outcomes& outcomes);
   Status transaction(const std::vector<Item>& items, Outcomes& outcomes);
   void one_by_one(const std::vector<Item>& items, Outcomes& outcomes);
   void settle(std::vector<Item> items, Outcomes outcomes, Micros took);
