@@ -147,17 +147,19 @@ class MappedInflight final : public Inflight {
     store::Slot& slot = mapping_->slot(index);
     CHECK(slot.state.load(std::memory_order_relaxed) == kFree);
     slot.state.store(kWriting, std::memory_order_release);
-    std::memset(&slot.open, 0, sizeof slot.open);
-    std::memcpy(slot.open.id, call.id.bytes.data(), 16);
-    std::memcpy(slot.open.parent, call.parent.bytes.data(), 16);
-    std::memcpy(slot.open.trace, call.trace.bytes.data(), 16);
-    slot.open.start_us = call.start.time_since_epoch().count();
-    slot.open.reserved_nano = call.reserved.value;
-    put(slot.open.key, call.key);
-    put(slot.open.function, call.function);
-    put(slot.open.variant, call.variant);
-    put(slot.open.model, call.model);
-    slot.open_sum = sum_of(slot.open);
+    // Made apart: another core wrote the slot last, and what is only written is not waited for.
+    OpenPart open{};
+    std::memcpy(open.id, call.id.bytes.data(), 16);
+    std::memcpy(open.parent, call.parent.bytes.data(), 16);
+    std::memcpy(open.trace, call.trace.bytes.data(), 16);
+    open.start_us = call.start.time_since_epoch().count();
+    open.reserved_nano = call.reserved.value;
+    put(open.key, call.key);
+    put(open.function, call.function);
+    put(open.variant, call.variant);
+    put(open.model, call.model);
+    slot.open_sum = sum_of(open);
+    slot.open = open;
     slot.state.store(kOpen, std::memory_order_release);
     return index;
   }
@@ -166,11 +168,12 @@ class MappedInflight final : public Inflight {
     store::Slot& slot = mapping_->slot(index);
     CHECK(index < slots_ && slot.state.load(std::memory_order_relaxed) == kOpen);
     const Tokens& t = result.tokens;
-    slot.settled = {static_cast<std::int64_t>(result.status),
-                    result.latency.count(),
-                    {t.input, t.output, t.cached, t.cache_write, t.reasoning},
-                    result.cost.value};
-    slot.settled_sum = sum_of(slot.settled);
+    const SettledPart settled{static_cast<std::int64_t>(result.status),
+                              result.latency.count(),
+                              {t.input, t.output, t.cached, t.cache_write, t.reasoning},
+                              result.cost.value};
+    slot.settled_sum = sum_of(settled);
+    slot.settled = settled;
     slot.state.store(kSettled, std::memory_order_release);
   }
 
