@@ -1,5 +1,7 @@
 #include "wire/reply_text.hpp"
 
+#include <utility>
+
 #include "base/json.hpp"
 #include "base/json_text.hpp"
 
@@ -10,31 +12,34 @@ namespace {
 // nothing outside of it.
 class Walk {
  public:
-  explicit Walk(std::string_view text) : text_(text) {}
+  explicit Walk(std::string_view text) : at_(text.data()), end_(text.data() + text.size()) {}
 
   bool take(char c) {
     skip_space();
-    if (at_ >= text_.size() || text_[at_] != c) return false;
+    if (at_ == end_ || *at_ != c) return false;
     ++at_;
     return true;
   }
-  // The next member's name, without quotes; false at the end of the object. `first` as begun.
+  // The next member's name, without quotes; false where there is none. `first` as begun.
   bool name(bool& first, std::string_view& name) {
-    if (take('}') || (!first && !take(','))) return false;
-    first = false;
+    if (!std::exchange(first, false) && !take(',')) return false;
     if (!take('"')) return false;
-    name = string();
-    name = name.substr(0, name.empty() ? 0 : name.size() - 1);
+    const char* begin = at_;
+    names_escaped_ |= string();
+    name = {begin, at_};
+    name.remove_suffix(name.empty() ? 0 : 1);
     return take(':');
   }
+  // Behind the last member: whether the object ends, and no name so far is written with escapes.
+  bool object_ends() { return take('}') && !names_escaped_; }
   // The next value's text.
   std::string_view value() {
     skip_space();
-    const std::size_t begin = at_;
+    const char* begin = at_;
     std::size_t depth = 0;
     do {
-      if (at_ >= text_.size()) break;
-      const char c = text_[at_];
+      if (at_ == end_) break;
+      const char c = *at_;
       if (c == '"') {
         ++at_;
         (void)string();
@@ -48,37 +53,37 @@ class Walk {
       } else if (depth > 0) {
         ++at_;
       } else {
-        const std::size_t end = text_.find_first_of(",]} \t\r\n", at_);
-        at_ = end == text_.npos ? text_.size() : end;
+        while (at_ != end_ && *at_ > ' ' && *at_ != ',' && *at_ != '}' && *at_ != ']') ++at_;
       }
     } while (depth > 0);
-    return text_.substr(begin, at_ - begin);
+    return {begin, at_};
   }
 
  private:
   void skip_space() {
-    while (at_ < text_.size() &&
-           (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\r' || text_[at_] == '\t'))
-      ++at_;
+    while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) ++at_;
   }
-  // Behind the first quote: up to the last one and with it.
-  std::string_view string() {
-    const std::size_t begin = at_;
-    while (at_ < text_.size()) {
-      if (text_.size() - at_ >= kJsonRun) {
-        const std::size_t plain = json_plain_bytes(text_.data() + at_);
+  // From behind the first quote to behind the last one; whether there are escapes between.
+  bool string() {
+    bool escaped = false;
+    while (at_ != end_) {
+      if (static_cast<std::size_t>(end_ - at_) >= kJsonRun) {
+        const std::size_t plain = json_plain_bytes(at_);
         at_ += plain;
         if (plain == kJsonRun) continue;
       }
-      const char c = text_[at_++];
+      const char c = *at_++;
       if (c == '"') break;
-      if (c == '\\' && at_ < text_.size()) ++at_;
+      if (c != '\\') continue;
+      escaped = true;
+      if (at_ != end_) ++at_;
     }
-    return text_.substr(begin, at_ - begin);
+    return escaped;
   }
 
-  std::string_view text_;
-  std::size_t at_ = 0;
+  const char* at_;
+  const char* end_;
+  bool names_escaped_ = false;
 };
 
 constexpr std::string_view kNone = "\"\"";
@@ -93,7 +98,6 @@ std::optional<std::string_view> message_text(Walk& walk) {
   std::string_view text = kNone;
   std::string_view name;
   for (bool first = true; walk.name(first, name);) {
-    if (name.find('\\') != name.npos) return std::nullopt;
     const std::string_view value = walk.value();
     if (name == "content") {
       if (value.starts_with('"')) {
@@ -107,7 +111,7 @@ std::optional<std::string_view> message_text(Walk& walk) {
       if (!is_nothing(value)) return std::nullopt;
     }
   }
-  return text;
+  return walk.object_ends() ? std::optional(text) : std::nullopt;
 }
 
 // The text of what stands in the brackets of `choices`, of one choice alone.
@@ -116,7 +120,6 @@ std::optional<std::string_view> only_text(Walk& walk) {
   std::optional<std::string_view> text;
   std::string_view name;
   for (bool first = true; walk.name(first, name);) {
-    if (name.find('\\') != name.npos) return std::nullopt;
     if (name == "message") {
       text = message_text(walk);
       if (!text) return std::nullopt;
@@ -124,7 +127,7 @@ std::optional<std::string_view> only_text(Walk& walk) {
       (void)walk.value();
     }
   }
-  return walk.take(']') ? text : std::nullopt;
+  return walk.object_ends() && walk.take(']') ? text : std::nullopt;
 }
 
 // Whether json_write() would choose the same escapes.
@@ -144,7 +147,6 @@ std::optional<std::string> reply_text(Dialect dialect, std::string_view body) {
   if (!walk.take('{')) return std::nullopt;
   std::string_view name;
   for (bool first = true; walk.name(first, name);) {
-    if (name.find('\\') != name.npos) return std::nullopt;
     if (name != "choices") {
       (void)walk.value();
       continue;
