@@ -25,6 +25,19 @@ std::size_t output_of(const wire::Delta& delta) {
   return 0;
 }
 
+// A whole answer of legacy Completions has the shape of the stream's chunks.
+std::string one_event(std::string_view body) {
+  std::string out = "data: ";
+  for (const char c : body) {
+    if (c == '\n') {
+      out += "\ndata: ";
+    } else if (c != '\r') {  // between members, where only white space can be
+      out += c;
+    }
+  }
+  return out + "\n\ndata: [DONE]\n\n";
+}
+
 // Reads one stream of one provider into one sink.
 class StreamReader {
  public:
@@ -321,12 +334,19 @@ io::Task<std::optional<Trouble>> Router::Impl::send_streamed(Call& call, Exchang
   }
   // A server that does not stream answers with a whole reply.
   std::optional<Trouble> trouble = co_await whole_of_stream(call, exchange, stream, false);
-  if (trouble || !call.result.reply) co_return trouble;
-  std::vector<wire::Delta> deltas = wire::deltas_of(*call.result.reply);
-  const ReplyBegin known = reply_begin(call, exchange);
+  const bool completion = call.request->endpoint == Endpoint::kCompletions;
+  if (trouble || !(completion || call.result.reply)) co_return trouble;
+  ReplyBegin known = reply_begin(call, exchange);
+  known.relayed = completion;
   call.result.begun = true;
   Status given = co_await call.options.sink->begin(known);
-  if (given) given = co_await call.options.sink->deltas(deltas);
+  if (given && completion) {
+    const std::string events = one_event(call.result.raw);
+    given = co_await call.options.sink->bytes(events);
+  } else if (given) {
+    std::vector<wire::Delta> deltas = wire::deltas_of(*call.result.reply);
+    given = co_await call.options.sink->deltas(deltas);
+  }
   if (!given) {
     given.error().kind = Kind::kCancelled;
     co_return stop(std::move(given.error()));

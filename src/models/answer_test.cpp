@@ -8,6 +8,7 @@
 #include "base/log.hpp"
 #include "base/toml.hpp"
 #include "io/channel.hpp"
+#include "io/sse.hpp"
 #include "models/router.hpp"
 #include "testing/loop.hpp"
 #include "testing/scripted_upstream.hpp"
@@ -495,6 +496,39 @@ TEST_F(AnswerTest, LegacyCompletionsStreamAsTheyCome) {
   ASSERT_FALSE(result.error) << result.error->message();
   EXPECT_EQ(seen.raw, text + text + kDone);
   EXPECT_EQ(first.requests()[0].target, "/v1/completions");
+}
+
+TEST_F(AnswerTest, LegacyCompletionsOfAServerThatDoesNotStreamAreOneEvent) {
+  ask(R"({"model":"x","prompt":"p","stream":true})");
+  request.endpoint = Endpoint::kCompletions;
+  want_reply = true;
+  const std::string_view body =
+      "{\"id\":\"c\",\r\n "
+      "\"choices\":[{\"index\":0,\"text\":\"a\",\"finish_reason\":\"length\"}],\n"
+      " \"usage\":{\"prompt_tokens\":3,\"completion_tokens\":1,\"total_tokens\":4}}";
+  first.add(reply_json(std::string(body)));
+  const ClientResult result = answer("one/m");
+  ASSERT_FALSE(result.error) << result.error->message();
+  io::SseReader events;
+  events.feed(seen.raw);
+  auto event = events.next();
+  ASSERT_TRUE(event && *event) << seen.raw;
+  EXPECT_EQ(*json_parse((*event)->data), *json_parse(body));
+  EXPECT_THAT(seen.raw, ::testing::EndsWith("\n\n" + kDone));
+  EXPECT_EQ(result.finish_reason, "length");
+  ASSERT_TRUE(result.usage);
+  EXPECT_EQ(result.usage->output, 1);
+  EXPECT_EQ(*json_parse(result.raw), *json_parse(body));  // for the row
+}
+
+TEST_F(AnswerTest, WhatIsNoCompletionIsNoEvent) {
+  ask(R"({"model":"x","prompt":"p","stream":true})");
+  request.endpoint = Endpoint::kCompletions;
+  first.add(reply_json(R"({"status":"fine"})"));
+  const ClientResult result = answer("one/m");
+  ASSERT_TRUE(result.error);
+  EXPECT_EQ(result.error->kind, Kind::kUpstream);
+  EXPECT_FALSE(seen.begun);
 }
 
 TEST_F(AnswerTest, OtherPathsGoThroughUnchanged) {

@@ -40,6 +40,17 @@ void read_usage(const Json& json, Exchange& exchange) {
   if (const Json* usage = json.find("usage")) exchange.usage = any_usage(*usage);
 }
 
+Status read_completion(const Json& json, bool as_event, ClientResult& result, Exchange& exchange) {
+  const Json* choices = json.find("choices");
+  if (as_event && (choices == nullptr || !choices->is_array()))
+    return fail(Kind::kUpstream, "choices: must be an array");
+  read_usage(json, exchange);
+  const Json* first = choices == nullptr ? nullptr : choices->at(0);
+  const std::string* finish = first == nullptr ? nullptr : first->find_string("finish_reason");
+  if (finish != nullptr) result.finish_reason = *finish;
+  return {};
+}
+
 Status read_chat(Json json, std::size_t bytes, ClientResult& result, Exchange& exchange) {
   exchange.output = true;
   exchange.output_bytes = bytes;
@@ -174,6 +185,8 @@ std::optional<Trouble> Router::Impl::take_body(Call& call, Exchange& exchange, s
     read = read_chat(std::move(*json), body.size(), result, exchange);
   } else if (!exchange.out.relay && request.endpoint == Endpoint::kEmbeddings) {
     read = read_embedding(std::move(*json), body.size(), result, exchange);
+  } else if (request.endpoint == Endpoint::kCompletions) {
+    read = read_completion(*json, request.stream, result, exchange);
   } else {
     read_usage(*json, exchange);
   }
@@ -182,7 +195,9 @@ std::optional<Trouble> Router::Impl::take_body(Call& call, Exchange& exchange, s
     trouble.next_route = true;
     return trouble;
   }
-  if (exchange.out.relay || request.endpoint == Endpoint::kCountTokens) {
+  const bool as_it_is = exchange.out.relay || request.endpoint == Endpoint::kCountTokens ||
+                        request.endpoint == Endpoint::kCompletions;
+  if (as_it_is) {
     keep_relayed(result, exchange, std::move(body), headers);
     if (!call.options.want_reply) result.reply.reset();
   }

@@ -212,7 +212,10 @@ Result<models::ClientRequest> client_request(const Exchange& exchange, JsonBody 
   request.dialect = dialect;
   Result<std::optional<bool>> stream = body.envelope.boolean(body.text, "stream");
   if (!stream) return std::unexpected(stream.error());
-  request.stream = stream->value_or(false);
+  // Nothing else is ever told in events.
+  const bool streams =
+      endpoint == models::Endpoint::kChat || endpoint == models::Endpoint::kCompletions;
+  request.stream = streams && stream->value_or(false);
   request.body = std::move(body.text);
   request.envelope = std::move(body.envelope);
   const io::Headers& headers = exchange.request.headers();

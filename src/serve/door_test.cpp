@@ -211,6 +211,14 @@ TEST_F(DoorTest, CompletionsGoAsTheyAreWhereTheUpstreamHasThem) {
   EXPECT_EQ(upstream.requests()[0].target, "/v1/completions");
 }
 
+TEST_F(DoorTest, EmbeddingsAreNoStreamWhateverTheirRequestSays) {
+  const std::string text = R"({"object":"list","data":[],"model":"m"})";
+  upstream.add(sighter::testing::reply_json(text));
+  const io::HttpReply reply =
+      ask("POST", "/v1/embeddings", R"({"model":"up/x","input":"a","stream":true})");
+  EXPECT_EQ(reply.body, text);
+}
+
 TEST_F(DoorTest, WhetherAnUpstreamHasCompletionsCanBeSaid) {
   const std::string text = R"({"id":"c","object":"text_completion","choices":[]})";
   upstream.add(sighter::testing::reply_json(text));
