@@ -6,12 +6,15 @@
 
 #include "functions/choice.hpp"
 #include "io/core.hpp"
+#include "wire/object_writer.hpp"
 #include "wire/reply_builder.hpp"
 
 namespace sighter::functions {
 namespace {
 
 constexpr std::string_view kPrefix = "function/";
+// Members that say what a message or a part of it is, and nothing else.
+constexpr std::string_view kStructure[] = {"type", "index", "status", "id", "role"};
 
 struct Named {
   const Function* function = nullptr;
@@ -33,11 +36,14 @@ Result<Named> named(const Project& project, std::string_view model) {
   return out;
 }
 
-// Parameters that steer a model, by name: a function has its own.
-std::vector<std::string> parameters_of(const wire::ChatRequest& chat) {
-  std::vector<std::string> names;
-  const auto note = [&](bool said, const char* name) {
-    if (said) names.emplace_back(name);
+bool plain_tier(const std::string& tier) {
+  return tier == "auto" || tier == "default" || tier == "standard_only";
+}
+
+// Parameters that steer a model, or its provider: a function has its own.
+void note_parameters(const wire::ChatRequest& chat, wire::Losses& losses) {
+  const auto note = [&](bool said, std::string_view name) {
+    if (said) losses.cannot(name);
   };
   note(!chat.tools.empty(), "tools");
   note(chat.tool_choice.has_value(), "tool_choice");
@@ -54,28 +60,25 @@ std::vector<std::string> parameters_of(const wire::ChatRequest& chat) {
   note(!chat.stop.empty(), "stop");
   note(chat.n.value_or(1) != 1, "n");
   note(chat.logprobs.value_or(false), "logprobs");
-  note(chat.logit_bias.has_value(), "logit_bias");
+  note(chat.top_logprobs.value_or(0) > 0, "top_logprobs");
+  note(chat.logit_bias && !wire::says_nothing(*chat.logit_bias), "logit_bias");
   note(chat.reasoning.has_value(), "reasoning");
   note(chat.verbosity.has_value(), "verbosity");
   note(chat.prediction.has_value(), "prediction");
-  return names;
+  note(chat.service_tier && !plain_tier(*chat.service_tier), "service_tier");
+  note(chat.user && !chat.user->empty(), "user");
+  note(chat.metadata && !wire::says_nothing(*chat.metadata), "metadata");
+  losses.foreign(chat.extra, "");
+  if (chat.cache_control) losses.approximate("cache_control");
 }
 
-Status check_parameters(const models::ClientRequest& request, std::vector<std::string>& dropped) {
-  const std::vector<std::string>& allowed = request.allow_drop;
-  std::vector<std::string> refused;
-  for (std::string& name : parameters_of(*request.chat)) {
-    const bool may = std::find(allowed.begin(), allowed.end(), name) != allowed.end() ||
-                     std::find(allowed.begin(), allowed.end(), "*") != allowed.end();
-    (may ? dropped : refused).push_back(std::move(name));
+void note_message(const wire::Message& message, wire::Losses& losses) {
+  if (!message.name.empty()) losses.cannot("messages.name");
+  losses.foreign(message.extra, "messages", kStructure);
+  for (const wire::Block& block : message.content) {
+    losses.foreign(block.extra, "messages.content", kStructure);
+    if (block.cache_control) losses.approximate("cache_control");
   }
-  // Messages demands a limit, so its clients cannot leave it out.
-  if (request.chat->dialect == wire::Dialect::kAnthropic && request.chat->max_tokens)
-    dropped.emplace_back("max_tokens");
-  if (refused.empty()) return {};
-  return fail(Kind::kInvalid,
-              fmt::format("{}: a function sets this itself", fmt::join(refused, ", ")),
-              "leave it out, or list it in allow_drop");
 }
 
 Result<Json> part_of(const wire::Block& block) {
@@ -197,7 +200,7 @@ class Speaker final : public OutputReader {
 struct Ready {
   Named what;
   Json input;
-  std::vector<std::string> dropped;
+  Lost lost;
 };
 
 io::Task<Result<Ready>> get_ready(Engine& engine, models::ClientRequest& request,
@@ -210,7 +213,7 @@ io::Task<Result<Ready>> get_ready(Engine& engine, models::ClientRequest& request
   if (!what) co_return std::unexpected(what.error());
   ready.what = *what;
   if (Status decoded = request.decode_chat(); !decoded) co_return std::unexpected(decoded.error());
-  Result<Json> input = input_of_conversation(*ready.what.function, request, ready.dropped);
+  Result<Json> input = input_of_conversation(*ready.what.function, request, ready.lost);
   if (!input) co_return std::unexpected(input.error());
   ready.input = std::move(*input);
   if (ready.what.variant == nullptr) {
@@ -238,17 +241,30 @@ Status check_function_name(const Project& project, std::string_view model) {
 }
 
 Result<Json> input_of_conversation(const Function& function, const models::ClientRequest& request,
-                                   std::vector<std::string>& dropped) {
+                                   Lost& lost) {
   const wire::ChatRequest& chat = *request.chat;
-  if (Status known = check_parameters(request, dropped); !known)
-    return std::unexpected(known.error());
-  if (function.input.form() == InputContract::Form::kMessages) return conversation(chat);
+  const bool all = function.input.form() == InputContract::Form::kMessages;
   const wire::Message* last = last_said(chat);
-  if (last == nullptr)
+  if (!all && last == nullptr)
     return fail(Kind::kInvalid, "messages: nobody says anything to the function",
                 "give a message of role user");
+  wire::Losses losses(wire::Dialect::kNone, request.allow_drop);
+  note_parameters(chat, losses);
+  for (const wire::Message& message : chat.messages) {
+    if (all || &message == last) note_message(message, losses);
+  }
+  if (const std::vector<std::string>& names = losses.refused_names(); !names.empty())
+    return fail(Kind::kInvalid,
+                fmt::format("{}: a function sets this itself", fmt::join(names, ", ")),
+                "leave it out, or list it in allow_drop");
+  lost.dropped = losses.take_dropped();
+  lost.approximated = losses.take_approximated();
+  // Messages demands a limit, so its clients cannot leave it out.
+  if (chat.dialect == wire::Dialect::kAnthropic && chat.max_tokens)
+    lost.dropped.emplace_back("max_tokens");
+  if (all) return conversation(chat);
   // A function of one input knows nothing of what was said before.
-  if (chat.messages.size() > 1) dropped.emplace_back("messages before the last user message");
+  if (chat.messages.size() > 1) lost.dropped.emplace_back("messages before the last user message");
   Json input;
   if (const Field* field = function.input.only_text()) {
     input = Json::object({{field->name, last->all_text()}});
@@ -288,11 +304,13 @@ io::Task<Answered> answer_function(Engine& engine, models::ClientRequest& reques
   const Function& function = *ready->what.function;
   const Variant& variant = *ready->what.variant;
   result.route = fmt::format("{}{}/{}", kPrefix, function.name, variant.name);
-  result.dropped = ready->dropped;
+  result.dropped = std::move(ready->lost.dropped);
+  result.approximated = std::move(ready->lost.approximated);
   const SystemTime now = engine.core().clock().system_now();
   models::ReplyBegin begin;
   begin.route = result.route;
   begin.dropped = result.dropped;
+  begin.approximated = result.approximated;
   wire::StreamStart start;
   start.id = answered.call.to_string();
   start.model = model;
