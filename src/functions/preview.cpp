@@ -20,7 +20,7 @@ Status add_request(const Project& project, const wire::ChatRequest& chat, Previe
     const models::Provider* provider = project.models.provider(route.provider);
     if (provider != nullptr) {
       dialect = provider->dialect;
-      options.quirks = &wire::quirks_of(provider->name, provider->base_url);
+      options.quirks = &models::quirks_of(*provider);
     }
     options.model = route.upstream;
     preview.route = route.name();

@@ -317,7 +317,7 @@ key = "env:SIGHTER_TEST_KEY"
   const ClientResult responses = answer("dated_responses/my-gpt");
   ASSERT_FALSE(responses.error) << responses.error->message();
   request.endpoint = Endpoint::kEmbeddings;
-  for (const char* model : {"dated/emb", "flat/emb"}) {
+  for (const char* model : {"dated/emb", "flat/emb", "dated_responses/emb"}) {
     ask(R"({"model":"x","input":"a"})");
     first.add(reply_json(
         R"({"object":"list","model":"e","data":[{"object":"embedding","index":0,"embedding":[1]}]})"));
@@ -335,7 +335,8 @@ key = "env:SIGHTER_TEST_KEY"
                   "/openai/deployments/my%20gpt/chat/completions?api-version=2024-10-21",
                   "/openai/v1/chat/completions", "/openai/responses?api-version=2025-04-01-preview",
                   "/openai/deployments/emb/embeddings?api-version=2024-10-21",
-                  "/openai/v1/embeddings"));
+                  "/openai/v1/embeddings",
+                  "/openai/deployments/emb/embeddings?api-version=2025-04-01-preview"));
   EXPECT_THAT(first.requests()[2].body, HasSubstr(R"("model":"my-gpt")"));
 }
 
@@ -482,6 +483,25 @@ TEST_F(AnswerTest, WhatIsNoModelReplyIsAnErrorOfTheUpstream) {
     ASSERT_TRUE(result.error) << body;
     EXPECT_EQ(result.error->kind, Kind::kUpstream) << body;
   }
+}
+
+TEST_F(AnswerTest, AzuresDeploymentsAreAskedForWhatIsTheirBusinessAlone) {
+  config(fmt::format("[providers.dated]\nbase_url = \"{}\"\napi_version = \"v\"\n",
+                     first.url("/openai")));
+  request.endpoint = Endpoint::kOther;
+  std::vector<std::string> targets;
+  for (const char* path :
+       {"/audio/speech", "/images/generations?a=b", "/files", "/responses/r/x"}) {
+    ask(R"({"model":"x","input":"a"})");
+    request.path = path;
+    first.add(reply_json("{}"));
+    ASSERT_FALSE(answer("dated/tts").error);
+    targets.push_back(first.requests().back().target);
+  }
+  EXPECT_THAT(targets,
+              ElementsAre("/openai/deployments/tts/audio/speech?api-version=v",
+                          "/openai/deployments/tts/images/generations?a=b&api-version=v",
+                          "/openai/files?api-version=v", "/openai/responses/r/x?api-version=v"));
 }
 
 TEST_F(AnswerTest, LegacyCompletionsStreamAsTheyCome) {

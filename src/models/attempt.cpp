@@ -170,7 +170,7 @@ std::optional<Trouble> Router::Impl::prepare(Call& call, const Choice& choice, s
   exchange.provider = &provider;
   exchange.route = &route;
   exchange.codec = wire::codec_of(provider.dialect);
-  exchange.quirks = &wire::quirks_of(provider.name, provider.base_url);
+  exchange.quirks = &quirks_of(provider);
   exchange.price = hub.config().price(*call.spec, route);
   exchange.key_reference = key == 0 ? provider.key : provider.more_keys[key - 1];
   Result<std::string> proof = secret(provider, exchange.key_reference);

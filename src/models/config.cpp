@@ -386,6 +386,16 @@ std::optional<Error> ModelsConfig::missing_key(const Provider& provider) const {
   return key.error().in(provider.name);
 }
 
+const wire::Quirks& quirks_of(const Provider& provider) {
+  const std::string_view url = provider.base_url;
+  const wire::Quirks& row = wire::quirks_of(provider.name, url);
+  const bool azure = is_azure(url) || !provider.api_version.empty();
+  if (!azure) return row;
+  // Azure's interface for the models of everybody, which has what all of them have.
+  if (url.ends_with("/models")) return wire::quirks_of("");
+  return row.provider.empty() ? wire::quirks_of("azure") : row;
+}
+
 Result<std::string> resolve_key(const std::string& reference) {
   std::string secret;
   if (reference.starts_with("env:")) {

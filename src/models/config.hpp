@@ -15,6 +15,7 @@
 #include "models/prices.hpp"
 #include "models/routing.hpp"
 #include "wire/message.hpp"
+#include "wire/quirks.hpp"
 
 namespace sighter::models {
 
@@ -113,6 +114,10 @@ class ModelsConfig {
   std::map<std::string, Provider> providers_;
   std::map<std::string, ModelSpec, std::less<>> models_;
 };
+
+// What is known of the server behind it, by its name or host. An api_version is Azure's, whatever
+// the host (one of API Management's, say).
+const wire::Quirks& quirks_of(const Provider& provider);
 
 // The secret behind a reference, without white space at its ends. kUnauthorized names the variable
 // or file that is missing, never its content. An empty reference is an empty secret.

@@ -125,6 +125,19 @@ key = "env:K"
   EXPECT_EQ(r.config.provider("near")->authentication, Authentication::kBearer);
 }
 
+TEST(Config, AnApiVersionIsAzuresWhateverTheHost) {
+  Provider provider;
+  provider.name = "x";
+  provider.base_url = "https://apim.example.com/openai";
+  EXPECT_EQ(quirks_of(provider).provider, "");
+  provider.api_version = "2024-10-21";
+  EXPECT_EQ(quirks_of(provider).provider, "azure");
+  provider.base_url = "https://n.services.ai.azure.com/openai";
+  EXPECT_TRUE(quirks_of(provider).max_completion_tokens);
+  provider.base_url = "https://n.services.ai.azure.com/models";
+  EXPECT_FALSE(quirks_of(provider).max_completion_tokens);
+}
+
 TEST(Config, ALocalFileIsRelativeToTheProject) {
   const Read r = read("[models.tiny]\nfile = \"models/tiny.gguf\"\nthreads = 2\n");
   ASSERT_TRUE(r.status) << r.status.error().message();

@@ -1,5 +1,7 @@
 #include "models/outgoing.hpp"
 
+#include <algorithm>
+
 #include "io/event_stream.hpp"
 #include "models/body_edits.hpp"
 #include "models/count_tokens.hpp"
@@ -54,19 +56,28 @@ std::string_view accepted(const ClientRequest& request, const Provider& provider
   return provider.dialect == wire::Dialect::kBedrock ? io::kEventStreamType : "text/event-stream";
 }
 
+// Of Azure's interface, what is the business of one deployment.
+bool of_deployment(std::string_view path) {
+  constexpr std::string_view kPaths[] = {"/chat/completions", "/completions", "/embeddings",
+                                         "/audio/", "/images/"};
+  path = path.substr(0, path.find('?'));
+  return std::ranges::any_of(kPaths, [&](std::string_view one) {
+    return one.ends_with('/') ? path.starts_with(one) : path == one;
+  });
+}
+
 // Azure's addresses name the deployment and the version of the interface.
 std::string url_of(const ClientRequest& request, const Provider& provider,
                    std::string_view upstream) {
   const std::string path = path_of(request, provider, upstream);
   if (provider.api_version.empty()) return provider.base_url + path;
-  const bool deployment = request.endpoint != Endpoint::kOther &&
-                          provider.dialect == wire::Dialect::kOpenAiChat &&
-                          provider.base_url.find("/deployments/") == std::string::npos &&
-                          !provider.base_url.ends_with("/v1");
-  return fmt::format("{}{}{}{}api-version={}", provider.base_url,
-                     deployment ? "/deployments/" + percent_encoded(upstream) : "", path,
-                     path.find('?') == path.npos ? '?' : '&',
-                     percent_encoded(provider.api_version));
+  const std::string_view base = provider.base_url;
+  const bool deployment = of_deployment(path) && !upstream.empty() &&
+                          !base.contains("/deployments/") && !base.ends_with("/v1") &&
+                          !base.ends_with("/models");
+  return fmt::format(
+      "{}{}{}{}api-version={}", base, deployment ? "/deployments/" + percent_encoded(upstream) : "",
+      path, path.find('?') == path.npos ? '?' : '&', percent_encoded(provider.api_version));
 }
 
 void add_headers(const ClientRequest& request, const Provider& provider, Outgoing& out) {

@@ -22,12 +22,16 @@ bool has_completions(const models::Provider& provider, std::string_view upstream
       provider.dialect != wire::Dialect::kOpenAiResponses)
     return false;
   if (provider.completions) return *provider.completions;
-  if (provider.name == "openai" || !provider.api_version.empty()) {
-    return upstream.find("instruct") != upstream.npos || upstream.starts_with("davinci") ||
-           upstream.starts_with("babbage");
+  switch (models::quirks_of(provider).completions) {
+    case wire::Completions::kAll:
+      return provider.name != "gemini";  // which speaks Chat wherever it is
+    case wire::Completions::kOldModels:
+      return upstream.find("instruct") != upstream.npos || upstream.starts_with("davinci") ||
+             upstream.starts_with("babbage");
+    case wire::Completions::kNone:
+      return false;
   }
-  constexpr std::string_view kWithout[] = {"gemini", "groq", "mistral", "xai", "cerebras"};
-  return std::find(std::begin(kWithout), std::end(kWithout), provider.name) == std::end(kWithout);
+  return false;
 }
 
 // A model that nobody knows is asked for as it is, and not found there.

@@ -1,5 +1,6 @@
 #include "wire/quirks.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace sighter::wire {
@@ -13,7 +14,8 @@ constexpr std::array kRows{
            .max_completion_tokens = true,
            .developer_role = true,
            .openai_members = true,
-           .reasoning_field = ReasoningField::kNone},
+           .reasoning_field = ReasoningField::kNone,
+           .completions = Completions::kOldModels},
     // Any server that is not known: llama-server, LM Studio, SGLang ... take more than OpenAI.
     // What OpenAI alone has is theirs to take or to refuse.
     Quirks{.provider = "", .host = "", .top_k = true, .min_p = true, .openai_members = true},
@@ -42,13 +44,22 @@ constexpr std::array kRows{
            .max_completion_tokens = true,
            .developer_role = true,
            .openai_members = true,
-           .reasoning_field = ReasoningField::kNone},
+           .reasoning_field = ReasoningField::kNone,
+           .completions = Completions::kOldModels},
     Quirks{.provider = "azure-cognitive-services",
            .host = ".cognitiveservices.azure.com",
            .max_completion_tokens = true,
            .developer_role = true,
            .openai_members = true,
-           .reasoning_field = ReasoningField::kNone},
+           .reasoning_field = ReasoningField::kNone,
+           .completions = Completions::kOldModels},
+    Quirks{.provider = "azure-ai-services",
+           .host = ".services.ai.azure.com",
+           .max_completion_tokens = true,
+           .developer_role = true,
+           .openai_members = true,
+           .reasoning_field = ReasoningField::kNone,
+           .completions = Completions::kOldModels},
     // Whatever tool choice is said, the model does as it likes (ollama/ollama issue 17921).
     Quirks{.provider = "ollama",
            .host = ":11434",
@@ -60,7 +71,8 @@ constexpr std::array kRows{
            .host = "api.groq.com",
            .max_completion_tokens = true,
            .logit_bias = false,
-           .reasoning_field = ReasoningField::kReasoning},
+           .reasoning_field = ReasoningField::kReasoning,
+           .completions = Completions::kNone},
     Quirks{.provider = "mistral",
            .host = "api.mistral.ai",
            .stream_options = false,
@@ -68,7 +80,8 @@ constexpr std::array kRows{
            .seed = false,
            .logit_bias = false,
            .tool_id_length = 9,
-           .reasoning_field = ReasoningField::kNone},
+           .reasoning_field = ReasoningField::kNone,
+           .completions = Completions::kNone},
     Quirks{.provider = "deepseek",
            .host = "api.deepseek.com",
            .strict_schema = false,
@@ -94,8 +107,12 @@ constexpr std::array kRows{
            .host = "api.cerebras.ai",
            .max_completion_tokens = true,
            .logit_bias = false,
-           .reasoning_field = ReasoningField::kReasoning},
-    Quirks{.provider = "xai", .host = "api.x.ai", .logit_bias = false},
+           .reasoning_field = ReasoningField::kReasoning,
+           .completions = Completions::kNone},
+    Quirks{.provider = "xai",
+           .host = "api.x.ai",
+           .logit_bias = false,
+           .completions = Completions::kNone},
     Quirks{.provider = "zai",
            .host = "api.z.ai",
            .strict_schema = false,
@@ -107,7 +124,8 @@ constexpr std::array kRows{
            .host = "generativelanguage.googleapis.com",
            .seed = false,
            .logit_bias = false,
-           .reasoning_field = ReasoningField::kNone},
+           .reasoning_field = ReasoningField::kNone,
+           .completions = Completions::kNone},
     Quirks{.provider = "perplexity",
            .host = "api.perplexity.ai",
            .json_object = false,
@@ -119,10 +137,42 @@ constexpr std::array kRows{
     Quirks{.provider = "huggingface", .host = "router.huggingface.co", .top_k = true},
     Quirks{.provider = "deepinfra", .host = "api.deepinfra.com", .top_k = true, .min_p = true},
     Quirks{.provider = "moonshot",
-           .host = "api.moonshot",
+           .host = "api.moonshot.",
            .strict_schema = false,
            .logit_bias = false},
 };
+
+bool same_letter(char a, char b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return lower(a) == lower(b);
+}
+
+bool same(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), same_letter);
+}
+
+struct Place {
+  std::string_view host, port;  // "[::1]" with its brackets; "" where there is none
+};
+
+Place place_of(std::string_view url) {
+  const std::size_t scheme = url.find("//");
+  if (scheme != url.npos) url.remove_prefix(scheme + 2);
+  url = url.substr(0, url.find_first_of("/?#"));
+  const std::size_t colon = url.find(':', url.starts_with('[') ? url.find(']') : 0);
+  if (colon == url.npos) return {url, {}};
+  return {url.substr(0, colon), url.substr(colon + 1)};
+}
+
+bool is_at(const Place& place, std::string_view row) {
+  if (row.starts_with(':')) return place.port == row.substr(1);
+  if (row.ends_with('.')) return same(place.host.substr(0, row.size()), row);
+  if (place.host.size() < row.size()) return false;
+  const std::string_view ending = place.host.substr(place.host.size() - row.size());
+  const std::string_view before = place.host.substr(0, place.host.size() - row.size());
+  if (!same(ending, row)) return false;
+  return row.starts_with('.') ? !before.empty() : before.empty() || before.ends_with('.');
+}
 
 }  // namespace
 
@@ -134,8 +184,9 @@ const Quirks& quirks_of(std::string_view provider, std::string_view base_url) {
   for (const Quirks& row : kRows) {
     if (!provider.empty() && row.provider == provider) return row;
   }
+  const Place place = place_of(base_url);
   for (const Quirks& row : kRows) {
-    if (!row.host.empty() && base_url.find(row.host) != base_url.npos) return row;
+    if (!row.host.empty() && is_at(place, row.host)) return row;
   }
   return kRows[1];
 }

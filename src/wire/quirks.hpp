@@ -24,9 +24,18 @@ enum class ToolChoices {
   kNone,   // whatever is said is "auto"
 };
 
+// Legacy Completions, POST /completions.
+enum class Completions {
+  kAll,
+  kOldModels,  // "gpt-3.5-turbo-instruct", "davinci-002", "babbage-002"
+  kNone,
+};
+
 struct Quirks {
-  std::string_view provider;           // "openai"
-  std::string_view host;               // part of the base URL by which it is recognised
+  std::string_view provider;  // "openai"
+  // Of the base URL, by which it is recognised: "api.openai.com" (its subdomains too),
+  // ".openai.azure.com" (subdomains alone), "api.moonshot." (any ending), ":1234" (a port).
+  std::string_view host;
   bool max_completion_tokens = false;  // false: "max_tokens"
   bool developer_role = false;         // false: developer messages become system messages
   bool stream_options = true;          // false: "stream_options" is refused by the server
@@ -47,6 +56,7 @@ struct Quirks {
   std::uint8_t tool_id_length = 0;  // ids of tool calls have this many letters and digits; 0: any
   ReasoningField reasoning_field = ReasoningField::kReasoningContent;  // of requests
   ReasoningAsk reasoning_ask = ReasoningAsk::kEffort;
+  Completions completions = Completions::kAll;
 };
 
 // The members of requests that `openai_members` speaks of.

@@ -167,6 +167,31 @@ TEST(QuirksTable, IsFoundByNameThenByHost) {
   EXPECT_EQ(quirks_table()[0].provider, "openai");
 }
 
+TEST(QuirksTable, HostsAndPortsAreWhole) {
+  EXPECT_EQ(quirks_of("x", "http://127.0.0.1:12345/v1").provider, "");
+  EXPECT_EQ(quirks_of("x", "http://127.0.0.1:8000/v1?next=host:1234").provider, "");
+  EXPECT_EQ(quirks_of("x", "http://[::1]:1234/v1").provider, "lmstudio");
+  EXPECT_EQ(quirks_of("x", "http://[fd00:1234::1]/v1").provider, "");
+  EXPECT_EQ(quirks_of("x", "https://api.groq.com.example/v1").provider, "");
+  EXPECT_EQ(quirks_of("x", "https://proxy.example/api.groq.com/v1").provider, "");
+  EXPECT_EQ(quirks_of("x", "https://myapi.x.ai/v1").provider, "");
+  EXPECT_EQ(quirks_of("x", "https://eu.API.openai.com/v1").provider, "openai");
+  EXPECT_EQ(quirks_of("x", "https://api.moonshot.cn/v1").provider, "moonshot");
+  EXPECT_EQ(quirks_of("x", "https://NAME.openai.azure.com").provider, "azure");
+  EXPECT_EQ(quirks_of("x", "https://name.services.ai.azure.com:443/openai/v1").provider,
+            "azure-ai-services");
+}
+
+TEST(QuirksTable, LegacyCompletionsGoByTheHost) {
+  EXPECT_EQ(quirks_of("x", "https://api.openai.com/v1").completions, Completions::kOldModels);
+  EXPECT_EQ(quirks_of("x", "https://n.openai.azure.com/openai/v1").completions,
+            Completions::kOldModels);
+  for (const char* url : {"https://api.groq.com/openai/v1", "https://api.mistral.ai/v1",
+                          "https://generativelanguage.googleapis.com/v1beta/openai"})
+    EXPECT_EQ(quirks_of("x", url).completions, Completions::kNone) << url;
+  EXPECT_EQ(quirks_of("x", "http://127.0.0.1:8000/v1").completions, Completions::kAll);
+}
+
 TEST(Effort, WordsAndTokensAgree) {
   for (const char* word : {"none", "low", "medium", "high"})
     EXPECT_EQ(effort_of_budget(budget_of_effort(word)), word);
