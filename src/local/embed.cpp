@@ -58,6 +58,11 @@ Result<EmbedReply> embed(Model::State& state, const EmbedRequest& request) {
   for (std::size_t i = 0; i < request.texts.size(); ++i) {
     auto tokens = embed_tokens(*state.engine, request.texts[i]);
     if (!tokens) return std::unexpected(tokens.error());
+    if (request.whole && tokens->size() > tokens_max)
+      return fail(Kind::kTooLarge,
+                  fmt::format("input[{}]: has {} tokens; {} reads {}", i, tokens->size(),
+                              state.info.name, tokens_max),
+                  "shorten it, embed it in parts, or take a model that reads more");
     if (truncate(*tokens, tokens_max, closing)) reply.truncated.push_back(i);
     reply.tokens += static_cast<int>(tokens->size());
     texts.push_back(std::move(*tokens));

@@ -121,6 +121,7 @@ struct ScoreReply {
 struct EmbedRequest {
   std::vector<std::string> texts;
   std::stop_token cancel;
+  bool whole = false;  // a text longer than the model reads is kTooLarge, and not cut
 };
 struct EmbedReply {
   std::vector<std::vector<float>> vectors;  // of length one (L2), in the order of the texts

@@ -393,6 +393,16 @@ TEST(Embed, ATextLongerThanABatchIsCutAndNamed) {
   EXPECT_THAT(reply->truncated, ::testing::ElementsAre(1u));
 }
 
+TEST(Embed, ATextThatMustBeWholeIsRefusedWithItsLengthAndTheLimit) {
+  FakeWork work;
+  const auto model = model_over(work, 1, true);
+  const auto reply = model->embed({{"short", "longer than eight"}, {}, true});
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().kind, Kind::kTooLarge);
+  EXPECT_THAT(reply.error().what, HasSubstr("input[1]: has 17 tokens; fake reads 8"));
+  EXPECT_TRUE(model->embed({{"short"}, {}, true}));
+}
+
 TEST(Model, AMissingFileIsNamed) {
   ModelOptions options;
   options.file = "no/such/model.gguf";

@@ -96,6 +96,7 @@ Result<local::EmbedReply> embed_texts(const Job& job, const wire::EmbeddingReque
   if (!entry) return std::unexpected(entry.error());
   local::EmbedRequest ask;
   ask.cancel = job.stop->get_token();
+  ask.whole = job.client;  // which is not told that only a part counted
   for (const auto& input : request.inputs) {
     const std::string* text = std::get_if<std::string>(&input);
     if (text == nullptr)
@@ -104,6 +105,7 @@ Result<local::EmbedReply> embed_texts(const Job& job, const wire::EmbeddingReque
     ask.texts.push_back(*text);
   }
   Result<local::EmbedReply> reply = (*entry)->model->embed(ask);
+  if (!reply && reply.error().kind == Kind::kTooLarge) reply.error().kind = Kind::kInvalid;
   if (!reply) return misfit(job, reply.error());
   const std::size_t size = reply->vectors.empty() ? 0 : reply->vectors.front().size();
   // No model is known to mean anything by a part of its vector.

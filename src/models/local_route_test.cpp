@@ -251,6 +251,24 @@ TEST_F(RealRouter, DimensionsAreThoseOfTheModel) {
   }
 }
 
+// Of a text that is longer than the model reads, the vector of a part is not passed off as its own.
+TEST_F(RealRouter, AClientsTextIsEmbeddedWholeOrNotAtAll) {
+  std::string text;
+  for (int i = 0; i < 600; ++i) text += "word ";
+  ClientRequest request;
+  request.dialect = wire::Dialect::kOpenAiChat;
+  request.endpoint = Endpoint::kEmbeddings;
+  request.body = fmt::format(R"({{"model":"embed","input":["a","{}"]}})", text);
+  request.envelope = *wire::Envelope::scan(request.body);
+  std::string model = "embed";
+  ClientOptions options;
+  const ClientResult result = loop.run(router->answer(request, model, options));
+  ASSERT_TRUE(result.error);
+  EXPECT_EQ(result.error->kind, Kind::kInvalid);
+  EXPECT_THAT(result.error->what, HasSubstr("input[1]"));
+  EXPECT_THAT(result.error->what, HasSubstr("512"));
+}
+
 TEST_F(RealRouter, AMissingFileIsNamed) {
   wire::ChatRequest ask;
   CompletionOptions options;
