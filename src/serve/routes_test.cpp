@@ -56,6 +56,22 @@ TEST(Form, AFieldIsFoundWhereverItStands) {
     EXPECT_FALSE(find_form_field(type, std::string_view(body).substr(0, size), "model")) << size;
 }
 
+TEST(Form, ANameIsQuotedOrNot) {
+  const auto value = [](const std::string& parameters) -> std::string {
+    const std::string body = "--x\r\nContent-Type: text/plain\r\nContent-Disposition: form-data" +
+                             parameters + "\r\n\r\nm\r\n--x--";
+    const auto found = find_form_field("multipart/form-data; boundary=x", body, "model");
+    return found ? body.substr(found->begin, found->end - found->begin) : "none";
+  };
+  for (const char* right :
+       {"; name=model", ";name=\"model\"", "; Name = model ", "; a=\"b;\\\"c\"; name=model"})
+    EXPECT_EQ(value(right), "m") << right;
+  for (const char* other :
+       {"; name=models", "; filename=model", "; a=\"; name=model\"", "; x-name=model",
+        "; name=model; filename=\"a\"", "; name=model; filename*=UTF-8''a", ""})
+    EXPECT_EQ(value(other), "none") << other;
+}
+
 TEST(Query, ValuesAreDecoded) {
   EXPECT_EQ(query_value("a=1&limit=10", "limit"), "10");
   EXPECT_EQ(query_value("name=a+b%26c", "name"), "a b&c");
