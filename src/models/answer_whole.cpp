@@ -83,8 +83,16 @@ Status read_embedding(Json json, std::size_t bytes, ClientResult& result, Exchan
 std::optional<wire::Usage> any_usage(const Json& usage) {
   if (!usage.is_object()) return std::nullopt;
   if (usage.find("prompt_tokens") != nullptr) return wire::openai_chat::decode_usage(usage);
-  if (usage.find("input_tokens") == nullptr && usage.find("output_tokens") == nullptr)
-    return std::nullopt;
+  if (usage.find("input_tokens") == nullptr && usage.find("output_tokens") == nullptr) {
+    // Of rerankers and embedders: all of it was read.
+    const Json* total = usage.find("total_tokens");
+    const std::optional<std::int64_t> tokens = total == nullptr ? std::nullopt : total->to_int();
+    if (!tokens || *tokens < 0) return std::nullopt;
+    wire::Usage read;
+    read.input = *tokens;
+    read.raw = usage;
+    return read;
+  }
   return wire::openai_responses::decode_usage(usage);
 }
 

@@ -125,7 +125,8 @@ io::Task<Result<Hold>> Router::Impl::reserve(const Call& call, const Exchange& e
   }
 }
 
-void Router::Impl::settle(const Exchange& exchange, Hold& hold, Attempt& attempt, bool stopped) {
+void Router::Impl::settle(const Call& call, const Exchange& exchange, Hold& hold, Attempt& attempt,
+                          bool stopped) {
   attempt.usage = exchange.usage;
   if (exchange.usage && (exchange.price || exchange.usage->cost_usd)) {
     attempt.cost = cost_of(*exchange.usage, exchange.price.value_or(Price{}));
@@ -141,6 +142,10 @@ void Router::Impl::settle(const Exchange& exchange, Hold& hold, Attempt& attempt
                  *exchange.price);
   }
   hold.settle(attempt.cost.value_or(NanoUsd{}));
+  // What is paid by the second, by the search or not at all is no business of tokens: the budget
+  // counts a guess, and nobody is told that it is what it cost.
+  const bool guessed = exchange.output && !exchange.usage && attempt.cost > NanoUsd{};
+  if (guessed && call.request->endpoint == Endpoint::kOther) attempt.cost.reset();
 }
 
 // What later requests decide by: how long it took, and how much longer a request may take at least.
@@ -230,7 +235,7 @@ io::Task<std::optional<Trouble>> Router::Impl::attempt(Call& call, const Choice&
   const SteadyTime now = core.clock().steady_now();
   made.latency = std::chrono::duration_cast<std::chrono::microseconds>(now - exchange.sent);
   const bool stopped = trouble && trouble->error.kind == Kind::kCancelled;
-  settle(exchange, *hold, made, stopped);
+  settle(call, exchange, *hold, made, stopped);
   if (trouble) {
     // What the provider's own key is must not be seen, even where the provider repeats it.
     trouble->error.what = without_secret(std::move(trouble->error.what), exchange.key);

@@ -102,7 +102,8 @@ struct Router::Impl {
   void measure(const Call& call, const Choice& choice, const Attempt& attempt, bool good);
   io::Task<Result<Hold>> reserve(const Call& call, const Exchange& exchange);
   // `stopped`: by the client that went away, or since another answer was faster.
-  void settle(const Exchange& exchange, Hold& hold, Attempt& attempt, bool stopped);
+  void settle(const Call& call, const Exchange& exchange, Hold& hold, Attempt& attempt,
+              bool stopped);
 
   // answer_whole.cpp, answer_stream.cpp: what comes back
   io::Task<std::optional<Trouble>> send_whole(Call& call, Exchange& exchange,
