@@ -259,8 +259,9 @@ struct PromptBench {
   explicit PromptBench(const std::string& more = {}) : upstream(outer.core()) {
     upstream.otherwise(
         [this](const testing::SeenRequest&) { return testing::reply_json(chat(next())); });
-    const std::string sighter = "[providers.lab]\ndialect = \"openai\"\nbase_url = \"" +
-                                upstream.url("/v1") + "\"\n[models.m]\nroutes = [\"lab/m\"]\n";
+    const std::string sighter =
+        "[providers.lab]\ndialect = \"openai\"\nbase_url = \"" + upstream.url("/v1") +
+        "\"\nextra_body = { \"/team/-\" = \"red\" }\n[models.m]\nroutes = [\"lab/m\"]\n";
     bench = std::make_unique<Bench>(
         "[variants.p]\nkind = \"prompt\"\nmodel = \"m\"\nuser = \"Review: {{ input.text }}\"\n" +
             more,
@@ -290,6 +291,19 @@ struct PromptBench {
   testing::ScriptedUpstream upstream;
   std::unique_ptr<Bench> bench;
 };
+
+TEST(PromptBody, its_preview_is_what_is_sent) {
+  PromptBench bench("temperature = 0.5\nextra_body = { \"/stop/-\" = \"S\", \"/deep/x\" = 1 }\n");
+  ASSERT_TRUE(bench.ask("x"));
+  ApplyOptions options;
+  Bench& inner = *bench.bench;
+  const Result<Preview> preview = inner.loop.run(inner.engine->preview(
+      inner.function(), *inner.function().find("p"), Json("x"), std::move(options)));
+  ASSERT_TRUE(preview) << preview.error().message();
+  EXPECT_EQ(json_write(preview->request), bench.body(0));
+  EXPECT_THAT(bench.body(0), HasSubstr(R"("team":["red"])"));
+  EXPECT_THAT(bench.body(0), HasSubstr(R"("deep":{"x":1})"));
+}
 
 TEST(PromptBody, sends_the_rendered_templates_and_reads_the_label) {
   PromptBench bench;

@@ -8,12 +8,15 @@ namespace {
 
 constexpr std::int64_t kOutputTokens = 4096;  // assumed where no limit is asked for
 
-// The request as its first route would be sent it.
-Status add_request(const Project& project, const wire::ChatRequest& chat, Preview& preview) {
+// The request as its first route would be sent it, with what the provider's and the variant's
+// tables put into the body. (Their headers may hold secrets, and are not shown.)
+Status add_request(const Project& project, const wire::ChatRequest& chat,
+                   const models::Extras* extras, Preview& preview) {
   const Result<models::ModelSpec> spec = project.models.find(preview.model);
   if (!spec) return std::unexpected(spec.error());
   wire::Dialect dialect = wire::Dialect::kOpenAiChat;
   wire::EncodeOptions options;
+  std::vector<models::BodyEdit> edits;
   std::optional<models::Price> price = spec->local ? std::optional(models::Price{}) : std::nullopt;
   if (!spec->local && !spec->routes.empty()) {
     const models::Route& route = spec->routes.front();
@@ -21,6 +24,8 @@ Status add_request(const Project& project, const wire::ChatRequest& chat, Previe
     if (provider != nullptr) {
       dialect = provider->dialect;
       options.quirks = &models::quirks_of(*provider);
+      edits = provider->extra_body;
+      if (extras != nullptr) edits.insert(edits.end(), extras->body.begin(), extras->body.end());
     }
     options.model = route.upstream;
     preview.route = route.name();
@@ -32,6 +37,9 @@ Status add_request(const Project& project, const wire::ChatRequest& chat, Previe
   if (!encoded) return std::unexpected(encoded.error().in(preview.model));
   Result<Json> request = json_parse(encoded->body, "request");
   if (!request) return std::unexpected(request.error());
+  for (const models::BodyEdit& edit : edits) {
+    if (Status set = models::set_at(*request, edit); !set) return set;
+  }
   preview.dialect = wire::to_string(dialect);
   preview.request = std::move(*request);
   preview.output_tokens_max = chat.max_tokens;
@@ -70,10 +78,12 @@ io::Task<Result<Preview>> Engine::preview(const Function& function, const Varian
   Body& body = impl_->body(function, variant);
   Result<std::unique_ptr<Work>> work = co_await body.plan(call);
   if (!work) co_return std::unexpected(work.error());
-  if (const auto* prompt = std::get_if<PromptBody>(&variant.body)) out.model = prompt->model;
+  const auto* prompt = std::get_if<PromptBody>(&variant.body);
+  if (prompt != nullptr) out.model = prompt->model;
   out.input_tokens_max = static_cast<std::int64_t>(((*work)->request_bytes() + 2) / 3);
   if (const wire::ChatRequest* chat = (*work)->chat()) {
-    if (Status added = add_request(impl_->shared.project, *chat, out); !added)
+    const models::Extras* extras = prompt != nullptr ? &prompt->extras : nullptr;
+    if (Status added = add_request(impl_->shared.project, *chat, extras, out); !added)
       co_return std::unexpected(added.error());
     co_return out;
   }

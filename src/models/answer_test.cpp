@@ -282,6 +282,22 @@ TEST_F(AnswerTest, ConfiguredHeadersBodyAndAddressAreSent) {
   EXPECT_THAT(sent.body, HasSubstr(R"("options":{"deep":1})"));
 }
 
+TEST_F(AnswerTest, TheConfiguredBodyIsThatOfConversationsAlone) {
+  const std::pair<Endpoint, const char*> kOthers[] = {
+      {Endpoint::kEmbeddings, R"({"model":"x","input":"a"})"},
+      {Endpoint::kCompletions, R"({"model":"x","prompt":"a"})"},
+      {Endpoint::kOther, R"({"model":"x","input":"a"})"}};
+  for (const auto& [endpoint, body] : kOthers) {
+    ask(body);
+    request.endpoint = endpoint;
+    request.path = "/moderations";
+    first.add(reply_json(R"({"object":"list","data":[],"choices":[]})"));
+    const ClientResult result = answer("more/m");
+    ASSERT_FALSE(result.error) << result.error->message();
+    EXPECT_THAT(first.requests().back().body, Not(HasSubstr("options"))) << body;
+  }
+}
+
 // Both sorts of addresses that Azure has: a deployment with the interface's version, and /v1.
 TEST_F(AnswerTest, AzureIsAskedAtItsOwnAddresses) {
   config(fmt::format(R"(
@@ -549,6 +565,24 @@ TEST_F(AnswerTest, WhatIsNoCompletionIsNoEvent) {
   ASSERT_TRUE(result.error);
   EXPECT_EQ(result.error->kind, Kind::kUpstream);
   EXPECT_FALSE(seen.begun);
+}
+
+TEST_F(AnswerTest, OtherPathsAreMeteredWhereTheirUsageIsSaidAndNeverByAGuess) {
+  ask(R"({"model":"x","input":"a"})");
+  request.endpoint = Endpoint::kOther;
+  request.path = "/rerank";
+  first.add(reply_json(R"({"results":[],"usage":{"total_tokens":77}})"));
+  const ClientResult counted = answer("both");
+  ASSERT_TRUE(counted.usage);
+  EXPECT_EQ(counted.usage->input, 77);
+  EXPECT_EQ(counted.cost, NanoUsd{77'000});
+  for (const char* reply : {R"({"results":[]})", R"({"usage":{"type":"duration","seconds":9}})"}) {
+    ask(R"({"model":"x","input":"a"})");
+    first.add(reply_json(reply));
+    const ClientResult unknown = answer("both");
+    EXPECT_FALSE(unknown.usage) << reply;
+    EXPECT_FALSE(unknown.cost) << reply;
+  }
 }
 
 TEST_F(AnswerTest, OtherPathsGoThroughUnchanged) {

@@ -16,13 +16,14 @@ std::unexpected<Error> leads_nowhere(const BodyEdit& edit, std::string_view toke
               "a JSON Pointer goes through objects and lists, for example /reasoning/effort");
 }
 
-// The element that a token names, or the place behind the last one for "-".
+// The element that a token names; "-" and the index behind the last one append.
 Json* element(JsonArray& list, std::string_view token) {
   if (token == "-") return &list.emplace_back();
   std::size_t index = 0;
   const auto [end, code] = std::from_chars(token.data(), token.data() + token.size(), index);
   const bool good = code == std::errc() && end == token.data() + token.size();
-  return good && index < list.size() ? &list[index] : nullptr;
+  if (!good || index > list.size()) return nullptr;
+  return index < list.size() ? &list[index] : &list.emplace_back();
 }
 
 }  // namespace
@@ -36,7 +37,8 @@ Status set_at(Json& root, const BodyEdit& edit) {
     const std::size_t cut = std::min(rest.find('/'), rest.size());
     const std::string token = pointer_step(rest.substr(0, cut));
     rest.remove_prefix(cut);
-    if (at->is_null()) *at = Json::object();
+    // A member that was not there: what begins with its first element is a list.
+    if (at->is_null()) *at = token == "-" || token == "0" ? Json::array() : Json::object();
     if (at->is_array()) {
       at = element(at->as_array(), token);
       if (at == nullptr) return leads_nowhere(edit, token);
@@ -47,6 +49,7 @@ Status set_at(Json& root, const BodyEdit& edit) {
         return {};
       }
       Json* member = object.find(token);
+      if (member == nullptr && edit.value.is_null()) return {};
       at = member != nullptr ? member : &object.set(token, Json());
     } else {
       return leads_nowhere(edit, token);

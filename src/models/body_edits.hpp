@@ -15,12 +15,13 @@ class TomlTable;
 namespace sighter::models {
 
 struct BodyEdit {
-  std::string pointer;  // "/reasoning/effort"; "/stop/-" appends to a list
+  std::string pointer;  // "/reasoning/effort"; "/stop/-" appends to a list, and makes one
   Json value;           // null removes the member
 };
 
 // kInvalid for a pointer that is no JSON Pointer, or leads through something that is no object or
-// list. Objects on the way are made.
+// list. What is missing on the way is made: a list where its first element is named ("-" or "0"),
+// else an object.
 Status set_at(Json& root, const BodyEdit& edit);
 
 // The same for a text; the text is written anew.

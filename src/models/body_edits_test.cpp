@@ -14,6 +14,21 @@ TEST(BodyEdits, SetsRemovesAndAppends) {
   EXPECT_EQ(body, R"({"a":{"b":2},"list":[9,2,3],"new":{"deep":{"x":1}},"n":1e400})");
 }
 
+TEST(BodyEdits, MakesTheListThatAnElementIsFor) {
+  const std::pair<const char*, const char*> kMade[] = {
+      {R"({"/stop/-":"Z"})", R"({"stop":["Z"]})"},
+      {R"({"/stop/0":"Z","/stop/1":"Y"})", R"({"stop":["Z","Y"]})"},
+      {R"({"/tools/-/name":"t"})", R"({"tools":[{"name":"t"}]})"},
+      {R"({"/logit_bias/1234":5})", R"({"logit_bias":{"1234":5}})"},
+      {R"({"/reasoning/effort":null})", "{}"},
+  };
+  for (const auto& [edits, wanted] : kMade) {
+    std::string body = "{}";
+    ASSERT_TRUE(edit_body(body, *read_body_edits(*json_parse(edits))));
+    EXPECT_EQ(body, wanted);
+  }
+}
+
 TEST(BodyEdits, RefusesWhatLeadsNowhere) {
   EXPECT_FALSE(read_body_edits(*json_parse(R"({"a":1})")));
   EXPECT_FALSE(read_body_edits(*json_parse("[]")));

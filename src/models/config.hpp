@@ -46,8 +46,8 @@ struct Provider {
   std::string key;                     // a reference: "env:NAME" or "file:PATH"; empty: none needed
   std::vector<std::string> more_keys;  // further ones, used in turn
   std::vector<std::pair<std::string, std::string>> headers;  // sent with every request
-  std::vector<BodyEdit> extra_body;                          // made in the body of every request
-  std::string api_version;  // Azure: the parameter api-version; empty: none
+  std::vector<BodyEdit> extra_body;  // made in the body of every conversation
+  std::string api_version;           // Azure: the parameter api-version; empty: none
   // Whether it has legacy Completions; not set: by what is known of it.
   std::optional<bool> completions;
   Timeouts timeouts;

@@ -215,7 +215,8 @@ Result<Outgoing> outgoing(ClientRequest& request, const Provider& provider,
   out.http.url = url_of(request, provider, upstream);
   if (Status made = make_body(request, provider, upstream, quirks, out); !made)
     return std::unexpected(std::move(made.error()));
-  std::vector<BodyEdit> edits = provider.extra_body;
+  std::vector<BodyEdit> edits;
+  if (request.endpoint == Endpoint::kChat) edits = provider.extra_body;
   edits.insert(edits.end(), request.extra_body.begin(), request.extra_body.end());
   if (!edits.empty()) {
     if (Status edited = edit_body(out.http.body, edits); !edited)
