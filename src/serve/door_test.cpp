@@ -553,6 +553,28 @@ TEST(OpenApi, SaysWhatElseIsAnsweredThanOneJson) {
   EXPECT_THAT(names, ::testing::IsSupersetOf({"limit", "order", "after"}));
 }
 
+TEST(OpenApi, SaysWhereEventsAndFormsAre) {
+  const Json document = openapi_document();
+  const auto content = [&](std::string_view what) {
+    const Json* found = document.pointer("/paths/" + std::string(what) + "/content");
+    EXPECT_NE(found, nullptr) << what;
+    return found != nullptr ? found->as_object() : JsonObject();
+  };
+  for (const char* door :
+       {"~1v1~1chat~1completions", "~1v1~1messages", "~1v1~1responses", "~1v1~1completions"}) {
+    EXPECT_NE(content(door + std::string("/post/responses/200")).find("text/event-stream"), nullptr)
+        << door;
+    for (const char* header : {"x-sighter-tried", "x-sighter-truncated"})
+      EXPECT_NE(
+          document.pointer(fmt::format("/paths/{}/post/responses/200/headers/{}", door, header)),
+          nullptr)
+          << door;
+  }
+  EXPECT_EQ(content("~1v1~1embeddings/post/responses/200").find("text/event-stream"), nullptr);
+  EXPECT_NE(content("~1v1~1audio~1{path}/post/requestBody").find("multipart/form-data"), nullptr);
+  EXPECT_NE(content("~1v1~1files~1{path}/get/responses/200").find("*/*"), nullptr);
+}
+
 class OpenApiWalk : public DoorTest {
  protected:
   // Whether the answer is what the description says.
@@ -610,6 +632,39 @@ TEST_F(OpenApiWalk, EveryPathAndMethodIsAnsweredAsItSays) {
       EXPECT_LT(reply.status, 300) << word << " " << target << " " << reply.body;
       if (reply.status < 300) expect_fits(reply, operation);
     }
+  }
+}
+
+// A request is well-formed by the description where the handler takes it, and nowhere else.
+TEST_F(OpenApiWalk, RequestsAreTakenAsDescribed) {
+  const std::string call =
+      *json(ask("POST", "/v1/functions/talk", R"({"input":"x"})")).find_string("call");
+  const std::string of_call = R"({"call":")" + call + R"(","metric":"m",)";
+  const std::pair<std::string, std::string> kAsked[] = {
+      {"functions/talk", R"({"input":"x"})"},
+      {"functions/talk", R"({"inputs":["x"]})"},
+      {"functions/talk", R"({"inputs":["x"],"stream":null,"tags":null,"trace":null})"},
+      {"functions/talk", "{}"},
+      {"functions/talk", R"({"input":"x","inputs":["x"]})"},
+      {"functions/talk", R"({"inputs":["x"],"stream":true})"},
+      {"functions/talk", R"({"input":"x","trace":"no"})"},
+      {"feedback", of_call + R"("value":1})"},
+      {"feedback", of_call + R"("value":false,"trace":null,"key":null,"note":null})"},
+      {"feedback", of_call + R"("value":null})"},
+      {"feedback", of_call + R"("value":1,"trace":")" + call + R"("})"},
+      {"feedback", of_call + R"("value":1,"key":")" + std::string(257, 'k') + R"("})"},
+      {"feedback", R"({"call":null,"metric":"m","value":1})"},
+      {"feedback", R"({"trace":")" + call + R"(","call":null,"metric":"m","value":1})"},
+      {"feedback", R"({"call":"zz","metric":"m","value":1})"},
+  };
+  for (const auto& [path, body] : kAsked) {
+    Json schema = *document.pointer(path == "feedback" ? "/components/schemas/FeedbackRequest"
+                                                       : "/components/schemas/FunctionRequest");
+    schema.as_object().set("components", *document.find("components"));
+    Result<text::Schema> compiled = text::Schema::compile(schema, "openapi");
+    ASSERT_TRUE(compiled) << compiled.error().message();
+    const bool fits = compiled->validate(*json_parse(body)).empty();
+    EXPECT_EQ(fits, ask("POST", "/v1/" + path, body).status < 300) << path << " " << body;
   }
 }
 

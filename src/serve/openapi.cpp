@@ -17,8 +17,8 @@ constexpr std::string_view kSchemas = R"json({
     "kind": {"enum": ["invalid", "not_found", "unauthorized", "forbidden", "conflict", "too_large", "rate_limited", "budget", "unavailable",
       "timeout", "cancelled", "upstream", "unsupported", "io", "internal"]},
     "message": {"type": "string"}, "hint": {"type": "string", "description": "what to do about it"}}}}},
-"Id": {"type": "string", "format": "uuid"},
-"IdOrNull": {"type": ["string", "null"], "format": "uuid"},
+"Id": {"type": "string", "format": "uuid", "pattern": "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"},
+"IdOrNull": {"anyOf": [{"$ref": "#/components/schemas/Id"}, {"type": "null"}]},
 "Usage": {"type": ["object", "null"], "required": ["input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens"],
   "additionalProperties": false, "properties": {"input_tokens": {"type": "integer"}, "output_tokens": {"type": "integer"},
     "cached_tokens": {"type": "integer"}, "reasoning_tokens": {"type": "integer"}}},
@@ -29,7 +29,8 @@ constexpr std::string_view kSchemas = R"json({
   "tags": {"type": ["object", "null"], "additionalProperties": {"type": "string"}},
   "trace": {"$ref": "#/components/schemas/IdOrNull"}, "parent": {"$ref": "#/components/schemas/IdOrNull"},
   "stream": {"type": ["boolean", "null"], "description": "answer as events: delta, again, result, error"},
-  "dry_run": {"type": ["boolean", "null"], "description": "show what would be sent; ask nobody"}}},
+  "dry_run": {"type": ["boolean", "null"], "description": "show what would be sent; ask nobody"}},
+  "oneOf": [{"required": ["input"]}, {"required": ["inputs"], "properties": {"stream": {"enum": [false, null]}}}]},
 "FunctionResult": {"type": "object", "required": ["output", "call", "trace", "parent", "variant", "cost_usd", "ms", "usage"],
   "additionalProperties": false, "properties": {"output": {}, "call": {"$ref": "#/components/schemas/Id"},
     "trace": {"$ref": "#/components/schemas/Id"}, "parent": {"$ref": "#/components/schemas/IdOrNull"}, "variant": {"type": "string"},
@@ -50,10 +51,13 @@ constexpr std::string_view kSchemas = R"json({
     {"anyOf": [{"$ref": "#/components/schemas/FunctionResult"}, {"$ref": "#/components/schemas/FunctionFailure"},
       {"$ref": "#/components/schemas/Preview"}, {"$ref": "#/components/schemas/Error"}]}}}}]},
 "FeedbackRequest": {"type": "object", "required": ["metric", "value"], "additionalProperties": false, "properties": {
-  "call": {"$ref": "#/components/schemas/Id"}, "trace": {"$ref": "#/components/schemas/Id"}, "metric": {"type": "string", "minLength": 1, "maxLength": 256},
-  "value": {"description": "any JSON value but null"}, "source": {"type": "string"}, "note": {"type": "string"},
-  "key": {"type": "string", "description": "the same key again is the same feedback"}},
-  "oneOf": [{"required": ["call"]}, {"required": ["trace"]}]},
+  "call": {"$ref": "#/components/schemas/IdOrNull"}, "trace": {"$ref": "#/components/schemas/IdOrNull"},
+  "metric": {"type": "string", "minLength": 1, "maxLength": 256, "description": "at most 256 bytes, as source and key"},
+  "value": {"not": {"type": "null"}, "description": "any JSON value but null"},
+  "source": {"type": ["string", "null"], "maxLength": 256}, "note": {"type": ["string", "null"]},
+  "key": {"type": ["string", "null"], "maxLength": 256, "description": "the same key again is the same feedback"}},
+  "oneOf": [{"required": ["call"], "properties": {"call": {"type": "string"}, "trace": {"type": "null"}}},
+    {"required": ["trace"], "properties": {"trace": {"type": "string"}, "call": {"type": "null"}}}]},
 "FeedbackAnswer": {"type": "object", "required": ["feedback", "known_already"], "additionalProperties": false, "properties": {
   "feedback": {"$ref": "#/components/schemas/Id", "description": "of the first with this key"}, "known_already": {"type": "boolean"}}},
 "Call": {"type": "object", "required": ["call", "function", "variant", "status", "start", "ms", "model", "cost_usd", "cache_hit", "input", "output"],
@@ -127,13 +131,21 @@ Json parameters_of(const Route& route) {
   if (route.handler == list_input_items) {
     for (const auto& [name, text] : {std::pair("limit", "from 1 to 100; 20 without it"),
                                      {"order", "asc or desc; desc without it"},
-                                     {"after", "the id of the item before the page"}})
+                                     {"after", "the id of the item before the page"},
+                                     {"before", "the id of the item behind the page"}})
       list.as_array().push_back(parameter(name, "query", text));
   }
   if (route.path == "/v1/responses/{id}" && route.method == "GET") {
     list.as_array().push_back(parameter("stream", "query", "\"true\": as events again"));
     list.as_array().push_back(
         parameter("starting_after", "query", "the number of the event that was the last one seen"));
+  }
+  if (route.handler == list_models) {
+    for (const auto& [name, text] :
+         {std::pair("limit", "from 1 to 1000; all without it. Of clients of Anthropic, as these:"),
+          {"after_id", "the model before the page"},
+          {"before_id", "the model behind the page"}})
+      list.as_array().push_back(parameter(name, "query", text));
   }
   if (route.handler == pass_through) {
     list.as_array().push_back(parameter("x-sighter-provider", "header",
@@ -152,50 +164,78 @@ Json answer_headers() {
        {std::pair("x-sighter-call", "id of the call, for feedback and GET /v1/calls/{id}"),
         {"x-sighter-route", "which provider and model answered"},
         {"x-sighter-attempts", "physical requests"},
+        {"x-sighter-tried", "of them, those that failed, and of what kind the error was"},
         {"x-sighter-dropped", "what the upstream could not be told"},
         {"x-sighter-approximated", "what it was told less exactly"},
-        {"x-sighter-cost-usd", "what it cost; of whole answers"}}) {
+        {"x-sighter-cost-usd", "what it cost; of whole answers"},
+        {"x-sighter-truncated", "of Responses: items of the conversation that were left out"}}) {
     headers.as_object().set(name, Json::object({{"description", text},
                                                 {"schema", Json::object({{"type", "string"}})}}));
   }
   return headers;
 }
 
+Json described(std::string_view description) {
+  return Json::object({{"type", "string"}, {"description", description}});
+}
+
+// In which events a route answers; empty: in none.
+std::string_view events_of(const Route& route) {
+  if (route.handler == call_function)
+    return "with stream: true; the events delta, again, result and error, each with a JSON object";
+  if (route.handler == show_response) return "with stream=true; the dialect's events";
+  const auto doors = {answer_chat, answer_messages, answer_responses, answer_completions};
+  const bool door = std::find(doors.begin(), doors.end(), route.handler) != doors.end();
+  return door ? "with stream: true; the dialect's events, and comments" : "";
+}
+
+Json good_answer(const Route& route, const Shape* shape, const Json& any) {
+  Json types = Json::object();
+  if (shape == nullptr) {
+    types = content("application/json", any);
+    if (route.handler == pass_through)
+      types.as_object().set("*/*", Json::object({{"schema", any}}));
+  } else if (shape->response.empty()) {
+    types = content("text/plain", Json::object({{"type", "string"}}));
+  } else {
+    types = content("application/json", ref(shape->response));
+  }
+  if (const std::string_view events = events_of(route); !events.empty())
+    types.as_object().set("text/event-stream", Json::object({{"schema", described(events)}}));
+  Json good = Json::object({{"description", "the answer"}, {"content", std::move(types)}});
+  if (shape == nullptr && route.method == "POST") good.as_object().set("headers", answer_headers());
+  return good;
+}
+
+Json request_of(const Route& route, const Shape* shape, const Json& any) {
+  const bool passed = route.handler == pass_through;
+  Json types = content("application/json", shape != nullptr ? ref(shape->request) : any);
+  if (passed) {
+    Json form = Json::object({{"type", "object"},
+                              {"description",
+                               "as the provider has it; a field named model says "
+                               "whose it is, and is the only one that changes"}});
+    types.as_object().set("multipart/form-data", Json::object({{"schema", std::move(form)}}));
+    types.as_object().set("*/*", Json::object({{"schema", any}}));
+  }
+  return Json::object({{"required", !passed}, {"content", std::move(types)}});
+}
+
 Json operation_of(const Route& route) {
-  const auto shape = std::find_if(std::begin(kShapes), std::end(kShapes), [&](const Shape& s) {
+  const auto found = std::find_if(std::begin(kShapes), std::end(kShapes), [&](const Shape& s) {
     return s.method == route.method && s.path == route.path;
   });
-  const bool own = shape != std::end(kShapes);
+  const Shape* shape = found != std::end(kShapes) ? found : nullptr;
   const Json any = Json::object({{"description", "as the dialect or the provider has it"}});
-  Json good = Json::object({{"description", "the answer"}});
-  if (!own) {
-    good.as_object().set("content", content("application/json", any));
-    if (route.method == "POST") good.as_object().set("headers", answer_headers());
-  } else {
-    good.as_object().set("content", shape->response.empty()
-                                        ? content("text/plain", Json::object({{"type", "string"}}))
-                                        : content("application/json", ref(shape->response)));
-  }
-  if (route.handler == call_function)
-    good.as_object().find("content")->as_object().set(
-        "text/event-stream",
-        Json::object({{"schema", Json::object({{"type", "string"},
-                                               {"description",
-                                                "with stream: true; the events delta, again, "
-                                                "result and error, each with a JSON object"}})}}));
   Json bad = Json::object({{"description", "what went wrong"}});
   bad.as_object().set(
       "content",
       content("application/json", route.dialect == wire::Dialect::kNone ? ref("Error") : any));
   Json out = Json::object({{"summary", route.summary}, {"parameters", parameters_of(route)}});
-  if (own ? !shape->request.empty() : route.method == "POST") {
-    out.as_object().set(
-        "requestBody",
-        Json::object({{"required", own || route.handler != pass_through},
-                      {"content", content("application/json", own ? ref(shape->request) : any)}}));
-  }
+  if (shape != nullptr ? !shape->request.empty() : route.method == "POST")
+    out.as_object().set("requestBody", request_of(route, shape, any));
   Json responses = Json::object();
-  responses.as_object().set("200", std::move(good));
+  responses.as_object().set("200", good_answer(route, shape, any));
   if (route.handler == show_readiness)
     responses.as_object().set(
         "503", Json::object({{"description", "not ready, and why"},
