@@ -77,6 +77,23 @@ functions::AnswerOptions options_of(const Exchange& exchange, const Asked& asked
   return options;
 }
 
+wire::EncodeOptions encode_options(const Exchange& exchange) {
+  wire::EncodeOptions options;
+  options.now_s = std::chrono::floor<std::chrono::seconds>(exchange.door.clock.system_now())
+                      .time_since_epoch()
+                      .count();
+  return options;
+}
+
+// What the dialect has no place for, before the prompt's row is made.
+void note_losses(const Exchange& exchange, const Asked& asked, models::ClientResult& answer) {
+  if (!answer.reply || answer.error) return;
+  std::vector<wire::ChatReply> one;
+  one.push_back(std::move(*answer.reply));
+  add_losses(answer, legacy::encode_reply(asked.completion, one, encode_options(exchange)));
+  answer.reply = std::move(one.front());
+}
+
 void count(Exchange& exchange, const models::ClientResult& result) {
   if (result.usage) exchange.door.metrics.add_usage(*result.usage);
   if (result.cost) exchange.door.metrics.add_cost(*result.cost);
@@ -89,6 +106,9 @@ io::Task<void> work_off(Exchange* exchange, const Asked* asked, std::size_t* nex
     const std::size_t prompt = (*next)++;
     models::ClientRequest request = request_of(*asked, prompt);
     functions::AnswerOptions options = options_of(*exchange, *asked, prompt);
+    options.on_answer = [exchange, asked](models::ClientResult& answer) {
+      note_losses(*exchange, *asked, answer);
+    };
     std::string model = asked->model;
     functions::Answered answered =
         co_await exchange->engine.answer(request, std::move(model), std::move(options));
@@ -96,14 +116,6 @@ io::Task<void> work_off(Exchange* exchange, const Asked* asked, std::size_t* nex
     *failed = *failed || answered.result.error.has_value();
     (*results)[prompt] = std::move(answered.result);
   }
-}
-
-wire::EncodeOptions encode_options(const Exchange& exchange) {
-  wire::EncodeOptions options;
-  options.now_s = std::chrono::floor<std::chrono::seconds>(exchange.door.clock.system_now())
-                      .time_since_epoch()
-                      .count();
-  return options;
 }
 
 io::Task<void> send_failed(Exchange& exchange, const Asked& asked, std::size_t prompt,
@@ -130,15 +142,17 @@ io::Task<void> answer_whole(Exchange& exchange, const Asked& asked) {
     }
     if (!result.reply) continue;  // it was not asked, because another one failed
     replies.push_back(std::move(*result.reply));
-    if (i > 0)
-      results.front().attempts.insert(results.front().attempts.end(), result.attempts.begin(),
-                                      result.attempts.end());
+    if (i > 0) {
+      models::ClientResult& all = results.front();
+      all.attempts.insert(all.attempts.end(), result.attempts.begin(), result.attempts.end());
+      add_names(all.dropped, result.dropped);
+      add_names(all.approximated, result.approximated);
+    }
     if (cost && result.cost) *cost += *result.cost;
     if (!result.cost) cost.reset();
   }
   wire::Encoded encoded = legacy::encode_reply(asked.completion, replies, encode_options(exchange));
-  models::ClientResult& first = results.front();
-  for (std::string& name : encoded.dropped) first.dropped.push_back(std::move(name));
+  const models::ClientResult& first = results.front();
   add_call_headers(exchange.headers, asked.calls.front(), first);
   if (cost) exchange.headers.add("x-sighter-cost-usd", fmt::format("{}", cost->usd()));
   co_await send_json(exchange, 200, std::move(encoded.body));
@@ -186,6 +200,9 @@ io::Task<void> answer_streamed(Exchange& exchange, const Asked& asked) {
     models::ClientRequest request = request_of(asked, prompt);
     functions::AnswerOptions options = options_of(exchange, asked, prompt);
     options.sink = &writer;
+    options.on_answer = [&encoder](models::ClientResult& answer) {
+      add_names(answer.dropped, encoder->dropped());
+    };
     std::string model = asked.model;
     functions::Answered answered =
         co_await exchange.engine.answer(request, std::move(model), std::move(options));
@@ -201,6 +218,11 @@ io::Task<void> answer_streamed(Exchange& exchange, const Asked& asked) {
     Status written = co_await stream.write(std::move(event));
     (void)written;  // a client that has gone
     break;
+  }
+  if (stream.begun() && !encoder->dropped().empty()) {
+    std::string comment = ": sighter dropped " + joined(encoder->dropped()) + "\n\n";
+    Status written = co_await stream.write(std::move(comment));
+    (void)written;  // a client that has gone
   }
   co_await stream.close();
 }

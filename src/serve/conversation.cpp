@@ -49,6 +49,7 @@ constexpr MemberType kResponsesTypes[] = {{"model", '"', true},
                                           {"instructions", 'x'},
                                           {"previous_response_id", '"'},
                                           {"max_output_tokens", 'n'},
+                                          {"metadata", '{'},
                                           {"background", 'b'}};
 
 constexpr MemberType kEmbeddingTypes[] = {

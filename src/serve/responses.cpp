@@ -151,6 +151,37 @@ io::Task<Result<std::optional<store::ResponseRow>>> find_response(Exchange& exch
   co_return row;
 }
 
+// Items of our own that the input refers to are put in their places. The upstream knows none of
+// them.
+io::Task<Status> resolve_items(Exchange& exchange, JsonBody& body) {
+  store::Store* store = exchange.door.shared.store();
+  Result<Json> json = json_parse(body.text, "request");
+  if (!json) co_return std::unexpected(std::move(json.error()));
+  if (store == nullptr) co_return Status{};
+  Result<std::optional<std::string>> previous =
+      body.envelope.string(body.text, "previous_response_id");
+  const std::string before = previous ? previous->value_or("") : std::string();
+  auto look = [store, asked = std::move(*json), before]() mutable -> Result<Json> {
+    std::vector<std::string> ids = state::referenced_responses(asked);
+    if (!before.empty()) ids.insert(ids.begin(), before);
+    for (const std::string& id : ids) {
+      const Result<std::optional<store::ResponseRow>> row = store->response(id);
+      if (!row) return std::unexpected(row.error());
+      if (!*row) continue;
+      Status resolved = state::resolve_references(asked, id, (*row)->items, id == before);
+      if (!resolved) return std::unexpected(std::move(resolved.error()));
+    }
+    return std::move(asked);
+  };
+  Result<Json> resolved = co_await exchange.door.lookups.run(exchange.core(), std::move(look));
+  if (!resolved) co_return std::unexpected(std::move(resolved.error()));
+  body.text = json_write(*resolved);
+  Result<wire::Envelope> envelope = wire::Envelope::scan(body.text);
+  if (!envelope) co_return std::unexpected(std::move(envelope.error()));
+  body.envelope = std::move(*envelope);
+  co_return Status{};
+}
+
 // Reads what concerns the door, and puts what was said before in front. nullopt: it has answered.
 io::Task<std::optional<Asked>> read_asked(Exchange& exchange, JsonBody body) {
   Asked asked;
@@ -176,6 +207,13 @@ io::Task<std::optional<Asked>> read_asked(Exchange& exchange, JsonBody body) {
         Kind::kInvalid, "background: true is not supported; ask without it, or streamed", {}};
     co_await send_error(exchange, std::move(refused));
     co_return std::nullopt;
+  }
+  if (body.text.find("\"item_reference\"") != body.text.npos) {
+    Status resolved = co_await resolve_items(exchange, body);
+    if (!resolved) {
+      co_await send_error(exchange, std::move(resolved.error()));
+      co_return std::nullopt;
+    }
   }
   if (asked.previous.empty()) {
     asked.body = std::move(body.text);
@@ -456,9 +494,14 @@ io::Task<void> list_input_items(Exchange& exchange) {
     const auto read = std::from_chars(limit->data(), end, page.limit);
     if (read.ec != std::errc() || read.ptr != end) page.limit = 0;  // refused by its range
   }
-  if (const auto order = query_value(query, "order")) page.descending = *order != "asc";
+  const std::string order = query_value(query, "order").value_or("desc");
+  page.descending = order == "desc";
   if (auto after = query_value(query, "after")) page.after = std::move(*after);
-  Result<std::string> items = state::input_items(exchange.path_value, (*row)->items, page);
+  if (auto before = query_value(query, "before")) page.before = std::move(*before);
+  Result<std::string> items =
+      order == "asc" || order == "desc"
+          ? state::input_items(exchange.path_value, (*row)->items, page)
+          : Result<std::string>(fail(Kind::kInvalid, "order: must be asc or desc"));
   if (!items) {
     co_await send_error(exchange, std::move(items.error()));
     co_return;

@@ -491,8 +491,10 @@ JsonObject echo_of(const ChatRequest* request) {
     }
   };
   or_null("max_output_tokens", r.max_tokens);
-  if (r.metadata.has_value()) {
-    writer.json("metadata", *r.metadata);
+  const Json* service = r.dialect == kMe ? r.extra.members.find(kService) : nullptr;
+  const Json* kept = service != nullptr ? service->find("metadata") : nullptr;
+  if (const Json* labels = r.metadata.has_value() ? &*r.metadata : kept) {
+    writer.json("metadata", *labels);
   } else {
     writer.raw("metadata", "{}");
   }
@@ -517,7 +519,6 @@ JsonObject echo_of(const ChatRequest* request) {
     for (const std::string_view name : {"previous_response_id", "max_tool_calls", "truncation",
                                         "store", "prompt_cache_key", "safety_identifier"}) {
       const Json* value = r.extra.members.find(name);
-      const Json* service = r.extra.members.find(kService);
       if (value == nullptr && name == "previous_response_id")
         value = r.extra.members.find(kPrevious);
       if (value == nullptr && service != nullptr) value = service->find(name);

@@ -116,6 +116,74 @@ std::string error_body(std::string message, std::string_view param, std::string_
 
 }  // namespace
 
+namespace {
+
+const std::string* reference_of(const Json& item) {
+  const std::string* type = item.find_string("type");
+  return type != nullptr && *type == "item_reference" ? item.find_string("id") : nullptr;
+}
+
+// "msg_" + the 32 digits of a call + "_3", or "_3i" of an input: see make_id.
+std::optional<std::string> response_of(std::string_view item) {
+  constexpr std::size_t kDigits = 32;
+  const std::size_t begin = item.find('_') + 1;
+  const std::string_view digits = item.substr(std::min(begin, item.size())).substr(0, kDigits);
+  const bool whole = begin != 0 && digits.size() == kDigits && item.size() > begin + kDigits &&
+                     item[begin + kDigits] == '_' &&
+                     digits.find_first_not_of("0123456789abcdef") == digits.npos;
+  if (!whole) return std::nullopt;
+  return fmt::format("resp_{}-{}-{}-{}-{}", digits.substr(0, 8), digits.substr(8, 4),
+                     digits.substr(12, 4), digits.substr(16, 4), digits.substr(20));
+}
+
+JsonArray* input_list(Json& body) {
+  Json* input = body.find("input");
+  return input != nullptr && input->is_array() ? &input->as_array() : nullptr;
+}
+
+}  // namespace
+
+std::vector<std::string> referenced_responses(const Json& body) {
+  std::vector<std::string> out;
+  const Json* input = body.find("input");
+  for (std::size_t i = 0; input != nullptr && input->at(i) != nullptr; ++i) {
+    const std::string* id = reference_of(*input->at(i));
+    std::optional<std::string> response = id == nullptr ? std::nullopt : response_of(*id);
+    if (!response || std::find(out.begin(), out.end(), *response) != out.end()) continue;
+    if (out.size() == kReferencesMax) break;
+    out.push_back(std::move(*response));
+  }
+  return out;
+}
+
+Status resolve_references(Json& body, std::string_view response_id, std::string_view items,
+                          bool known) {
+  JsonArray* input = input_list(body);
+  if (input == nullptr) return {};
+  Result<StoredItems> stored = read_items(items);
+  if (!stored) return std::unexpected(stored.error());
+  for (std::size_t i = 0; i < stored->input.size(); ++i)
+    make_resource(stored->input[i], response_id, i);
+  JsonArray out;
+  for (Json& item : *input) {
+    const std::string* id = reference_of(item);
+    const Json* found = nullptr;
+    for (const JsonArray* list : {&stored->input, &stored->output}) {
+      for (std::size_t i = 0; id != nullptr && found == nullptr && i < list->size(); ++i) {
+        const std::string* one = (*list)[i].find_string("id");
+        if (one != nullptr && *one == *id) found = &(*list)[i];
+      }
+    }
+    if (found == nullptr) {
+      out.push_back(std::move(item));
+    } else if (!known) {
+      out.push_back(*found);
+    }
+  }
+  *input = std::move(out);
+  return {};
+}
+
 Result<Json> continued(Json body, std::string_view items) {
   Result<JsonArray> input = input_of(body);
   if (!input) return std::unexpected(input.error());
@@ -179,14 +247,34 @@ Result<std::string> input_items(std::string_view response_id, std::string_view i
     const std::string* id = item.find_string("id");
     return id == nullptr ? std::string() : *id;
   };
+  const auto place = [&](const std::string& id) {
+    std::size_t at = 0;
+    while (at < list.size() && id_of(list[at]) != id) ++at;
+    return at;
+  };
   std::size_t from = 0;
-  if (!page.after.empty()) {
-    while (from < list.size() && id_of(list[from]) != page.after) ++from;
-    if (from == list.size())
-      return sighter::fail(Kind::kInvalid, "after names no item of this response");
-    ++from;
+  std::size_t end = list.size();
+  for (const auto& [name, id] : {std::pair("after", &page.after), {"before", &page.before}}) {
+    if (id->empty()) continue;
+    const std::size_t at = place(*id);
+    if (at == list.size())
+      return sighter::fail(Kind::kInvalid, fmt::format("{} names no item of this response", name));
+    if (id == &page.after) {
+      from = at + 1;
+    } else {
+      end = at;
+    }
   }
-  const std::size_t to = std::min(list.size(), from + static_cast<std::size_t>(page.limit));
+  end = std::max(from, end);
+  const auto limit = static_cast<std::size_t>(page.limit);
+  const bool more = end - from > limit;
+  // Before an item, those next to it are the page.
+  if (more && !page.before.empty()) {
+    from = end - limit;
+  } else if (more) {
+    end = from + limit;
+  }
+  const std::size_t to = end;
   std::string out;
   ObjectWriter writer(out);
   writer.string("object", "list");
@@ -199,7 +287,7 @@ Result<std::string> input_items(std::string_view response_id, std::string_view i
   out += ']';
   writer.string("first_id", from < to ? id_of(list[from]) : "");
   writer.string("last_id", from < to ? id_of(list[to - 1]) : "");
-  writer.boolean("has_more", to < list.size());
+  writer.boolean("has_more", more);
   writer.end();
   return out;
 }
@@ -272,14 +360,19 @@ std::optional<std::int64_t> number_after(std::string_view events) {
 
 void take_over(ChatRequest& request, std::string_view previous) {
   JsonObject& members = request.extra.members;
-  if (Json* truncation = members.find("truncation")) {
+  const auto to_service = [&members](std::string_view name, Json value) {
     Json* service = members.find(kService);
-    Json value = std::move(*truncation);
     Json& into =
         service != nullptr ? *service : members.append(std::string(kService), JsonObject{});
-    into.as_object().set("truncation", std::move(value));
+    into.as_object().set(name, std::move(value));
+  };
+  if (Json* truncation = members.find("truncation")) {
+    Json value = std::move(*truncation);
     members.erase("truncation");
+    to_service("truncation", std::move(value));
   }
+  if (request.metadata) to_service("metadata", std::move(*request.metadata));
+  request.metadata.reset();
   members.erase("previous_response_id");
   if (!previous.empty()) members.set(kPrevious, previous);
 }

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.hpp"
 #include "base/json.hpp"
@@ -23,6 +24,15 @@ namespace sighter::wire::openai_responses {
 // response do not carry over, as the dialect has it. kInvalid where the input is no string or list;
 // kInternal where `items` is not what items_of_exchange wrote.
 Result<Json> continued(Json body, std::string_view items);
+
+// References to items ("item_reference") that replies made here gave their ids. The responses that
+// they are of, each once, at most kReferencesMax of them.
+inline constexpr std::size_t kReferencesMax = 64;
+std::vector<std::string> referenced_responses(const Json& body);
+// Puts items of that response in the place of the references to them; `known`: the conversation has
+// them already, and the references are left out. What is not found stays as it is.
+Status resolve_references(Json& body, std::string_view response_id, std::string_view items,
+                          bool known);
 
 // What to store of an exchange: the body as the upstream was asked (see continued) and the
 // response.
@@ -41,10 +51,11 @@ struct Page {
   std::int64_t limit = 20;  // 1 to 100
   bool descending = true;   // the latest first
   std::string after = {};   // id of the last item of the page before; empty: the first page
+  std::string before = {};  // id of the first item of the page behind: those next to it are shown
 };
 // The body of GET /v1/responses/{id}/input_items. Items without an id of their own get one, the
-// same each time. kInvalid: the limit is out of range, or `after` names no item; kInternal as
-// above.
+// same each time. kInvalid: the limit is out of range, or `after` or `before` names no item;
+// kInternal as above.
 Result<std::string> input_items(std::string_view response_id, std::string_view items,
                                 const Page& page);
 
@@ -69,8 +80,9 @@ std::optional<std::int64_t> number_after(std::string_view events);
 // `after` (-1: all). kUpstream where `body` is no response that came to its end.
 Result<std::string> events_of(Json body, std::int64_t after, std::int64_t now_s);
 
-// What the front door does itself, so that no upstream needs to express it: truncation, and going
-// on from `previous` (empty: from none), which the reply names again.
+// What the front door does itself, so that no upstream of another dialect needs to express it:
+// truncation, keeping metadata with the response, and going on from `previous` (empty: from none),
+// which the reply names again.
 void take_over(ChatRequest& request, std::string_view previous);
 
 }  // namespace sighter::wire::openai_responses
