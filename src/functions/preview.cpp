@@ -16,6 +16,7 @@ Status add_request(const Project& project, const wire::ChatRequest& chat,
   if (!spec) return std::unexpected(spec.error());
   wire::Dialect dialect = wire::Dialect::kOpenAiChat;
   wire::EncodeOptions options;
+  options.stream = false;
   std::vector<models::BodyEdit> edits;
   std::optional<models::Price> price = spec->local ? std::optional(models::Price{}) : std::nullopt;
   if (!spec->local && !spec->routes.empty()) {
