@@ -1,6 +1,7 @@
 #pragma once
 // The one door to SQLite: connections and statements that answer with Result. For this room only.
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -113,10 +114,13 @@ class Connection {
 
  private:
   Connection(sqlite3* db, std::string path);
+  // Of a statement's size and end: statements are long, few, and differ in them.
   struct TextHash {
     using is_transparent = void;
     std::size_t operator()(std::string_view text) const noexcept {
-      return std::hash<std::string_view>{}(text);
+      constexpr std::size_t kEnd = 32;
+      const std::size_t size = text.size();
+      return std::hash<std::string_view>{}(text.substr(size - std::min(size, kEnd))) + size;
     }
   };
   void forget_idle_statements();
