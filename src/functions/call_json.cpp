@@ -13,6 +13,27 @@ Json stored_json(const std::string& text) {
   return value ? std::move(*value) : Json(text);
 }
 
+namespace {
+
+Json usage_json(const store::Tokens& tokens) {
+  return Json::object({{"input_tokens", tokens.input},
+                       {"output_tokens", tokens.output},
+                       {"cached_tokens", tokens.cached},
+                       {"reasoning_tokens", tokens.reasoning}});
+}
+
+Json attempt_json(const store::AttemptRow& attempt) {
+  Json row = Json::object({{"number", attempt.number},
+                           {"route", attempt.route},
+                           {"status", store::to_string(attempt.status)},
+                           {"error", attempt.error},
+                           {"cost_usd", usd_json(attempt.cost)}});
+  if (attempt.tokens) row.as_object().set("usage", usage_json(*attempt.tokens));
+  return row;
+}
+
+}  // namespace
+
 Json call_json(const store::CallRow& call) {
   Json row = Json::object({{"call", call.id.to_string()},
                            {"function", call.function},
@@ -30,11 +51,7 @@ Json call_json(const store::CallRow& call) {
   if (!call.parent.is_nil()) members.set("parent", call.parent.to_string());
   if (!call.error.empty())
     members.set("error", Json::object({{"kind", call.error_kind}, {"message", call.error}}));
-  if (call.tokens)
-    members.set("usage", Json::object({{"input_tokens", call.tokens->input},
-                                       {"output_tokens", call.tokens->output},
-                                       {"cached_tokens", call.tokens->cached},
-                                       {"reasoning_tokens", call.tokens->reasoning}}));
+  if (call.tokens) members.set("usage", usage_json(*call.tokens));
   if (!call.tags.empty()) members.set("tags", stored_json(call.tags));
   if (!call.tried.empty()) members.set("tried", stored_json(call.tried));
   if (!call.extras.empty()) members.set("extras", stored_json(call.extras));
@@ -62,10 +79,7 @@ Json tree_json(const store::CallTree& tree) {
   for (const store::ScoreRow& score : tree.scores)
     scores.as_array().push_back(Json::object({{"value", score.value}, {"reason", score.reason}}));
   for (const store::AttemptRow& attempt : tree.attempts)
-    attempts.as_array().push_back(Json::object({{"number", attempt.number},
-                                                {"route", attempt.route},
-                                                {"status", store::to_string(attempt.status)},
-                                                {"error", attempt.error}}));
+    attempts.as_array().push_back(attempt_json(attempt));
   for (const store::CallTree& child : tree.children)
     children.as_array().push_back(tree_json(child));
   row.as_object().set("scores", std::move(scores));

@@ -13,6 +13,8 @@ namespace {
 
 // How long the upstream has to close its reply after its own end mark.
 constexpr auto kEndPatience = std::chrono::seconds(1);
+// Of the beginning of a stream that is held: Responses repeat the request's instructions there.
+constexpr std::size_t kHeldBytesMax = 256u << 10;
 
 std::size_t output_of(const wire::Delta& delta) {
   if (const auto* text = std::get_if<wire::TextDelta>(&delta)) return text->text.size();
@@ -23,6 +25,17 @@ std::size_t output_of(const wire::Delta& delta) {
     if (const auto* text = start->block.as<wire::Text>()) return text->text.size();
   }
   return 0;
+}
+
+// What is relayed is held back only where that serves a purpose.
+bool may_go_elsewhere(const Call& call) {
+  return call.spec->routes.size() > 1 || !call.spec->routing.fallback.empty();
+}
+
+// The chunks of legacy Completions are those of Chat, whatever the provider speaks elsewhere.
+const wire::Codec& codec_of(const Call& call, const Exchange& exchange) {
+  const bool completions = call.request->endpoint == Endpoint::kCompletions;
+  return completions ? *wire::codec_of(wire::Dialect::kOpenAiChat) : *exchange.codec;
 }
 
 // A whole answer of legacy Completions has the shape of the stream's chunks.
@@ -48,7 +61,8 @@ class StreamReader {
         exchange_(exchange),
         attempt_(attempt),
         relay_(exchange.out.relay && !framed),
-        decoder_(exchange.codec->stream_decoder(exchange.quirks)) {
+        shown_(relay_ && !may_go_elsewhere(call)),
+        decoder_(codec_of(call, exchange).stream_decoder(exchange.quirks)) {
     if (call.options.want_reply || !relay_) builder_.emplace();
     if (framed) frames_.emplace();
   }
@@ -146,14 +160,18 @@ class StreamReader {
 
   void on_event(const io::SseEvent& event) {
     const bool more = wire::holds_more_than_content(call_.request->dialect, event.name, event.data);
-    if (builder_ || more) {
+    const bool quiet = relay_ && !shown_ && !more &&
+                       wire::may_hold_nothing(call_.request->dialect, event.name, event.data);
+    if (builder_ || more || quiet) {
       Status fed = decoder_->feed(event.name, event.data, fresh_);
       if (!fed) broken_ = std::move(fed.error());
       count_fresh();
     } else {
       output(3);  // about one token
     }
-    if (relay_) pass_on(event, more);
+    if (!relay_) return;
+    if (!more && !quiet) shown_ = true;
+    pass_on(event, more);
   }
 
   void pass_on(const io::SseEvent& event, bool more) {
@@ -161,11 +179,13 @@ class StreamReader {
     passed_ += size;
     const bool hidden = more && exchange_.out.hide_usage && wire::is_usage_chunk(event.data);
     // An error before anything was shown is no answer: it may be asked for elsewhere.
-    const bool kept = broken_ || (said_ && !call_.result.begun && out_.empty());
+    const bool nothing = !shown_ || (!call_.result.begun && out_.empty());
+    const bool kept = broken_ || (said_ && nothing);
     if (!hidden && !kept) {
       out_.append(raw_, raw_passed_, size);
       if (ended_) out_ += "\n\n";
       call_.result.error_relayed = said_.has_value();
+      if (out_.size() > kHeldBytesMax) shown_ = true;
     }
     raw_passed_ += size;
   }
@@ -184,6 +204,7 @@ class StreamReader {
     for (std::size_t i = counted_; i < fresh_.size(); ++i) {
       const wire::Delta& delta = fresh_[i];
       output(output_of(delta));
+      if (!shown_) shown_ = call_.options.sink->shows(delta);
       if (const auto* usage = std::get_if<wire::UsageDelta>(&delta)) exchange_.usage = usage->usage;
       if (const auto* start = std::get_if<wire::StreamStart>(&delta); start && start->usage)
         exchange_.usage = start->usage;
@@ -199,7 +220,7 @@ class StreamReader {
 
   io::Task<Status> give() {
     if (relay_) {
-      if (out_.empty()) co_return Status{};
+      if (out_.empty() || !shown_) co_return Status{};
       if (!call_.result.begun) {
         Status begun = co_await begin();
         if (!begun) co_return begun;
@@ -218,12 +239,8 @@ class StreamReader {
       std::erase_if(fresh_, [](const wire::Delta& delta) {
         return std::holds_alternative<wire::StreamError>(delta);
       });
-    if (fresh_.empty()) co_return Status{};
+    if (fresh_.empty() || !shown_) co_return Status{};
     if (!call_.result.begun) {
-      const models::ReplySink& sink = *call_.options.sink;
-      if (std::none_of(fresh_.begin(), fresh_.end(),
-                       [&](const wire::Delta& delta) { return sink.shows(delta); }))
-        co_return Status{};
       Status begun = co_await begin();
       if (!begun) co_return begun;
     }
@@ -281,6 +298,7 @@ class StreamReader {
   Exchange& exchange_;
   Attempt& attempt_;
   const bool relay_;
+  bool shown_;  // something came that the client is to see: nothing is held any more
   io::SseReader events_;
   std::optional<io::EventStreamReader> frames_;
   std::unique_ptr<wire::StreamDecoder> decoder_;

@@ -106,12 +106,17 @@ extra_body = {{ "/options/deep" = 1 }}
 [providers.responses]
 dialect = "openai-responses"
 base_url = "{0}"
+retries = 0
 [providers.google]
 dialect = "gemini"
 base_url = "{0}"
 [providers.aws]
 dialect = "bedrock"
 base_url = "{0}"
+[models.elsewhere_r]
+routes = ["responses/m", "two/m"]
+[models.elsewhere_a]
+routes = ["claude/m", "two/m"]
 [models.both]
 routes = ["one/m", "two/m"]
 price = {{ input = 1, output = 10 }}
@@ -435,6 +440,83 @@ TEST_F(AnswerTest, AnErrorBeforeAnythingWasShownGoesToTheNextRoute) {
   EXPECT_EQ(seen.begun->route, "two/m");
 }
 
+const std::string kRole =
+    "data: {\"id\":\"r0\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\","
+    "\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},"
+    "\"finish_reason\":null}]}\n\n";
+const std::string kNoPower = "data: {\"error\":{\"message\":\"no power\",\"code\":503}}\n\n";
+
+// The frame of an answer is no answer: an error behind it is told to nobody who can be helped
+// elsewhere.
+TEST_F(AnswerTest, AnErrorBehindAnEmptyBeginningGoesToTheNextRoute) {
+  const std::string created =
+      "event: response.created\ndata: {\"type\":\"response.created\",\"sequence_number\":0,"
+      "\"response\":{\"id\":\"r\",\"object\":\"response\",\"status\":\"in_progress\",\"output\":[]}"
+      "}\n\n"
+      "event: response.output_item.added\ndata: {\"type\":\"response.output_item.added\","
+      "\"output_index\":0,\"item\":{\"id\":\"m\",\"type\":\"message\",\"role\":\"assistant\","
+      "\"status\":\"in_progress\",\"content\":[]}}\n\n";
+  const std::string quota =
+      "event: error\ndata: {\"type\":\"error\",\"code\":\"insufficient_quota\",\"message\":\"no\","
+      "\"param\":null,\"sequence_number\":2}\n\n";
+  const std::string start =
+      "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\","
+      "\"type\":\"message\",\"role\":\"assistant\",\"model\":\"c\",\"content\":[],"
+      "\"usage\":{\"input_tokens\":1,\"output_tokens\":1}}}\n\n"
+      "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,"
+      "\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n"
+      "event: ping\ndata: {\"type\":\"ping\"}\n\n";
+  const std::string overloaded =
+      "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\","
+      "\"message\":\"no\"}}\n\n";
+  const std::string said = R"("model":"x","max_tokens":5,"stream":true,)";
+  const std::string messages = R"("messages":[{"role":"user","content":"a"}])";
+  const std::string chat = "{" + said + messages + "}";
+  struct Row {
+    const char* model;
+    wire::Dialect door;
+    std::string body;
+    std::string begins, ends;
+  };
+  using enum wire::Dialect;
+  const Row kRows[] = {
+      {"both", kOpenAiChat, chat, kRole, kNoPower},
+      {"both", kAnthropic, chat, kRole, kNoPower},
+      {"elsewhere_r", kOpenAiResponses, R"({"model":"x","input":"a","stream":true})", created,
+       quota},
+      {"elsewhere_a", kAnthropic, chat, start, overloaded},
+      {"elsewhere_a", kOpenAiChat, chat, start, overloaded},
+  };
+  for (const Row& row : kRows) {
+    for (const bool at_once : {true, false}) {
+      ask(row.body, row.door);
+      request.chat.reset();
+      seen = Seen();
+      first.add(at_once ? reply_stream({row.begins + row.ends})
+                        : reply_stream({row.begins, row.ends}));
+      second.add(reply_stream({piece("b") + kStop + kDone}));
+      const ClientResult result = answer(row.model);
+      ASSERT_FALSE(result.error) << row.model << result.error->message();
+      EXPECT_EQ(seen.begun->route, "two/m") << row.model;
+      EXPECT_EQ(seen.begun->attempts, 2);
+      EXPECT_THAT(seen.raw, Not(HasSubstr("r0"))) << "what the first route began was shown";
+    }
+  }
+}
+
+TEST_F(AnswerTest, AnEmptyBeginningComesWithTheFirstContentOrAtOnceWhereNobodyElseIsLeft) {
+  for (const auto& [model, writes] : {std::pair("both", 1), {"one/m", 2}}) {
+    ask(kAskStream);
+    seen = Seen();
+    first.add({step::Start{200, "text/event-stream"}, step::Chunk{kRole}, step::Wait{10ms},
+               step::Chunk{piece("a")}, step::Wait{10ms}, step::Chunk{kStop + kDone}, step::End{}});
+    const ClientResult result = answer(model);
+    ASSERT_FALSE(result.error) << result.error->message();
+    EXPECT_EQ(seen.raw, kRole + piece("a") + kStop + kDone);
+    EXPECT_EQ(seen.writes, writes + 1) << model;
+  }
+}
+
 TEST_F(AnswerTest, AClientThatGoesAwayClosesTheUpstreamAtOnce) {
   const std::vector<sighter::testing::Script> scripts = {
       {step::Stall{}},                                           // before the header
@@ -534,6 +616,23 @@ TEST_F(AnswerTest, LegacyCompletionsStreamAsTheyCome) {
   EXPECT_EQ(first.requests()[0].target, "/v1/completions");
 }
 
+// Whatever the provider speaks elsewhere.
+TEST_F(AnswerTest, LegacyCompletionsStreamAreTheSameAtEveryProvider) {
+  const std::string text =
+      "data: {\"id\":\"c\",\"object\":\"text_completion\",\"created\":1,\"model\":\"m\","
+      "\"choices\":[{\"index\":0,\"text\":\"a\",\"finish_reason\":\"stop\"}],"
+      "\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":2,\"total_tokens\":5}}\n\n";
+  ask(R"({"model":"x","prompt":"p","stream":true})");
+  request.endpoint = Endpoint::kCompletions;
+  want_reply = true;
+  first.add(reply_stream({text + kDone}));
+  const ClientResult result = answer("responses/m");
+  ASSERT_FALSE(result.error) << result.error->message();
+  EXPECT_EQ(seen.raw, text + kDone);
+  ASSERT_TRUE(result.usage);
+  EXPECT_EQ(result.usage->output, 2);
+}
+
 TEST_F(AnswerTest, LegacyCompletionsOfAServerThatDoesNotStreamAreOneEvent) {
   ask(R"({"model":"x","prompt":"p","stream":true})");
   request.endpoint = Endpoint::kCompletions;
@@ -583,6 +682,28 @@ TEST_F(AnswerTest, OtherPathsAreMeteredWhereTheirUsageIsSaidAndNeverByAGuess) {
     EXPECT_FALSE(unknown.usage) << reply;
     EXPECT_FALSE(unknown.cost) << reply;
   }
+}
+
+TEST_F(AnswerTest, WhatFailedHasTheRouteThatWasAskedLast) {
+  ask(kAsk);
+  first.add({step::Reply{500, R"({"error":{"message":"no"}})"}});
+  second.add({step::Reply{500, R"({"error":{"message":"no"}})"}});
+  const ClientResult result = answer("both");
+  ASSERT_TRUE(result.error);
+  EXPECT_EQ(result.route, "two/m");
+}
+
+TEST_F(AnswerTest, AnUpstreamsNumbersAreBelievedWithinReason) {
+  ask(kAsk);
+  std::string reply = kReply;
+  reply.replace(reply.find("\"prompt_tokens\":10"), 18, "\"prompt_tokens\":9223372036854775807");
+  first.add(reply_json(reply));
+  const ClientResult result = answer("both");
+  EXPECT_EQ(result.raw, reply);
+  EXPECT_FALSE(result.usage);
+  ASSERT_TRUE(result.cost);  // by what was sent and came
+  EXPECT_GT(result.cost->value, 0);
+  EXPECT_LT(result.cost->value, 1'000'000);
 }
 
 TEST_F(AnswerTest, OtherPathsGoThroughUnchanged) {

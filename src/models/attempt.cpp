@@ -127,14 +127,15 @@ io::Task<Result<Hold>> Router::Impl::reserve(const Call& call, const Exchange& e
 
 void Router::Impl::settle(const Call& call, const Exchange& exchange, Hold& hold, Attempt& attempt,
                           bool stopped) {
-  attempt.usage = exchange.usage;
-  if (exchange.usage && (exchange.price || exchange.usage->cost_usd)) {
-    attempt.cost = cost_of(*exchange.usage, exchange.price.value_or(Price{}));
-  } else if (!exchange.usage && !exchange.output && stopped && exchange.trace.request_sent &&
+  // What a provider cannot mean goes into no sum.
+  if (exchange.usage && is_plausible(*exchange.usage)) attempt.usage = exchange.usage;
+  if (attempt.usage && (exchange.price || attempt.usage->cost_usd)) {
+    attempt.cost = cost_of(*attempt.usage, exchange.price.value_or(Price{}));
+  } else if (!attempt.usage && !exchange.output && stopped && exchange.trace.request_sent &&
              exchange.price) {
     // Stopped on this side before anything came back: the provider had it to read, and counts that.
     attempt.cost = estimate(exchange.request_bytes, 0, *exchange.price);
-  } else if (!exchange.usage && !exchange.output) {
+  } else if (!attempt.usage && !exchange.output) {
     attempt.cost = NanoUsd{};
   } else if (exchange.price) {
     attempt.cost =
@@ -144,7 +145,7 @@ void Router::Impl::settle(const Call& call, const Exchange& exchange, Hold& hold
   hold.settle(attempt.cost.value_or(NanoUsd{}));
   // What is paid by the second, by the search or not at all is no business of tokens: the budget
   // counts a guess, and nobody is told that it is what it cost.
-  const bool guessed = exchange.output && !exchange.usage && attempt.cost > NanoUsd{};
+  const bool guessed = exchange.output && !attempt.usage && attempt.cost > NanoUsd{};
   if (guessed && call.request->endpoint == Endpoint::kOther) attempt.cost.reset();
 }
 

@@ -1,12 +1,57 @@
 #include "models/client_request.hpp"
 
+#include <algorithm>
+
+#include "wire/object_writer.hpp"
+
 namespace sighter::models {
 
+namespace {
+
+template <class... Cases>
+struct Overloaded : Cases... {
+  using Cases::operator()...;
+};
+template <class... Cases>
+Overloaded(Cases...) -> Overloaded<Cases...>;
+
+// Whether a block that begins holds something already.
+bool holds_something(const wire::Block& block) {
+  if (!block.signature.empty()) return true;
+  if (const auto* text = block.as<wire::Text>())
+    return !text->text.empty() || !text->citations.empty();
+  if (const auto* thought = block.as<wire::Thinking>())
+    return !thought->text.empty() || !thought->data.empty();
+  if (const auto* refusal = block.as<wire::Refusal>()) return !refusal->text.empty();
+  return true;
+}
+
+bool says_something(const wire::Extra& extra) {
+  return std::ranges::any_of(extra.members,
+                             [](const auto& member) { return !wire::says_nothing(member.second); });
+}
+
+}  // namespace
+
 bool ReplySink::shows(const wire::Delta& delta) const {
-  return !std::holds_alternative<wire::StreamStart>(delta) &&
-         !std::holds_alternative<wire::UsageDelta>(delta) &&
-         !std::holds_alternative<wire::Ping>(delta) &&
-         !std::holds_alternative<wire::StreamError>(delta);
+  return std::visit(
+      Overloaded{
+          [](const wire::StreamStart&) { return false; },
+          [](const wire::UsageDelta&) { return false; },
+          [](const wire::Ping&) { return false; },
+          [](const wire::StreamError&) { return false; },
+          [](const wire::ReplyExtra&) { return false; },
+          [](const wire::BlockStart& start) { return holds_something(start.block); },
+          [](const wire::TextDelta& piece) { return !piece.text.empty(); },
+          [](const wire::ThinkingDelta& piece) { return !piece.text.empty(); },
+          [](const wire::RefusalDelta& piece) { return !piece.text.empty(); },
+          [](const wire::LogprobsDelta& list) { return !wire::says_nothing(list.logprobs); },
+          [](const wire::MessageExtra& more) { return says_something(more.extra); },
+          [](const wire::ChoiceExtra& more) { return says_something(more.extra); },
+          [](const wire::BlockExtra& more) { return says_something(more.extra); },
+          [](const auto&) { return true; },
+      },
+      delta);
 }
 
 Status ClientRequest::decode_chat() {

@@ -93,8 +93,9 @@ class ReplySink {
   virtual io::Task<Status> last_bytes(std::string_view events) { return bytes(events); }
   // May be moved from.
   virtual io::Task<Status> deltas(std::vector<wire::Delta>& deltas) = 0;
-  // Whether the client sees anything of this delta that could not be taken back. Until one such
-  // comes, deltas are held and the request may be tried again elsewhere.
+  // Whether the client sees anything of the answer in this delta: text, a call, an end; not the
+  // frame around it. Until one such comes, what came is held (of relayed streams where there is
+  // somewhere else to go), and the request may be tried again.
   virtual bool shows(const wire::Delta& delta) const;
 };
 

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 
 #include "models/purse.hpp"
 
@@ -325,6 +326,24 @@ TEST(Prices, WhatTheProviderChargedComesFirst) {
   usage.input = 1000;
   usage.cost_usd = wire::Number(0.5);
   EXPECT_EQ(cost_of(usage, Price{1, 1, {}, {}}), NanoUsd{500'000'000});
+}
+
+TEST(Prices, NumbersThatNobodyCanMeanAreNotBelieved) {
+  wire::Usage usage;
+  usage.input = 1'000'000;
+  usage.output = 200;
+  EXPECT_TRUE(is_plausible(usage));
+  usage.input = std::numeric_limits<std::int64_t>::max();
+  EXPECT_FALSE(is_plausible(usage));
+  usage.input = -5;
+  EXPECT_FALSE(is_plausible(usage));
+  usage.input = 1;
+  for (const char* charged : {"-5", "1e400", "1e9"}) {
+    usage.cost_usd = wire::Number(JsonNumber{charged});
+    EXPECT_FALSE(is_plausible(usage)) << charged;
+  }
+  usage.cost_usd = wire::Number(0.25);
+  EXPECT_TRUE(is_plausible(usage));
 }
 
 TEST(Purse, HoldsAndGivesBack) {

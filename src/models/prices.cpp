@@ -77,6 +77,17 @@ std::string_view price_table_date() {
   return table().date;
 }
 
+bool is_plausible(const wire::Usage& usage) {
+  for (const std::int64_t count :
+       {usage.input, usage.output, usage.cache_read, usage.cache_write, usage.cache_write_1h,
+        usage.reasoning, usage.audio_input, usage.audio_output, usage.image_input}) {
+    if (count < 0 || count > kTokensMax) return false;
+  }
+  if (!usage.cost_usd) return true;
+  const double charged = usage.cost_usd->value();
+  return charged >= 0 && charged <= kChargedUsdMax;
+}
+
 NanoUsd cost_of(const wire::Usage& usage, const Price& price) {
   if (usage.cost_usd) {
     if (const std::optional<NanoUsd> charged = NanoUsd::from_usd(usage.cost_usd->value()))

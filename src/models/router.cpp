@@ -128,6 +128,9 @@ io::Task<void> Router::Impl::run(Call& call) {
   }
   ClientResult& result = call.result;
   if (!done) result.error = std::move(done.error());
+  // Of what failed, the route that was asked last.
+  if (result.error && result.route.empty() && !result.attempts.empty())
+    result.route = result.attempts.back().route;
   result.cost = sum_of(result.attempts);
   for (const Attempt& attempt : result.attempts) add(result.usage, attempt.usage);
 }

@@ -175,6 +175,20 @@ bool holds_more_than_content(Dialect dialect, std::string_view event, std::strin
   }
 }
 
+bool may_hold_nothing(Dialect dialect, std::string_view event, std::string_view data) {
+  switch (dialect) {
+    case Dialect::kOpenAiChat:
+      return contains(data, "\"role\"") || contains(data, "\"content\":\"\"");
+    case Dialect::kAnthropic:
+      return event.empty() ? !contains(data.substr(0, 48), "\"content_block_delta\"")
+                           : event != "content_block_delta";
+    case Dialect::kOpenAiResponses:
+      return event.empty() ? !contains(data.substr(0, 64), ".delta\"") : !event.ends_with(".delta");
+    default:
+      return true;
+  }
+}
+
 std::optional<RelayedFacts> relayed_facts(Dialect dialect, std::string_view body) {
   if (dialect != Dialect::kOpenAiChat) return std::nullopt;
   const Result<Envelope> reply = Envelope::scan(body);

@@ -32,6 +32,10 @@ Result<RelayedRequest> relayed_request(Dialect dialect, std::string_view body,
 // beginning or the end. What is false here needs no parsing.
 bool holds_more_than_content(Dialect dialect, std::string_view event, std::string_view data);
 
+// Of those that hold nothing more: whether an event may hold no content either, because it only
+// begins something (the role of a message, an empty block). Decoding says.
+bool may_hold_nothing(Dialect dialect, std::string_view event, std::string_view data);
+
 // What a row says of a whole reply whose bytes are passed on.
 struct RelayedFacts {
   Usage usage;

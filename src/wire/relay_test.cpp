@@ -87,5 +87,27 @@ TEST(Relay, KnowsTheChunkThatHasNothingButUsage) {
   EXPECT_FALSE(is_usage_chunk(R"({"choices":[{"delta":{"content":"usage"}}]})"));
 }
 
+TEST(Relay, KnowsWhichEventsMayOnlyBeginSomething) {
+  const auto chat = [](std::string_view data) {
+    return may_hold_nothing(Dialect::kOpenAiChat, "", data);
+  };
+  EXPECT_TRUE(chat(R"({"choices":[{"delta":{"role":"assistant","content":""}}]})"));
+  EXPECT_TRUE(chat(R"({"choices":[{"delta":{"content":""}}]})"));
+  EXPECT_FALSE(chat(R"({"choices":[{"delta":{"content":"a"}}]})"));
+  const auto anthropic = [](std::string_view event, std::string_view data) {
+    return may_hold_nothing(Dialect::kAnthropic, event, data);
+  };
+  EXPECT_TRUE(anthropic("ping", R"({"type":"ping"})"));
+  EXPECT_TRUE(anthropic("", R"({"type":"content_block_start","index":0})"));
+  EXPECT_FALSE(anthropic("content_block_delta", "{}"));
+  EXPECT_FALSE(anthropic("", R"({"type":"content_block_delta","index":0})"));
+  const auto responses = [](std::string_view event, std::string_view data) {
+    return may_hold_nothing(Dialect::kOpenAiResponses, event, data);
+  };
+  EXPECT_TRUE(responses("response.output_item.added", "{}"));
+  EXPECT_FALSE(responses("response.output_text.delta", "{}"));
+  EXPECT_FALSE(responses("", R"({"type":"response.output_text.delta"})"));
+}
+
 }  // namespace
 }  // namespace sighter::wire
