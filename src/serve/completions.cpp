@@ -6,6 +6,7 @@
 #include "serve/conversation.hpp"
 #include "serve/event_stream.hpp"
 #include "serve/handlers.hpp"
+#include "serve/stream.hpp"
 #include "wire/openai_completions.hpp"
 
 namespace sighter::serve {
@@ -161,15 +162,25 @@ io::Task<void> answer_whole(Exchange& exchange, const Asked& asked) {
 // One prompt's deltas as events of Completions.
 class Writer final : public models::ReplySink {
  public:
+  // `told`: the headers of a prompt's call, as headers or as comments.
   Writer(Exchange& exchange, EventStream& stream, legacy::StreamEncoder& encoder, Id call,
-         std::size_t prompt)
-      : exchange_(exchange), stream_(stream), encoder_(encoder), call_(call), prompt_(prompt) {}
+         std::size_t prompt, bool& told)
+      : exchange_(exchange),
+        stream_(stream),
+        encoder_(encoder),
+        call_(call),
+        prompt_(prompt),
+        told_(told) {}
 
   io::Task<Status> begin(const models::ReplyBegin& begin) override {
-    if (stream_.begun()) co_return Status{};
-    add_call_headers(exchange_.headers, call_, begin);
-    Status begun = stream_.begin();
-    co_return begun;
+    if (std::exchange(told_, true)) co_return Status{};
+    const bool waited = stream_.begun();  // its headers have gone
+    io::Headers late;
+    add_call_headers(waited ? late : exchange_.headers, call_, begin);
+    if (!waited) co_return stream_.begin();
+    std::string comments = as_comments(late);
+    Status written = co_await stream_.write(std::move(comments));
+    co_return written;
   }
   io::Task<Status> bytes(std::string_view) override {
     co_return fail(Kind::kInternal, "a translated stream came as bytes");
@@ -188,6 +199,7 @@ class Writer final : public models::ReplySink {
   legacy::StreamEncoder& encoder_;
   const Id call_;
   const std::size_t prompt_;
+  bool& told_;
 };
 
 io::Task<void> answer_streamed(Exchange& exchange, const Asked& asked) {
@@ -195,8 +207,9 @@ io::Task<void> answer_streamed(Exchange& exchange, const Asked& asked) {
   stream.expect();
   const std::unique_ptr<legacy::StreamEncoder> encoder =
       legacy::stream_encoder(asked.completion, encode_options(exchange));
+  bool told = false;
   for (std::size_t prompt = 0; prompt < asked.calls.size(); ++prompt) {
-    Writer writer(exchange, stream, *encoder, asked.calls[prompt], prompt);
+    Writer writer(exchange, stream, *encoder, asked.calls[prompt], prompt, told);
     models::ClientRequest request = request_of(asked, prompt);
     functions::AnswerOptions options = options_of(exchange, asked, prompt);
     options.sink = &writer;
@@ -214,7 +227,10 @@ io::Task<void> answer_streamed(Exchange& exchange, const Asked& asked) {
       break;
     }
     exchange.door.metrics.broken_stream();
-    std::string event = error_event(wire::Dialect::kOpenAiChat, wire_error_of(result));
+    io::Headers late;
+    if (!told) add_call_headers(late, asked.calls[prompt], result);
+    std::string event =
+        as_comments(late) + error_event(wire::Dialect::kOpenAiChat, wire_error_of(result));
     Status written = co_await stream.write(std::move(event));
     (void)written;  // a client that has gone
     break;

@@ -328,6 +328,7 @@ TEST_F(DoorTest, AClientHearsACommentBeforeTheFirstByteAndAnErrorAfterIt) {
        "event: error\ndata: {\"type\":\"error\""},
       {"/v1/responses", R"({"model":"groq/x","stream":true,"input":"x"})",
        "event: error\ndata: {\"type\":\"error\",\"sequence_number\":0"},
+      {"/v1/completions", R"({"model":"groq/x","stream":true,"prompt":"x"})", "data: {\"error\":"},
   };
   // The whole of a stream whose upstream goes on only after the first comment.
   const auto late = [&](const Case& one) {
@@ -354,6 +355,7 @@ TEST_F(DoorTest, AClientHearsACommentBeforeTheFirstByteAndAnErrorAfterIt) {
     EXPECT_TRUE(text.starts_with(": still waiting\n\n")) << text;
     EXPECT_NE(text.find(one.error), std::string::npos) << text;
     EXPECT_NE(text.find("not this"), std::string::npos) << text;
+    EXPECT_LT(text.find(": x-sighter-call: "), text.find(one.error)) << text;
     EXPECT_EQ(text.find("[DONE]"), std::string::npos);
   }
   upstream.add({step::Wait{std::chrono::seconds(1)}, step::Start{}, step::Chunk{kPiece},

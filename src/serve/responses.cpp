@@ -317,6 +317,18 @@ void count(Exchange& exchange, const models::ClientResult& result) {
     metrics.add_first_token(*result.attempts.back().first_token);
 }
 
+// The error of a stream whose headers have gone.
+io::Task<void> tell_broken(ClientStream& stream, HeldStream& held,
+                           const models::ClientResult& result) {
+  const std::string late = stream.told_late(result);
+  Status written;
+  if (!late.empty()) written = co_await stream.bytes(late);
+  wire::WireError error = wire_error_of(result);
+  const bool as_bytes = result.relayed || !result.begun;
+  if (written) written = co_await held.broke(std::move(error), as_bytes);
+  (void)written;  // a client that has gone
+}
+
 // One asking. False: the conversation is longer than the model takes, and nothing was answered.
 io::Task<bool> ask(Exchange& exchange, Asked& asked, bool last) {
   Result<models::ClientRequest> request = request_of(exchange, asked);
@@ -360,10 +372,7 @@ io::Task<bool> ask(Exchange& exchange, Asked& asked, bool last) {
     const bool tell = result.error && exchange.responder.started() && !result.error_relayed &&
                       result.error->kind != Kind::kCancelled;
     if (tell) {
-      wire::WireError error = wire_error_of(result);
-      const bool as_bytes = result.relayed || !result.begun;
-      Status told = co_await held->broke(std::move(error), as_bytes);
-      (void)told;  // a client that has gone
+      co_await tell_broken(*stream, *held, result);
       answered.result.error_relayed = true;
     }
     if (!result.error) {

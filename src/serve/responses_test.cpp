@@ -62,6 +62,15 @@ TEST_F(ResponsesTest, ItemsAreListedInAKnownOrder) {
   EXPECT_EQ(ask("GET", path + "?before=zz").status, 400);
 }
 
+TEST_F(DoorTest, AFullDoorSpeaksTheDialectOfThePath) {
+  Settings full = settings();
+  full.in_flight_max = 0;
+  open(full);
+  const io::HttpReply reply = ask("POST", "/v1/messages", "{}");
+  EXPECT_EQ(reply.status, 503);
+  EXPECT_EQ(*json(reply).find("type"), Json("error")) << reply.body;
+}
+
 TEST_F(DoorTest, AnthropicsListOfModelsComesInPages) {
   const auto page = [&](const std::string& query) {
     const io::HttpReply reply =

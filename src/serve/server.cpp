@@ -143,6 +143,8 @@ io::Task<void> Server::Impl::handle(Lane& lane, io::ServerRequest& request,
   }
   if (!door.metrics.enter(door.settings.in_flight_max)) {
     door.metrics.turned_away();
+    const Match match = find_route(request.method(), request.path());
+    if (match.path_known) exchange.dialect = match.dialect;
     Error full{Kind::kUnavailable, "too many requests are under way", "try again a little later"};
     co_await send_error(exchange, std::move(full));
     co_return;

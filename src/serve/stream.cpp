@@ -6,19 +6,12 @@
 
 namespace sighter::serve {
 
-namespace {
-
-// What the headers would have said, as comments.
-std::string told_late(const Id& call, const models::ReplyBegin& begin) {
-  io::Headers headers;
-  add_call_headers(headers, call, begin);
+std::string as_comments(const io::Headers& headers) {
   std::string out;
   for (const auto& [name, value] : headers.fields())
     out += io::sse_comment(fmt::format("{}: {}", name, value));
   return out;
 }
-
-}  // namespace
 
 ClientStream::ClientStream(Exchange& exchange, models::ClientRequest& request, Id call)
     : exchange_(exchange), request_(request), call_(call), events_(exchange) {
@@ -29,7 +22,9 @@ ClientStream::~ClientStream() = default;
 
 io::Task<Status> ClientStream::begin(const models::ReplyBegin& begin) {
   const bool waited = events_.begun();  // its headers have gone
-  if (!waited) add_call_headers(exchange_.headers, call_, begin);
+  io::Headers late;
+  add_call_headers(waited ? late : exchange_.headers, call_, begin);
+  told_ = true;
   if (!begin.relayed) {
     if (!request_.chat) {
       Status decoded = request_.decode_chat();
@@ -42,7 +37,7 @@ io::Task<Status> ClientStream::begin(const models::ReplyBegin& begin) {
     encoder_ = wire::codec_of(request_.dialect)->stream_encoder(*request_.chat, options);
   }
   if (!waited) co_return events_.begin();
-  std::string told = told_late(call_, begin);
+  std::string told = as_comments(late);
   Status written = co_await events_.write(std::move(told));
   co_return written;
 }
@@ -67,6 +62,14 @@ void ClientStream::add_lost(models::ClientResult& result) const {
   }
 }
 
+std::string ClientStream::told_late(const models::ClientResult& result) {
+  if (told_ || !events_.begun()) return {};
+  told_ = true;
+  io::Headers late;
+  add_call_headers(late, call_, result);
+  return as_comments(late);
+}
+
 io::Task<Status> ClientStream::deltas(std::vector<wire::Delta>& deltas) {
   std::string piece;
   for (wire::Delta& delta : deltas) {
@@ -86,7 +89,7 @@ io::Task<void> ClientStream::close(const models::ClientResult& result) {
   } else if (result.error) {
     exchange_.door.metrics.broken_stream();
     if (!result.error_relayed && result.error->kind != Kind::kCancelled) {
-      last = error_event(request_.dialect, wire_error_of(result));
+      last = told_late(result) + error_event(request_.dialect, wire_error_of(result));
     }
   } else if (result.relayed && !result.end_mark && request_.dialect == wire::Dialect::kOpenAiChat) {
     last = "data: [DONE]\n\n";

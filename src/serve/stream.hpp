@@ -25,6 +25,9 @@ class ClientStream final : public models::ReplySink {
 
   // What the client's dialect had no place for so far, to what the request lost.
   void add_lost(models::ClientResult& result) const;
+  // Of a call that failed behind comments alone: what its headers would have said, as comments;
+  // empty where it was told already, or where the headers have not gone.
+  std::string told_late(const models::ClientResult& result);
   // After the last piece: the end of a good stream, or an error event and no end mark. Also ends
   // the comments. Always called before it is destroyed.
   io::Task<void> close(const models::ClientResult& result);
@@ -35,7 +38,11 @@ class ClientStream final : public models::ReplySink {
   Id call_;
   std::unique_ptr<wire::StreamEncoder> encoder_;
   EventStream events_;
+  bool told_ = false;  // id, route and the like
 };
+
+// What headers would have said, as comments of a stream whose headers have gone.
+std::string as_comments(const io::Headers& headers);
 
 // An answer whose bytes mean nothing to the door, on its way as they come.
 class PassedStream final : public models::ReplySink {
