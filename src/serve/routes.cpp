@@ -127,4 +127,14 @@ Match find_route(std::string_view method, std::string_view path) {
   return find_exactly(method, "/v1" + std::string(path));
 }
 
+std::string methods_of(std::string_view path) {
+  std::string out;
+  for (const std::string_view method : {"GET", "HEAD", "POST", "DELETE"}) {
+    if (find_route(method, path).route == nullptr) continue;
+    if (!out.empty()) out += ", ";
+    out += method;
+  }
+  return out;
+}
+
 }  // namespace sighter::serve

@@ -33,6 +33,8 @@ struct Match {
   bool path_known = false;                       // with another method: 405
   wire::Dialect dialect = wire::Dialect::kNone;  // of the path, where it is known
 };
+// The methods that a path takes, as the header Allow lists them: "GET, HEAD, POST".
+std::string methods_of(std::string_view path);
 // Paths below /v1 are found without it too, as some SDKs compose them. A path with empty, "." or
 // ".." segments, or with escapes that decode to none of its own kind, is not found.
 Match find_route(std::string_view method, std::string_view path);

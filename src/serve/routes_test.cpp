@@ -28,6 +28,12 @@ TEST(Routes, KnowAPathWhoseMethodIsWrong) {
   EXPECT_FALSE(find_route("GET", "/v1/nothing").path_known);
 }
 
+TEST(Routes, SayWhichMethodsAPathTakes) {
+  EXPECT_EQ(methods_of("/v1/chat/completions"), "POST");
+  EXPECT_EQ(methods_of("/responses/resp_1"), "GET, HEAD, DELETE");
+  EXPECT_EQ(methods_of("/v1/files"), "GET, HEAD, POST");
+}
+
 TEST(Routes, TakeNamesWithSlashesAndEscapes) {
   EXPECT_EQ(find_route("GET", "/v1/models/openai/gpt-5-mini").value, "openai/gpt-5-mini");
   EXPECT_EQ(find_route("GET", "/v1/models/openai%2Fgpt-5-mini").value, "openai/gpt-5-mini");

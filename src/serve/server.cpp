@@ -87,6 +87,7 @@ io::Task<void> not_found(Exchange& exchange, bool path_known, bool ops) {
   if (path_known) {
     std::string what =
         fmt::format("{} does not take {}", exchange.request.path(), exchange.request.method());
+    exchange.headers.set("Allow", methods_of(exchange.request.path()));
     co_await refuse(exchange, 405, std::move(what));
     co_return;
   }

@@ -195,7 +195,9 @@ TEST_F(ServerTest, WhatIsNotThereIsNoModelThatIsMissing) {
     const Json anthropic = json(ask("GET", path, {}, {{"anthropic-version", "2023-06-01"}}));
     EXPECT_EQ(*anthropic.pointer("/error/type"), Json("not_found_error")) << path;
   }
-  EXPECT_EQ(ask("GET", "/v1/chat/completions").status, 405);
+  const io::HttpReply wrong = ask("GET", "/v1/chat/completions");
+  EXPECT_EQ(wrong.status, 405);
+  EXPECT_EQ(wrong.headers.get("allow"), "POST");
   const Json model = json(ask("GET", "/v1/models/nobody"));
   EXPECT_EQ(*model.pointer("/error/code"), Json("model_not_found"));
 }

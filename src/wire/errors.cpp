@@ -202,8 +202,8 @@ const Json* inner_error(const Json& body) {
 
 // A status that says what it is about.
 bool telling(int status) {
-  return status == 401 || status == 402 || status == 403 || status == 404 || status == 408 ||
-         status == 429 || status == 503 || status == 504 || status == 529;
+  constexpr int kTelling[] = {400, 401, 402, 403, 404, 408, 409, 413, 422, 429, 503, 504, 529};
+  return std::ranges::find(kTelling, status) != std::end(kTelling);
 }
 
 }  // namespace
