@@ -84,6 +84,26 @@ TEST_F(QueueTest, LookUpsSeeRowsThatTheWriterHasNotWritten) {
   EXPECT_THAT(store->show(root.id)->feedback, SizeIs(1));
 }
 
+TEST_F(QueueTest, WhatIsQueuedAfterALookUpIsFoundByTheNext) {
+  const auto store = open_or_die(path, clock);
+  auto lock = std::make_unique<Lock>(path);
+  const CallRow first = some_call(ids, clock, "first");
+  const CallRow second = some_call(ids, clock, "second");
+  ASSERT_TRUE(store->append(batch_of(first), Durability::kRelaxed));
+  ASSERT_TRUE(*store->call(first.id));
+  ASSERT_TRUE(store->append(batch_of(second), Durability::kRelaxed));
+  EXPECT_EQ((*store->call(second.id))->function, "second");
+  EXPECT_EQ((*store->call(first.id))->function, "first");
+  lock.reset();
+  ASSERT_TRUE(store->flush());
+  // The same place in the queue with another row, and the first ones in the tables.
+  lock = std::make_unique<Lock>(path);
+  const CallRow third = some_call(ids, clock, "third");
+  ASSERT_TRUE(store->append(batch_of(third), Durability::kRelaxed));
+  EXPECT_EQ((*store->call(third.id))->function, "third");
+  EXPECT_EQ((*store->call(first.id))->function, "first");
+}
+
 TEST_F(QueueTest, AFullQueueRefusesAndDoesNotWait) {
   Options options;
   options.queue_rows_max = 4;

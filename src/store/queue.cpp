@@ -73,21 +73,9 @@ Queue::Pushed Queue::push(Item item, bool wait) {
 void Queue::show(Item& item) {
   if (spare_live_.empty()) spare_live_.emplace_back();
   item.live = spare_live_.begin();
-  *item.live = item.batch;
+  *item.live = {item.batch};
   live_.splice(live_.end(), spare_live_, item.live);
   const Batch& batch = *item.batch;
-  for (const CallRow& row : batch.calls) {
-    const QueuedCall call{&row, &*item.live};
-    if (spare_calls_.empty()) {
-      calls_.emplace(row.id, call);
-      continue;
-    }
-    Calls::node_type node = std::move(spare_calls_.back());
-    spare_calls_.pop_back();
-    node.key() = row.id;
-    node.mapped() = call;
-    calls_.insert(std::move(node));
-  }
   for (const OutputRow& row : batch.outputs) {
     outputs_.emplace(key_of(row.fingerprint, row.repeat), part_of(item.batch, row));
   }
@@ -101,11 +89,11 @@ void Queue::show(Item& item) {
 
 void Queue::hide(const Item& item) {
   const Batch& batch = *item.batch;
-  for (const CallRow& row : batch.calls) {
-    const auto at = calls_.find(row.id);
-    if (at == calls_.end() || at->second.row != &row) continue;
-    Calls::node_type node = calls_.extract(at);
-    if (spare_calls_.size() < kSpareMax) spare_calls_.push_back(std::move(node));
+  if (item.live->indexed) {
+    for (const CallRow& row : batch.calls) {
+      const auto at = calls_.find(row.id);
+      if (at != calls_.end() && at->second.row == &row) calls_.erase(at);
+    }
   }
   for (const OutputRow& row : batch.outputs) {
     remove(outputs_, key_of(row.fingerprint, row.repeat), row);
@@ -114,7 +102,7 @@ void Queue::hide(const Item& item) {
     remove(scores_, ScoreKey{row.call, metric_key(row.metric)}, row);
   }
   for (const ResponseRow& row : batch.responses) remove(responses_, row.id, row);
-  item.live->reset();  // the item still holds the batch: nothing is freed under the lock
+  item.live->batch.reset();  // the item still holds the batch: nothing is freed under the lock
   if (spare_live_.size() < kSpareMax) {
     spare_live_.splice(spare_live_.end(), live_, item.live);
   } else {
@@ -224,8 +212,19 @@ std::size_t Queue::rows() const {
   return live_rows_;
 }
 
+void Queue::index_calls() const {
+  auto next = live_.end();
+  while (next != live_.begin() && !std::prev(next)->indexed) --next;
+  for (; next != live_.end(); ++next) {
+    next->indexed = true;
+    for (const CallRow& row : next->batch->calls)
+      calls_.emplace(row.id, QueuedCall{&row, &next->batch});
+  }
+}
+
 std::shared_ptr<const CallRow> Queue::call(const Id& id) const {
   const std::lock_guard lock(mutex_);
+  index_calls();
   const auto at = calls_.find(id);
   if (at == calls_.end()) return nullptr;
   return part_of(*at->second.batch, *at->second.row);
@@ -253,7 +252,10 @@ std::shared_ptr<const ResponseRow> Queue::response(std::string_view id) const {
 
 std::vector<std::shared_ptr<const Batch>> Queue::live() const {
   const std::lock_guard lock(mutex_);
-  return {live_.begin(), live_.end()};
+  std::vector<std::shared_ptr<const Batch>> batches;
+  batches.reserve(live_.size());
+  for (const LiveBatch& live : live_) batches.push_back(live.batch);
+  return batches;
 }
 
 }  // namespace sighter::store

@@ -20,7 +20,13 @@ namespace sighter::store {
 
 // Work on the writer's connection, outside a transaction.
 using Task = std::function<void(Connection&)>;
-using Batches = std::list<std::shared_ptr<const Batch>>;
+
+// A batch that look-ups see.
+struct LiveBatch {
+  std::shared_ptr<const Batch> batch;
+  bool indexed = false;  // its calls are found by their ids
+};
+using Batches = std::list<LiveBatch>;
 
 struct Item {
   std::shared_ptr<const Batch> batch;  // null for a task and for a barrier
@@ -86,6 +92,7 @@ class Queue {
   SteadyTime due() const;
   void show(Item& item);
   void hide(const Item& item);
+  void index_calls() const;
 
   const Options& options_;
   mutable std::mutex mutex_;
@@ -103,13 +110,12 @@ class Queue {
     const CallRow* row = nullptr;
     const std::shared_ptr<const Batch>* batch = nullptr;  // in live_
   };
-  using Calls = std::unordered_map<Id, QueuedCall>;
-  Batches live_;  // oldest first
-  Calls calls_;
-  // Nodes of both that were given back: every row needs one, and asking for memory is slow where
-  // another thread frees it.
+  mutable Batches live_;  // oldest first; those that are not indexed stand behind all others
+  // Nodes that were given back: every batch needs one, and asking for memory is slow where another
+  // thread frees it.
   Batches spare_live_;
-  std::vector<Calls::node_type> spare_calls_;
+  // Filled when somebody looks for a call: few are looked for, and every one comes by here.
+  mutable std::unordered_map<Id, QueuedCall> calls_;
   std::unordered_map<OutputKey, std::shared_ptr<const OutputRow>, KeyHash> outputs_;
   std::unordered_map<ScoreKey, std::shared_ptr<const ScoreRow>, KeyHash> scores_;
   std::unordered_map<std::string, std::shared_ptr<const ResponseRow>> responses_;
