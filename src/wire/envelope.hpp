@@ -2,9 +2,7 @@
 // The outside of a request's JSON object: where each top-level member stands in the text. One
 // strict pass without a tree, so that a request can be routed and relayed with all bytes that
 // nobody has to change as they came. Plain data, any thread.
-//
-// Strict means: exactly what json_parse() accepts (RFC 8259, no name twice in any object, nesting
-// up to limits::kJsonDepthMax, well-formed UTF-8), and an object at the top.
+// As strict as json_members.hpp.
 
 #include <cstdint>
 #include <optional>

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 
-#include "wire/envelope.hpp"
 #include "wire/openai_chat.hpp"
 #include "wire/openai_chat_message.hpp"
 
@@ -34,37 +33,50 @@ struct TreeCounts {
 
 class TextCounts {
  public:
-  explicit TextCounts(std::string_view usage) : usage_(usage), outside_(outside_of(usage)) {}
-  std::int64_t at(std::string_view name) const { return count_in(usage_, outside_, name); }
+  TextCounts(std::string_view text, std::span<const JsonMember> usage)
+      : text_(text), usage_(usage), depth_(usage.empty() ? 0 : usage.front().depth) {}
+  std::int64_t at(std::string_view name) const {
+    const JsonMember* member = find(name);
+    return member == nullptr ? 0 : count_of(member->value(text_));
+  }
   std::int64_t at(std::string_view parent, std::string_view name) const {
-    const std::optional<std::string_view> details = outside_.raw(usage_, parent);
-    if (!details || !details->starts_with('{')) return 0;
-    return count_in(*details, outside_of(*details), name);
+    const JsonMember* details = find(parent);
+    if (details == nullptr || text_[details->begin] != '{') return 0;
+    for (const JsonMember* member = details + 1; member != usage_.data() + usage_.size();
+         ++member) {
+      if (member->begin > details->end) break;
+      if (is(*member, depth_ + 1, name)) return count_of(member->value(text_));
+    }
+    return 0;
   }
   std::optional<Number> number(std::string_view name) const {
-    const std::optional<std::string_view> text = outside_.raw(usage_, name);
-    const Result<Json> value = text ? json_parse(*text) : Json();
+    const JsonMember* member = find(name);
+    const Result<Json> value = member != nullptr ? json_parse(member->value(text_)) : Json();
     if (!value || !value->is_number()) return std::nullopt;
     return Number(JsonNumber{value->number_text()});
   }
 
  private:
-  static Envelope outside_of(std::string_view object) {
-    Result<Envelope> outside = Envelope::scan(object);
-    return outside ? std::move(*outside) : Envelope();
+  bool is(const JsonMember& member, std::uint32_t depth, std::string_view name) const {
+    if (member.depth != depth) return false;
+    return member.escaped ? member.name(text_) == name : member.written(text_) == name;
   }
-  static std::int64_t count_in(std::string_view object, const Envelope& outside,
-                               std::string_view name) {
-    const std::optional<std::string_view> text = outside.raw(object, name);
-    if (!text) return 0;
+  const JsonMember* find(std::string_view name) const {
+    for (const JsonMember& member : usage_) {
+      if (is(member, depth_, name)) return &member;
+    }
+    return nullptr;
+  }
+  static std::int64_t count_of(std::string_view text) {
     std::int64_t value = 0;
-    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
-    if (error == std::errc{} && end == text->data() + text->size()) return value;
-    const Result<Json> other = json_parse(*text);  // null, 3.0 or 1e2
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error == std::errc{} && end == text.data() + text.size()) return value;
+    const Result<Json> other = json_parse(text);  // null, 3.0 or 1e2
     return other ? count(&*other) : 0;
   }
-  std::string_view usage_;
-  Envelope outside_;
+  std::string_view text_;
+  std::span<const JsonMember> usage_;  // and what is inside them
+  std::uint32_t depth_;
 };
 
 template <class Counts>
@@ -181,8 +193,8 @@ Usage decode_usage(Json json) {
   return usage;
 }
 
-Usage usage_of(std::string_view text) {
-  return counted(TextCounts(text));
+Usage usage_of(std::string_view text, std::span<const JsonMember> usage) {
+  return counted(TextCounts(text, usage));
 }
 
 void write_usage(std::string& out, const Usage& usage) {

@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
+#include <span>
+#include <utility>
 
 #include "base/json.hpp"
+#include "wire/json_members.hpp"
 #include "wire/openai_chat.hpp"
 #include "wire/openai_chat_reply.hpp"
 #include "wire/proof.hpp"
@@ -120,6 +124,43 @@ bool chat_more(std::string_view data) {
   return !finish;
 }
 
+// The members inside the value of `outer`, at any depth that was kept.
+std::span<const JsonMember> inside(const std::vector<JsonMember>& members,
+                                   const JsonMember& outer) {
+  const std::size_t first = static_cast<std::size_t>(&outer - members.data()) + 1;
+  std::size_t last = first;
+  while (last < members.size() && members[last].begin < outer.end) ++last;
+  return {members.data() + first, last - first};
+}
+
+// Why the only choice ended; nullopt unless there is one choice, with a message and a word for it.
+std::optional<std::string_view> only_finish(std::string_view body, const JsonMember& choices,
+                                            std::span<const JsonMember> choice) {
+  if (choice.empty()) return std::nullopt;
+  const auto only = [](std::string_view text, char bracket, char brace) {
+    return std::ranges::count(text, bracket) == 1 && std::ranges::count(text, brace) == 1 &&
+           std::ranges::all_of(text,
+                               [&](char c) { return c == bracket || c == brace || is_space(c); });
+  };
+  if (!only(body.substr(choices.begin, choice.front().key - choices.begin), '[', '{'))
+    return std::nullopt;
+  const JsonMember* message = nullptr;
+  const JsonMember* finish = nullptr;
+  const JsonMember* last = nullptr;
+  for (const JsonMember& member : choice) {
+    if (member.depth != choice.front().depth) continue;
+    last = &member;
+    const std::string_view name = member.written(body);
+    if (name == "message" && std::exchange(message, &member) != nullptr) return std::nullopt;
+    if (name == "finish_reason") finish = &member;
+  }
+  if (message == nullptr || finish == nullptr || body[finish->begin] != '"') return std::nullopt;
+  if (!only(body.substr(last->end, choices.end - last->end), ']', '}')) return std::nullopt;
+  const std::string_view word = finish->value(body);
+  if (word.contains('\\')) return std::nullopt;
+  return word.substr(1, word.size() - 2);
+}
+
 }  // namespace
 
 bool relayable(Dialect dialect, std::string_view body, const Envelope& envelope,
@@ -191,24 +232,29 @@ bool may_hold_nothing(Dialect dialect, std::string_view event, std::string_view 
 
 std::optional<RelayedFacts> relayed_facts(Dialect dialect, std::string_view body) {
   if (dialect != Dialect::kOpenAiChat) return std::nullopt;
-  const Result<Envelope> reply = Envelope::scan(body);
-  if (!reply || reply->has("error")) return std::nullopt;
-  const auto usage = reply->raw(body, "usage");
-  const auto choices = reply->raw(body, "choices");
-  if (!usage || !usage->starts_with('{') || !choices || choices->size() < 2 ||
-      !choices->starts_with('[')) {
-    return std::nullopt;
+  if (body.size() >= std::numeric_limits<std::uint32_t>::max()) return std::nullopt;
+  constexpr std::size_t kUsual = 32;
+  constexpr std::uint32_t kDepth = 3;  // the members of a choice and of the details of a usage
+  std::vector<JsonMember> members;
+  members.reserve(kUsual);
+  std::uint32_t close = 0;
+  if (!scan_members(body, kDepth, members, close)) return std::nullopt;
+  const JsonMember* choices = nullptr;
+  const JsonMember* usage = nullptr;
+  for (const JsonMember& member : members) {
+    if (member.escaped) return std::nullopt;
+    if (member.depth != 1) continue;
+    const std::string_view name = member.written(body);
+    if (name == "error") return std::nullopt;
+    if (name == "choices") choices = &member;
+    if (name == "usage") usage = &member;
   }
-  // Of several choices, what is between the brackets is no object.
-  const std::string_view only = choices->substr(1, choices->size() - 2);
-  const Result<Envelope> choice = Envelope::scan(only);
-  if (!choice || !choice->has("message")) return std::nullopt;
-  const Result<std::optional<std::string>> word = choice->string(only, "finish_reason");
-  if (!word || !*word) return std::nullopt;
-  RelayedFacts facts;
-  facts.usage = openai_chat::usage_of(*usage);
-  facts.finish = openai_chat::finish_reason(**word);
-  return facts;
+  if (choices == nullptr || usage == nullptr || body[usage->begin] != '{') return std::nullopt;
+  const std::optional<std::string_view> word =
+      only_finish(body, *choices, inside(members, *choices));
+  if (!word) return std::nullopt;
+  return RelayedFacts{.usage = openai_chat::usage_of(body, inside(members, *usage)),
+                      .finish = openai_chat::finish_reason(*word)};
 }
 
 bool is_usage_chunk(std::string_view data) {
