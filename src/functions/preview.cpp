@@ -24,7 +24,7 @@ Status add_request(const Project& project, const wire::ChatRequest& chat,
     const models::Provider* provider = project.models.provider(route.provider);
     if (provider != nullptr) {
       dialect = provider->dialect;
-      options.quirks = &models::quirks_of(*provider);
+      options.quirks = provider->quirks;
       edits = provider->extra_body;
       if (extras != nullptr) edits.insert(edits.end(), extras->body.begin(), extras->body.end());
     }

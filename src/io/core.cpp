@@ -7,6 +7,7 @@
 
 #include "base/check.hpp"
 #include "io/core_impl.hpp"
+#include "io/frame_pool.hpp"
 
 #ifdef __linux__
 #include <pthread.h>
@@ -49,6 +50,7 @@ Core::Core(std::string name, const Clock& clock)
     pthread_setname_np(pthread_self(), impl->name.substr(0, 15).c_str());
 #endif
     impl->context.run();
+    FramePool::drop();
   });
   impl_->owner = impl_->thread.get_id();
 }

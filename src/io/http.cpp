@@ -11,6 +11,7 @@ namespace sighter::io {
 namespace {
 
 constexpr std::size_t kFieldsUsual = 8;  // of one message
+constexpr std::size_t kBytesUsual = 240;
 
 char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
@@ -94,48 +95,76 @@ bool equals_ignoring_case(std::string_view a, std::string_view b) {
   return true;
 }
 
-void Headers::add(std::string name, std::string value) {
-  if (fields_.capacity() == 0) fields_.reserve(kFieldsUsual);
-  fields_.emplace_back(std::move(name), std::move(value));
+Headers::Headers(std::initializer_list<Field> fields) {
+  for (const auto& [name, value] : fields) add(name, value);
+}
+
+void Headers::add(std::string_view name, std::string_view value) {
+  if (places_.capacity() == 0) {
+    places_.reserve(kFieldsUsual);
+    text_.reserve(kBytesUsual);
+  }
+  places_.push_back({static_cast<std::uint32_t>(text_.size()),
+                     static_cast<std::uint32_t>(name.size()),
+                     static_cast<std::uint32_t>(value.size())});
+  text_.append(name).append(value);
+}
+
+void Headers::clear() {
+  places_.clear();
+  text_.clear();
 }
 
 void Headers::fold(std::string_view more) {
-  std::string& value = fields_.back().second;
-  if (!value.empty() && !more.empty()) value += ' ';
-  value.append(more);
+  const auto [name, value] = field(places_.back());
+  const std::string written(name);
+  std::string folded(value);
+  if (!folded.empty() && !more.empty()) folded += ' ';
+  folded.append(more);
+  places_.pop_back();
+  add(written, folded);
 }
 
-void Headers::set(std::string_view name, std::string value) {
-  for (Field& field : fields_) {
-    if (!equals_ignoring_case(field.first, name)) continue;
-    field.second = std::move(value);
-    // Only the first stays.
-    bool first = true;
-    std::erase_if(fields_, [&](const Field& f) {
-      return equals_ignoring_case(f.first, name) && !std::exchange(first, false);
-    });
-    return;
-  }
-  add(std::string(name), std::move(value));
+void Headers::set(std::string_view name, std::string_view value) {
+  const auto same = [&](const Place& place) {
+    return equals_ignoring_case(field(place).first, name);
+  };
+  const auto first = std::ranges::find_if(places_, same);
+  if (first == places_.end()) return add(name, value);
+  const std::string written(field(*first).first);  // its case stays
+  const auto at = static_cast<std::uint32_t>(text_.size());
+  text_.append(written).append(value);
+  *first = {at, static_cast<std::uint32_t>(written.size()),
+            static_cast<std::uint32_t>(value.size())};
+  places_.erase(std::remove_if(first + 1, places_.end(), same), places_.end());
 }
 
 void Headers::remove(std::string_view name) {
-  std::erase_if(fields_, [name](const Field& f) { return equals_ignoring_case(f.first, name); });
+  std::erase_if(places_,
+                [&](const Place& place) { return equals_ignoring_case(field(place).first, name); });
 }
 
 std::optional<std::string_view> Headers::get(std::string_view name) const {
-  for (const Field& field : fields_) {
-    if (equals_ignoring_case(field.first, name)) return field.second;
+  for (const Place& place : places_) {
+    if (place.name != name.size()) continue;
+    const auto [written, value] = field(place);
+    if (equals_ignoring_case(written, name)) return value;
   }
   return std::nullopt;
 }
 
 std::vector<std::string_view> Headers::all(std::string_view name) const {
   std::vector<std::string_view> values;
-  for (const Field& field : fields_) {
-    if (equals_ignoring_case(field.first, name)) values.push_back(field.second);
+  for (const auto& [written, value] : fields()) {
+    if (equals_ignoring_case(written, name)) values.push_back(value);
   }
   return values;
+}
+
+bool Headers::operator==(const Headers& other) const {
+  return std::equal(
+      places_.begin(), places_.end(), other.places_.begin(), other.places_.end(),
+      [&](const Place& mine, const Place& theirs) { return field(mine) == other.field(theirs); });
 }
 
 bool list_has_token(std::string_view list, std::string_view token) {
@@ -148,8 +177,9 @@ bool list_has_token(std::string_view list, std::string_view token) {
 }
 
 bool Headers::has_token(std::string_view name, std::string_view token) const {
-  return std::ranges::any_of(fields_, [&](const Field& field) {
-    return equals_ignoring_case(field.first, name) && list_has_token(field.second, token);
+  return std::ranges::any_of(places_, [&](const Place& place) {
+    const auto [written, value] = field(place);
+    return equals_ignoring_case(written, name) && list_has_token(value, token);
   });
 }
 

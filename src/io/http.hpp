@@ -13,17 +13,21 @@
 namespace sighter::io {
 
 // Header fields in the order they came, names as they were written; names compare without case.
+// All their bytes stand in one piece of memory: what fields(), get() and all() give is valid until
+// the next change.
 class Headers {
  public:
-  using Field = std::pair<std::string, std::string>;
+  using Field = std::pair<std::string_view, std::string_view>;
+  class Fields;  // a range of Field, by value
 
   Headers() = default;
-  Headers(std::initializer_list<Field> fields) : fields_(fields) {}
-  void add(std::string name, std::string value);
+  Headers(std::initializer_list<Field> fields);
+  // Neither may be a view into these headers.
+  void add(std::string_view name, std::string_view value);
   // Replaces every field of that name by one.
-  void set(std::string_view name, std::string value);
+  void set(std::string_view name, std::string_view value);
   void remove(std::string_view name);
-  void clear() { fields_.clear(); }  // keeps memory
+  void clear();  // keeps memory
   // Appends to the value of the last field, which there is; a space between, unless one is empty.
   void fold(std::string_view more);
   // The first of that name.
@@ -32,13 +36,51 @@ class Headers {
   bool has(std::string_view name) const { return get(name).has_value(); }
   // True when a comma-separated list of tokens under `name` holds `token` (no case).
   bool has_token(std::string_view name, std::string_view token) const;
-  const std::vector<Field>& fields() const { return fields_; }
-  bool empty() const { return fields_.empty(); }
-  bool operator==(const Headers&) const = default;
+  Fields fields() const;
+  std::size_t size() const { return places_.size(); }
+  bool empty() const { return places_.empty(); }
+  bool operator==(const Headers& other) const;
 
  private:
-  std::vector<Field> fields_;
+  struct Place {
+    std::uint32_t at = 0;               // of the name; the value follows it
+    std::uint32_t name = 0, value = 0;  // bytes
+  };
+  Field field(const Place& place) const {
+    const char* const name = text_.data() + place.at;
+    return {{name, place.name}, {name + place.name, place.value}};
+  }
+  std::string text_;
+  std::vector<Place> places_;
 };
+
+class Headers::Fields {
+ public:
+  class Iterator {
+   public:
+    Iterator(const Headers& headers, const Place* at) : headers_(&headers), at_(at) {}
+    Field operator*() const { return headers_->field(*at_); }
+    Iterator& operator++() {
+      ++at_;
+      return *this;
+    }
+    bool operator==(const Iterator& other) const { return at_ == other.at_; }
+
+   private:
+    const Headers* headers_;
+    const Place* at_;
+  };
+  explicit Fields(const Headers& headers) : headers_(headers) {}
+  Iterator begin() const { return {headers_, headers_.places_.data()}; }
+  Iterator end() const { return {headers_, headers_.places_.data() + headers_.places_.size()}; }
+
+ private:
+  const Headers& headers_;
+};
+
+inline Headers::Fields Headers::fields() const {
+  return Fields(*this);
+}
 
 bool equals_ignoring_case(std::string_view a, std::string_view b);
 // True when a comma-separated list of tokens holds `token` (no case).

@@ -26,29 +26,37 @@ inline bool is_token(std::string_view text) {
   return !text.empty();
 }
 
-// True when there is no control character but the tab.
+// What values are made of, and reasons: no control character but the tab.
+inline constexpr std::array<bool, 256> kTextCharacters = [] {
+  std::array<bool, 256> table{};
+  for (unsigned c = 0x20; c < 256; ++c) table[c] = c != 0x7f;
+  table['\t'] = true;
+  return table;
+}();
+
 inline bool is_field_text(std::string_view text) {
+  const auto plain = [](std::string_view part) {
+    for (const char c : part) {
+      if (!kTextCharacters[static_cast<unsigned char>(c)]) return false;
+    }
+    return true;
+  };
   constexpr std::uint64_t kOnes = 0x0101010101010101;
   constexpr std::uint64_t kHighs = 0x8080808080808080;
-  const auto plain = [](char c) {
-    return (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) || c == '\t';
-  };
-  while (!text.empty()) {
+  constexpr std::size_t kRun = sizeof kOnes;
+  // Where a word has no mark, all of it is plain; a mark may also stand for a tab.
+  const auto marked = [](const char* at) {
     std::uint64_t word = 0;
-    const std::size_t size = std::min(text.size(), sizeof word);
-    std::memcpy(&word, text.data(), size);
+    std::memcpy(&word, at, sizeof word);
     const std::uint64_t deleted = word ^ (kOnes * 0x7f);
-    // Only a whole word without any mark is sure to be plain.
-    const std::uint64_t marks =
-        (((word - kOnes * 0x20) & ~word) | ((deleted - kOnes) & ~deleted)) & kHighs;
-    if (size < sizeof word || marks != 0) {
-      for (const char c : text.substr(0, size)) {
-        if (!plain(c)) return false;
-      }
-    }
-    text.remove_prefix(size);
+    return ((((word - kOnes * 0x20) & ~word) | ((deleted - kOnes) & ~deleted)) & kHighs) != 0;
+  };
+  if (text.size() < kRun) return plain(text);
+  for (std::size_t at = 0;; at += kRun) {
+    at = std::min(at, text.size() - kRun);  // the last word begins inside the one before it
+    if (marked(text.data() + at) && !plain(text.substr(at, kRun))) return false;
+    if (at + kRun == text.size()) return true;
   }
-  return true;
 }
 
 }  // namespace sighter::io

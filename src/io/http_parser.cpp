@@ -218,7 +218,7 @@ HttpParser::Wrong HttpParser::on_field(std::string_view line) {
   if (!of_header && (equals_ignoring_case(name, "Content-Length") ||
                      equals_ignoring_case(name, "Transfer-Encoding")))
     return "a trailer that says where the message ends";
-  if (of_header) headers_.add(std::string(name), std::string(value));
+  if (of_header) headers_.add(name, value);
   return nullptr;
 }
 

@@ -3,6 +3,7 @@
 
 #include "io/http_parser.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -47,7 +48,8 @@ Message ours(HttpParser::Role role, std::string_view bytes, std::size_t cut) {
   out.chunked = parser.chunked();
   out.start = role == HttpParser::Role::kRequest ? parser.method() + " " + parser.target()
                                                  : std::to_string(parser.status());
-  for (const auto& [name, value] : parser.headers().fields()) out.fields.insert(name + ":" + value);
+  for (const auto& [name, value] : parser.headers().fields())
+    out.fields.insert(fmt::format("{}:{}", name, value));
   out.body = parser.body();
   return out;
 }

@@ -12,6 +12,8 @@
 #include <optional>
 #include <utility>
 
+#include "io/frame_pool.hpp"
+
 namespace sighter::io {
 
 template <class T = void>
@@ -22,6 +24,11 @@ namespace detail {
 // What coroutines of all types share.
 class PromiseBase {
  public:
+  static void* operator new(std::size_t bytes) { return FramePool::take(bytes); }
+  static void operator delete(void* frame, std::size_t bytes) noexcept {
+    FramePool::give(frame, bytes);
+  }
+
   std::suspend_always initial_suspend() const noexcept { return {}; }
   auto final_suspend() const noexcept { return Final{}; }
   void unhandled_exception() noexcept { fault_ = std::current_exception(); }

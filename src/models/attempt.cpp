@@ -95,7 +95,7 @@ io::Headers limits_of(const io::Headers& headers, bool passed) {
     const bool wanted = begins(name, "x-ratelimit-") || begins(name, "anthropic-ratelimit-") ||
                         one_of(name, kAlways) || (passed && one_of(name, kOfBytes));
     if (!wanted) continue;
-    std::string lower = name;
+    std::string lower(name);
     std::transform(lower.begin(), lower.end(), lower.begin(),
                    [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     out.add(std::move(lower), value);
@@ -176,7 +176,7 @@ std::optional<Trouble> Router::Impl::prepare(Call& call, const Choice& choice, s
   exchange.provider = &provider;
   exchange.route = &route;
   exchange.codec = wire::codec_of(provider.dialect);
-  exchange.quirks = &quirks_of(provider);
+  exchange.quirks = provider.quirks;
   exchange.price = hub.config().price(*call.spec, route);
   exchange.key_reference = key == 0 ? provider.key : provider.more_keys[key - 1];
   Result<std::string> proof = secret(provider, exchange.key_reference);

@@ -162,6 +162,7 @@ ModelsConfig::ModelsConfig() {
                                   : Authentication::kBearer;
     if (!known.variable.empty()) provider.key = "env:" + std::string(known.variable);
     provider.timeouts = kTimeouts;
+    provider.quirks = &quirks_of(provider);
     providers_.emplace(provider.name, std::move(provider));
   }
 }
@@ -230,6 +231,7 @@ void ModelsConfig::read_provider(const TomlTable& table, const std::string& name
   if (const auto most = table.integer("parallel_max", 1, 100000))
     provider.parallel_max = static_cast<int>(*most);
   provider.breaker = read_breaker(table, provider.breaker);
+  provider.quirks = &quirks_of(provider);
   providers_.insert_or_assign(name, std::move(provider));
 }
 

@@ -40,7 +40,8 @@ inline constexpr int kDoorParallelMax = 10'000;
 struct Provider {
   std::string name;
   wire::Dialect dialect = wire::Dialect::kOpenAiChat;
-  std::string base_url;  // without a slash at the end: "https://api.openai.com/v1"
+  const wire::Quirks* quirks = nullptr;  // quirks_of(); never null in a configuration
+  std::string base_url;                  // without a slash at the end: "https://api.openai.com/v1"
   Authentication authentication = Authentication::kBearer;
   std::string key_name = "x-api-key";  // of the header or parameter that carries the key
   std::string key;                     // a reference: "env:NAME" or "file:PATH"; empty: none needed
@@ -116,7 +117,7 @@ class ModelsConfig {
 };
 
 // What is known of the server behind it, by its name or host. An api_version is Azure's, whatever
-// the host (one of API Management's, say).
+// the host (one of API Management's, say). A configuration's providers hold it already.
 const wire::Quirks& quirks_of(const Provider& provider);
 
 // The secret behind a reference, without white space at its ends. kUnauthorized names the variable

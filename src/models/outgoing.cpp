@@ -93,7 +93,7 @@ void add_headers(const ClientRequest& request, const Provider& provider, Outgoin
     } else if (request.dialect == provider.dialect || request.endpoint == Endpoint::kOther) {
       headers.set(name, value);
     } else {
-      out.dropped.push_back(name);
+      out.dropped.emplace_back(name);
     }
   }
   for (const auto& [name, value] : provider.headers) headers.set(name, value);

@@ -190,7 +190,7 @@ void Router::Impl::report(Selection& selection, const Target& target,
     return selection.failed(target, *trouble, now);
   }
   selection.succeeded(target, now);
-  if (result.limits.fields().empty()) return;
+  if (result.limits.empty()) return;
   // It answered, and says that nothing is left for the next one.
   std::vector<wire::HeaderView> views;
   for (const auto& [name, value] : result.limits.fields()) {

@@ -30,16 +30,16 @@ io::Task<void> answer(Exchange& exchange, models::Endpoint endpoint) {
 }  // namespace
 
 io::Task<void> answer_chat(Exchange& exchange) {
-  co_await answer(exchange, models::Endpoint::kChat);
+  return answer(exchange, models::Endpoint::kChat);
 }
 io::Task<void> answer_messages(Exchange& exchange) {
-  co_await answer(exchange, models::Endpoint::kChat);
+  return answer(exchange, models::Endpoint::kChat);
 }
 io::Task<void> answer_embeddings(Exchange& exchange) {
-  co_await answer(exchange, models::Endpoint::kEmbeddings);
+  return answer(exchange, models::Endpoint::kEmbeddings);
 }
 io::Task<void> count_tokens(Exchange& exchange) {
-  co_await answer(exchange, models::Endpoint::kCountTokens);
+  return answer(exchange, models::Endpoint::kCountTokens);
 }
 
 }  // namespace sighter::serve

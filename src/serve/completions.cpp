@@ -23,7 +23,7 @@ bool has_completions(const models::Provider& provider, std::string_view upstream
       provider.dialect != wire::Dialect::kOpenAiResponses)
     return false;
   if (provider.completions) return *provider.completions;
-  switch (models::quirks_of(provider).completions) {
+  switch (provider.quirks->completions) {
     case wire::Completions::kAll:
       return provider.name != "gemini";  // which speaks Chat wherever it is
     case wire::Completions::kOldModels:

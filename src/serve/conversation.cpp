@@ -151,6 +151,20 @@ std::string encode(const Exchange& exchange, const models::ClientRequest& reques
   return std::move(encoded.body);
 }
 
+// Dollars in full digits, never "6e-05".
+std::string dollars(NanoUsd cost) {
+  constexpr std::int64_t kOne = 1'000'000'000;
+  std::string out = std::to_string(cost.value / kOne);
+  std::int64_t rest = cost.value % kOne;
+  if (rest <= 0) return out;
+  out += '.';
+  for (std::int64_t digit = kOne / 10; rest > 0; digit /= 10) {
+    out += static_cast<char>('0' + rest / digit);
+    rest %= digit;
+  }
+  return out;
+}
+
 io::Task<void> send_whole(Exchange& exchange, const models::ClientRequest& request,
                           functions::Answered& answered, std::string encoded) {
   models::ClientResult& result = answered.result;
@@ -168,8 +182,7 @@ io::Task<void> send_whole(Exchange& exchange, const models::ClientRequest& reque
     body = wire::openai_embeddings::encode_reply(*result.embedding, {}, base64);
   }
   add_call_headers(exchange.headers, answered.call, result);
-  if (result.cost)
-    exchange.headers.add("x-sighter-cost-usd", fmt::format("{}", result.cost->usd()));
+  if (result.cost) exchange.headers.add("x-sighter-cost-usd", dollars(*result.cost));
   co_await send_text(exchange, status, std::move(type), std::move(body));
 }
 

@@ -8,8 +8,6 @@
 #include "wire/codec.hpp"
 
 namespace sighter::serve {
-namespace {}  // namespace
-
 std::string joined(const std::vector<std::string>& names) {
   std::string out;
   for (const std::string& name : names) {
@@ -63,8 +61,7 @@ io::Task<void> send_text(Exchange& exchange, int status, std::string type, std::
 }
 
 io::Task<void> send_json(Exchange& exchange, int status, std::string body) {
-  std::string type = "application/json";
-  co_await send_text(exchange, status, std::move(type), std::move(body));
+  return send_text(exchange, status, "application/json", std::move(body));
 }
 
 io::Task<void> send_error(Exchange& exchange, Error error) {

@@ -27,7 +27,7 @@ struct Overloaded : F... {
 std::string header_lines(int status, const std::string& content_type, const io::Headers& headers) {
   std::string head = fmt::format("HTTP/1.1 {} {}\r\n", status, io::reason_of(status));
   if (!content_type.empty()) head += "Content-Type: " + content_type + "\r\n";
-  for (const auto& [name, value] : headers.fields()) head += name + ": " + value + "\r\n";
+  for (const auto& [name, value] : headers.fields()) head += fmt::format("{}: {}\r\n", name, value);
   return head;
 }
 

@@ -7,6 +7,7 @@
 #include "wire/json_members.hpp"
 
 namespace sighter::wire {
+
 Result<Envelope> Envelope::scan(std::string_view body) {
   if (body.size() >= std::numeric_limits<std::uint32_t>::max())
     return fail(Kind::kTooLarge, "request: more than 4 GB");
@@ -25,19 +26,6 @@ Result<Envelope> Envelope::scan(std::string_view body) {
   if (!parsed) return std::unexpected(parsed.error());
   return fail(Kind::kInvalid,
               fmt::format("request: must be a JSON object, not {}", parsed->type_name()));
-}
-
-const Envelope::Member* Envelope::find(std::string_view name) const {
-  for (const Member& member : members_) {
-    if (member.name.size() == name.size() && member.name == name) return &member;
-  }
-  return nullptr;
-}
-
-std::optional<std::string_view> Envelope::raw(std::string_view body, std::string_view name) const {
-  const Member* member = find(name);
-  if (member == nullptr) return std::nullopt;
-  return body.substr(member->begin, member->end - member->begin);
 }
 
 Result<std::optional<std::string>> Envelope::string(std::string_view body,

@@ -34,10 +34,19 @@ class Envelope {
   static Result<Envelope> scan(std::string_view body);
 
   const std::vector<Member>& members() const { return members_; }
-  const Member* find(std::string_view name) const;
+  const Member* find(std::string_view name) const {
+    for (const Member& member : members_) {
+      if (member.name.size() == name.size() && member.name == name) return &member;
+    }
+    return nullptr;
+  }
   bool has(std::string_view name) const { return find(name) != nullptr; }
   // The value's text; nullopt when absent. `body` is the text that was scanned, here and below.
-  std::optional<std::string_view> raw(std::string_view body, std::string_view name) const;
+  std::optional<std::string_view> raw(std::string_view body, std::string_view name) const {
+    const Member* member = find(name);
+    if (member == nullptr) return std::nullopt;
+    return body.substr(member->begin, member->end - member->begin);
+  }
   // nullopt when absent or null; kInvalid, naming the member, for another type.
   Result<std::optional<std::string>> string(std::string_view body, std::string_view name) const;
   Result<std::optional<bool>> boolean(std::string_view body, std::string_view name) const;

@@ -105,7 +105,7 @@ class Scan {
     }
     return long_string(escaped);
   }
-  bool long_string(bool& escaped) {
+  [[gnu::noinline]] bool long_string(bool& escaped) {
     for (;;) {
       if (left() >= kJsonRun) {
         const std::size_t plain = json_plain_bytes(at_);

@@ -59,7 +59,9 @@ class TextCounts {
  private:
   bool is(const JsonMember& member, std::uint32_t depth, std::string_view name) const {
     if (member.depth != depth) return false;
-    return member.escaped ? member.name(text_) == name : member.written(text_) == name;
+    if (member.escaped) return member.name(text_) == name;
+    const std::string_view written = member.written(text_);
+    return written.size() == name.size() && written == name;
   }
   const JsonMember* find(std::string_view name) const {
     for (const JsonMember& member : usage_) {

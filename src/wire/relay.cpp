@@ -56,13 +56,28 @@ bool obeys(std::optional<std::string_view> choice, const Quirks& quirks) {
   return quirks.tool_choices == ToolChoices::kWords && choice->starts_with('"');
 }
 
-// Whether messages hold what servers differ in; one look at each quote.
-bool names_what_differs(std::string_view messages, const Quirks& quirks) {
-  for (std::size_t at = messages.find('"'); at != messages.npos; at = messages.find('"', at + 1)) {
-    const std::string_view rest = messages.substr(at + 1);
-    if (rest.starts_with("reasoning")) return true;
-    if (!quirks.developer_role && rest.starts_with("developer\"")) return true;
-    if (quirks.tool_id_length != 0 && rest.starts_with("tool_call")) return true;
+// Whether a request holds what servers differ in; one look at each quote.
+bool names_what_differs(std::string_view body, const Envelope& envelope, const Quirks& quirks) {
+  const Envelope::Member* const messages = envelope.find("messages");
+  for (std::size_t at = body.find('"'); at != body.npos; at = body.find('"', at + 1)) {
+    const std::string_view rest = body.substr(at + 1);
+    switch (rest.empty() ? '\0' : rest.front()) {
+      case 'c':
+        if (!quirks.cache_control && rest.starts_with("cache_control\"")) return true;
+        continue;
+      case 'r':
+        if (!rest.starts_with("reasoning")) continue;
+        break;
+      case 'd':
+        if (quirks.developer_role || !rest.starts_with("developer\"")) continue;
+        break;
+      case 't':
+        if (quirks.tool_id_length == 0 || !rest.starts_with("tool_call")) continue;
+        break;
+      default:
+        continue;
+    }
+    if (messages != nullptr && at >= messages->begin && at < messages->end) return true;
   }
   return false;
 }
@@ -71,11 +86,9 @@ bool chat_relayable(std::string_view body, const Envelope& envelope, const Quirk
   for (const Envelope::Member& member : envelope.members()) {
     if (!takes(member.name, quirks)) return false;
   }
-  const std::string_view messages = envelope.raw(body, "messages").value_or("");
   if (quirks.tool_choices != ToolChoices::kAll && !obeys(envelope.raw(body, "tool_choice"), quirks))
     return false;
-  if (!quirks.cache_control && contains(body, "\"cache_control\"")) return false;
-  return !names_what_differs(messages, quirks);
+  return !names_what_differs(body, envelope, quirks);
 }
 
 // {"type":"content_block_delta", ...} and the like, by the name of the event or its type.
