@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.hpp"
 
 namespace sighter::io {
 namespace {
+
+constexpr std::size_t kCommentBytesMax = 16'384;  // kept for the event behind them
 
 // Where the first CR or LF is, from `from` on; the text's size when there is none. find_first_of()
 // makes a call for each byte. Piece by piece, so that many lines that end in the one are not each
@@ -29,11 +32,13 @@ SseReader::SseReader(std::size_t event_bytes_max) : event_bytes_max_(event_bytes
 
 void SseReader::feed(std::string_view bytes) {
   if (too_large_) return;
-  fed_ += bytes.size();
-  if (start_ > 0) {
-    buffer_.erase(0, start_);
-    scanned_ -= start_;
-    start_ = 0;
+  if (given_) begin_event();
+  keep_data();
+  if (raw_start_ > 0) {
+    buffer_.erase(0, raw_start_);
+    start_ -= raw_start_;
+    scanned_ -= raw_start_;
+    raw_start_ = 0;
   }
   buffer_.append(bytes);
 }
@@ -60,17 +65,28 @@ bool SseReader::take_line(std::string_view& line) {
 }
 
 void SseReader::on_data(std::string_view value) {
-  if (has_data_) data_ += '\n';
+  if (!has_data_) {
+    has_data_ = in_place_ = true;
+    data_at_ = static_cast<std::size_t>(value.data() - buffer_.data());
+    data_bytes_ = value.size();
+    return;
+  }
+  keep_data();
+  data_ += '\n';
   data_.append(value);
-  has_data_ = true;
+}
+
+// Before the buffer moves.
+void SseReader::keep_data() {
+  if (std::exchange(in_place_, false)) data_.assign(buffer_, data_at_, data_bytes_);
 }
 
 void SseReader::on_line(std::string_view line) {
   const std::size_t colon = line.find(':');
   if (colon == 0) return;  // a comment
   const std::string_view field = line.substr(0, colon);
-  std::string_view value = colon == std::string_view::npos ? "" : line.substr(colon + 1);
-  if (value.starts_with(' ')) value.remove_prefix(1);
+  std::string_view value = line.substr(std::min(colon, line.size() - 1) + 1);
+  if (!value.empty() && value.front() == ' ') value.remove_prefix(1);
   if (field == "data") {
     on_data(value);
   } else if (field == "event") {
@@ -80,19 +96,39 @@ void SseReader::on_line(std::string_view line) {
   }
 }
 
+// "data: ...\n\n", which most events are; false, and nothing is taken, when it is not, or not yet.
+bool SseReader::take_simple() {
+  constexpr std::string_view kData = "data: ";
+  if (has_data_ || after_cr_ || scanned_ != start_ || event_bytes_ != 0) return false;
+  const std::string_view rest = std::string_view(buffer_).substr(start_);
+  if (!rest.starts_with(kData)) return false;
+  const std::size_t end = rest.find('\n');
+  if (end == rest.npos || end + 1 == rest.size() || rest[end + 1] != '\n') return false;
+  const std::string_view value = rest.substr(kData.size(), end - kData.size());
+  if (value.find('\r') != value.npos || end + 2 > event_bytes_max_) return false;
+  on_data(value);
+  start_ = scanned_ = start_ + end + 2;
+  return true;
+}
+
+void SseReader::begin_event() {
+  given_ = has_data_ = in_place_ = false;
+  name_.clear();
+  data_.clear();
+  id_.clear();
+  raw_start_ = start_;
+}
+
 SseEvent SseReader::take_event() {
   given_ = true;
   event_bytes_ = 0;
-  return {name_, data_, id_};
+  const std::string_view buffer = buffer_;
+  return {name_, in_place_ ? buffer.substr(data_at_, data_bytes_) : std::string_view(data_), id_,
+          buffer.substr(raw_start_, start_ - raw_start_)};
 }
 
 Result<std::optional<SseEvent>> SseReader::next() {
-  if (given_) {
-    given_ = has_data_ = false;
-    name_.clear();
-    data_.clear();
-    id_.clear();
-  }
+  if (given_) begin_event();
   if (!begun_) {
     // The mark itself may come in pieces.
     constexpr std::string_view kMark = "\xEF\xBB\xBF";
@@ -101,6 +137,7 @@ Result<std::optional<SseEvent>> SseReader::next() {
     if (head == kMark) start_ = scanned_ = kMark.size();
     begun_ = true;
   }
+  if (take_simple()) return take_event();
   std::string_view line;
   while (!too_large_ && take_line(line)) {
     if (event_bytes_ > event_bytes_max_) {
@@ -113,6 +150,7 @@ Result<std::optional<SseEvent>> SseReader::next() {
       name_.clear();
       id_.clear();
       event_bytes_ = 0;
+      if (start_ - raw_start_ > kCommentBytesMax) raw_start_ = start_;
     }
   }
   if (too_large_ || event_bytes_ + buffer_.size() - start_ > event_bytes_max_) {

@@ -2,7 +2,6 @@
 // Server-sent events (WHATWG HTML, section 9.2), byte for byte, in both directions. No sockets.
 
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +15,9 @@ struct SseEvent {
   std::string_view name;  // of the `event:` field, "" when absent
   std::string_view data;  // the `data:` lines joined by LF
   std::string_view id;    // of this event's own `id:` field, "" when absent
+  // The bytes as they came, comments before it included: for those who pass events on. (The LF of
+  // a CRLF that comes later belongs to the next event.) Many comments in a row are left out.
+  std::string_view raw;
 };
 
 // Splits a stream into events, however the bytes are cut into pieces. Lines end at LF, CR or CRLF;
@@ -33,23 +35,27 @@ class SseReader {
   // After the last byte: an event whose closing empty line is missing. (A browser would drop it;
   // several model servers end so after a complete `data:` line.)
   Result<std::optional<SseEvent>> finish();
-  // How many of the bytes that were fed lie before the end of what next() gave out last: for those
-  // who pass events on as they came. (The LF of a CRLF that comes later belongs to the next event.)
-  std::uint64_t consumed() const { return fed_ - (buffer_.size() - start_); }
 
  private:
+  bool take_simple();
   bool take_line(std::string_view& line);
   void on_line(std::string_view line);
   void on_data(std::string_view value);
+  void keep_data();
+  void begin_event();
   SseEvent take_event();
 
   std::size_t event_bytes_max_;
-  std::string buffer_;  // bytes not yet split into lines, from start_
-  std::size_t start_ = 0;
-  std::size_t scanned_ = 0;  // of the buffer, where no line end was found
+  std::string buffer_;         // the bytes from the event on that is not complete
+  std::size_t raw_start_ = 0;  // of it in the buffer
+  std::size_t start_ = 0;      // of what is not yet split into lines
+  std::size_t scanned_ = 0;    // of the buffer, where no line end was found
   std::size_t event_bytes_ = 0;
-  std::uint64_t fed_ = 0;
-  std::string name_, data_, id_;
+  std::string name_, id_;
+  // The data: in the buffer as long as it is one line, else here.
+  std::string data_;
+  std::size_t data_at_ = 0, data_bytes_ = 0;
+  bool in_place_ = false;
   bool has_data_ = false;
   bool begun_ = false;     // the byte order mark was looked for
   bool after_cr_ = false;  // an LF that comes next belongs to the line end before

@@ -94,14 +94,7 @@ class StreamReader {
  private:
   void take(std::string_view bytes) {
     if (frames_) return take_frames(bytes);
-    if (!ended_) {
-      events_.feed(bytes);
-      if (relay_) {
-        raw_.erase(0, raw_passed_);
-        raw_passed_ = 0;
-        raw_ += bytes;
-      }
-    }
+    if (!ended_) events_.feed(bytes);
     for (bool more = true; more && !broken_ && !complete_ && !said_;) {
       Result<std::optional<io::SseEvent>> event = ended_ ? events_.finish() : events_.next();
       if (!event) {
@@ -163,7 +156,8 @@ class StreamReader {
     const bool quiet = relay_ && !shown_ && !more &&
                        wire::may_hold_nothing(call_.request->dialect, event.name, event.data);
     if (builder_ || more || quiet) {
-      Status fed = decoder_->feed(event.name, event.data, fresh_);
+      Status fed = builder_ || quiet ? decoder_->feed(event.name, event.data, fresh_)
+                                     : decoder_->feed_relayed(event.name, event.data, fresh_);
       if (!fed) broken_ = std::move(fed.error());
       count_fresh();
     } else {
@@ -175,19 +169,16 @@ class StreamReader {
   }
 
   void pass_on(const io::SseEvent& event, bool more) {
-    const std::size_t size = static_cast<std::size_t>(events_.consumed() - passed_);
-    passed_ += size;
     const bool hidden = more && exchange_.out.hide_usage && wire::is_usage_chunk(event.data);
     // An error before anything was shown is no answer: it may be asked for elsewhere.
     const bool nothing = !shown_ || (!call_.result.begun && out_.empty());
     const bool kept = broken_ || (said_ && nothing);
     if (!hidden && !kept) {
-      out_.append(raw_, raw_passed_, size);
+      out_.append(event.raw);
       if (ended_) out_ += "\n\n";
       call_.result.error_relayed = said_.has_value();
       if (out_.size() > kHeldBytesMax) shown_ = true;
     }
-    raw_passed_ += size;
   }
 
   void output(std::size_t bytes) {
@@ -305,9 +296,6 @@ class StreamReader {
   std::optional<wire::ReplyBuilder> builder_;
   std::vector<wire::Delta> fresh_;  // not given to the sink yet
   std::size_t counted_ = 0;         // of these
-  std::string raw_;                 // relayed: bytes of the stream
-  std::size_t raw_passed_ = 0;      // of them: the rest belongs to an event that is not complete
-  std::uint64_t passed_ = 0;        // of the stream
   std::string out_;                 // relayed: whole events for the sink
   std::optional<Error> broken_;
   Boxed<wire::WireError> said_;  // the provider's own error event

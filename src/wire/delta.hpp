@@ -121,6 +121,12 @@ class StreamDecoder {
   // One event as io splits them: the name of its `event:` line or "", and its data. Appends to
   // `out`. An error (kUpstream) means that the event is not of this dialect: the stream is broken.
   virtual Status feed(std::string_view event, std::string_view data, std::vector<Delta>& out) = 0;
+  // The same for who passes the bytes on and needs only what a row says: usage, finish reasons,
+  // errors, the end. Events of content may be left out.
+  virtual Status feed_relayed(std::string_view event, std::string_view data,
+                              std::vector<Delta>& out) {
+    return feed(event, data, out);
+  }
   // The bytes ended. An error (kUpstream) when the dialect's mark of completeness was missing.
   virtual Status end(std::vector<Delta>& out) = 0;
 };

@@ -3,6 +3,7 @@
 
 #include "wire/errors.hpp"
 #include "wire/openai_chat.hpp"
+#include "wire/openai_chat_facts.hpp"
 #include "wire/openai_chat_message.hpp"
 
 namespace sighter::wire::openai_chat {
@@ -91,6 +92,22 @@ class Decoder final : public StreamDecoder {
       return {};
     }
     chunk(json->as_object());
+    return {};
+  }
+
+  Status feed_relayed(std::string_view event, std::string_view data,
+                      std::vector<Delta>& out) override {
+    if (ended_ || !event.empty()) return feed(event, data, out);
+    std::optional<ChatFacts> facts = facts_of(data);
+    if (!facts || facts->content) return feed(event, data, out);
+    if (facts->choice) {
+      ChoiceState& state = choices_[0];
+      if (facts->finish && !facts->finish->empty() && !state.finished) {
+        out.emplace_back(Finish{.choice = 0, .reason = finish_reason(*facts->finish)});
+        state.finished = true;
+      }
+    }
+    if (facts->usage) out.emplace_back(UsageDelta{std::move(*facts->usage)});
     return {};
   }
 

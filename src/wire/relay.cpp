@@ -1,15 +1,16 @@
 #include "wire/relay.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
-#include <limits>
-#include <span>
-#include <utility>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "base/json.hpp"
-#include "wire/json_members.hpp"
 #include "wire/openai_chat.hpp"
-#include "wire/openai_chat_reply.hpp"
+#include "wire/openai_chat_facts.hpp"
 #include "wire/proof.hpp"
 
 namespace sighter::wire {
@@ -105,73 +106,79 @@ bool responses_more(std::string_view event, std::string_view data) {
   return !event.empty() || !contains(data.substr(0, 64), ".delta\"");
 }
 
-// Whether a chunk names an error, a usage or a finish that is not null, or no finish at all. One
-// look at each colon: quotes inside of strings are escaped, so what ends in a quote before a colon
-// is a member's name. White space behind a colon, which servers do not write, makes it parsed.
+// Of the kColons bytes at `at`, which are colons that may end a name of interest: behind white
+// space, or behind a quote behind the last letter of one. Two bytes stand before them.
+constexpr std::size_t kColons = 16;
+std::uint32_t colons(const char* at) {
+#ifdef __SSE2__
+  const auto load = [](const char* from) {
+    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+  };
+  const auto either = [](__m128i a, __m128i b) { return _mm_or_si128(a, b); };
+  const __m128i before = load(at - 1);
+  const __m128i last = load(at - 2);
+  const __m128i space = _mm_cmpeq_epi8(_mm_subs_epu8(before, _mm_set1_epi8(' ')), __m128i{});
+  const __m128i letter = either(
+      either(_mm_cmpeq_epi8(last, _mm_set1_epi8('r')), _mm_cmpeq_epi8(last, _mm_set1_epi8('e'))),
+      either(_mm_cmpeq_epi8(last, _mm_set1_epi8('n')), _mm_cmpeq_epi8(last, _mm_set1_epi8('t'))));
+  const __m128i name = _mm_and_si128(_mm_cmpeq_epi8(before, _mm_set1_epi8('"')), letter);
+  const __m128i colon = _mm_cmpeq_epi8(load(at), _mm_set1_epi8(':'));
+  return static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_and_si128(colon, either(space, name))));
+#else
+  std::uint32_t out = 0;
+  for (std::size_t i = 0; i < kColons; ++i) out |= std::uint32_t{at[i] == ':'} << i;
+  return out;
+#endif
+}
+
+enum class Meaning { kNothing, kFinishIsNull, kMore };
+// Of the member whose name's colon stands at `at`. Most are told by one character.
+Meaning meaning_of(std::string_view data, std::size_t at) {
+  std::size_t end = at;
+  while (end > 0 && is_space(data[end - 1])) --end;
+  if (end < 2 || data[end - 1] != '"') return Meaning::kNothing;
+  std::size_t begin = at + 1;
+  while (begin < data.size() && is_space(data[begin])) ++begin;
+  const char first = begin < data.size() ? data[begin] : '\0';
+  const auto is = [&](std::string_view name) { return data.substr(0, end).ends_with(name); };
+  switch (data[end - 2]) {
+    case 'r':
+      return is("\"error\"") ? Meaning::kMore : Meaning::kNothing;
+    case 'e':
+      return first != 'n' && is("\"usage\"") ? Meaning::kMore : Meaning::kNothing;
+    case 'n':
+      if (!is("\"finish_reason\"")) return Meaning::kNothing;
+      return first == 'n' ? Meaning::kFinishIsNull : Meaning::kMore;
+    case 't':
+      return first == '"' && is("\"object\"") && data.substr(begin).starts_with("\"error\"")
+                 ? Meaning::kMore
+                 : Meaning::kNothing;
+    default:
+      return Meaning::kNothing;
+  }
+}
+
+// Whether a chunk names an error, a usage or a finish that is not null, or no finish at all, as
+// what is no chunk does. One look at each colon: quotes inside of strings are escaped, so what ends
+// in a quote before a colon is a member's name.
 bool chat_more(std::string_view data) {
-  if (data.starts_with("[DONE]")) return true;
+  if (data.size() < kColons + 2 || data.front() != '{') return true;  // [DONE]
   bool finish = false;
-  for (std::size_t at = data.find(':'); at != data.npos; at = data.find(':', at + 1)) {
-    std::size_t end = at;
-    while (end > 0 && is_space(data[end - 1])) --end;
-    if (end < 2 || data[end - 1] != '"') continue;
-    const std::string_view before = data.substr(0, end);
-    const std::string_view value = data.substr(at + 1);
-    if (value.starts_with("\"error\"")) return true;
-    switch (data[end - 2]) {
-      case 'r':
-        if (before.ends_with("\"error\"")) return true;
-        break;
-      case 'e':
-        if (before.ends_with("\"usage\"") && !value.starts_with("null")) return true;
-        break;
-      case 'n':
-        if (!before.ends_with("\"finish_reason\"")) break;
-        if (!value.starts_with("null")) return true;
-        finish = true;
-        break;
-      default:
-        break;
+  for (std::size_t from = 2; from < data.size(); from += kColons) {
+    const std::size_t at = std::min(from, data.size() - kColons);  // the last ones twice
+    for (std::uint32_t marks = colons(data.data() + at); marks != 0; marks &= marks - 1) {
+      switch (meaning_of(data, at + static_cast<std::size_t>(std::countr_zero(marks)))) {
+        case Meaning::kMore:
+          return true;
+        case Meaning::kFinishIsNull:
+          finish = true;
+          break;
+        case Meaning::kNothing:
+          break;
+      }
     }
   }
   return !finish;
-}
-
-// The members inside the value of `outer`, at any depth that was kept.
-std::span<const JsonMember> inside(const std::vector<JsonMember>& members,
-                                   const JsonMember& outer) {
-  const std::size_t first = static_cast<std::size_t>(&outer - members.data()) + 1;
-  std::size_t last = first;
-  while (last < members.size() && members[last].begin < outer.end) ++last;
-  return {members.data() + first, last - first};
-}
-
-// Why the only choice ended; nullopt unless there is one choice, with a message and a word for it.
-std::optional<std::string_view> only_finish(std::string_view body, const JsonMember& choices,
-                                            std::span<const JsonMember> choice) {
-  if (choice.empty()) return std::nullopt;
-  const auto only = [](std::string_view text, char bracket, char brace) {
-    return std::ranges::count(text, bracket) == 1 && std::ranges::count(text, brace) == 1 &&
-           std::ranges::all_of(text,
-                               [&](char c) { return c == bracket || c == brace || is_space(c); });
-  };
-  if (!only(body.substr(choices.begin, choice.front().key - choices.begin), '[', '{'))
-    return std::nullopt;
-  const JsonMember* message = nullptr;
-  const JsonMember* finish = nullptr;
-  const JsonMember* last = nullptr;
-  for (const JsonMember& member : choice) {
-    if (member.depth != choice.front().depth) continue;
-    last = &member;
-    const std::string_view name = member.written(body);
-    if (name == "message" && std::exchange(message, &member) != nullptr) return std::nullopt;
-    if (name == "finish_reason") finish = &member;
-  }
-  if (message == nullptr || finish == nullptr || body[finish->begin] != '"') return std::nullopt;
-  if (!only(body.substr(last->end, choices.end - last->end), ']', '}')) return std::nullopt;
-  const std::string_view word = finish->value(body);
-  if (word.contains('\\')) return std::nullopt;
-  return word.substr(1, word.size() - 2);
 }
 
 }  // namespace
@@ -245,39 +252,16 @@ bool may_hold_nothing(Dialect dialect, std::string_view event, std::string_view 
 
 std::optional<RelayedFacts> relayed_facts(Dialect dialect, std::string_view body) {
   if (dialect != Dialect::kOpenAiChat) return std::nullopt;
-  if (body.size() >= std::numeric_limits<std::uint32_t>::max()) return std::nullopt;
-  constexpr std::size_t kUsual = 32;
-  constexpr std::uint32_t kDepth = 3;  // the members of a choice and of the details of a usage
-  std::vector<JsonMember> members;
-  members.reserve(kUsual);
-  std::uint32_t close = 0;
-  if (!scan_members(body, kDepth, members, close)) return std::nullopt;
-  const JsonMember* choices = nullptr;
-  const JsonMember* usage = nullptr;
-  for (const JsonMember& member : members) {
-    if (member.escaped) return std::nullopt;
-    if (member.depth != 1) continue;
-    const std::string_view name = member.written(body);
-    if (name == "error") return std::nullopt;
-    if (name == "choices") choices = &member;
-    if (name == "usage") usage = &member;
-  }
-  if (choices == nullptr || usage == nullptr || body[usage->begin] != '{') return std::nullopt;
-  const std::optional<std::string_view> word =
-      only_finish(body, *choices, inside(members, *choices));
-  if (!word) return std::nullopt;
-  return RelayedFacts{.usage = openai_chat::usage_of(body, inside(members, *usage)),
-                      .finish = openai_chat::finish_reason(*word)};
+  std::optional<openai_chat::ChatFacts> facts = openai_chat::facts_of(body);
+  if (!facts || !facts->finish || !facts->usage) return std::nullopt;
+  return RelayedFacts{.usage = std::move(*facts->usage),
+                      .finish = openai_chat::finish_reason(*facts->finish)};
 }
 
 bool is_usage_chunk(std::string_view data) {
   if (!contains(data, "\"usage\"")) return false;
-  const Result<Envelope> chunk = Envelope::scan(data);
-  if (!chunk) return false;
-  const auto usage = chunk->raw(data, "usage");
-  const auto choices = chunk->raw(data, "choices");
-  if (!usage || !usage->starts_with('{') || !choices || !choices->starts_with('[')) return false;
-  return std::ranges::all_of(choices->substr(1, choices->size() - 2), is_space);
+  const std::optional<openai_chat::ChatFacts> facts = openai_chat::facts_of(data);
+  return facts && facts->usage && !facts->choice;
 }
 
 }  // namespace sighter::wire

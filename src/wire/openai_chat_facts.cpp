@@ -1,0 +1,111 @@
+#include "wire/openai_chat_facts.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <span>
+
+#include "wire/json_members.hpp"
+#include "wire/openai_chat_reply.hpp"
+
+namespace sighter::wire::openai_chat {
+namespace {
+
+constexpr std::uint32_t kDepth = 4;  // of the members of a message
+constexpr std::size_t kUsual = 32;
+
+using Members = std::span<const JsonMember>;
+
+bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+// The members inside the value of `outer`, at any depth that was kept.
+Members inside(const std::vector<JsonMember>& members, const JsonMember& outer) {
+  const std::size_t first = static_cast<std::size_t>(&outer - members.data()) + 1;
+  std::size_t last = first;
+  while (last < members.size() && members[last].begin < outer.end) ++last;
+  return {members.data() + first, last - first};
+}
+
+// Whether `text` is these characters, each once, and white space.
+bool is_only(std::string_view text, std::string_view characters) {
+  std::size_t met = 0;
+  for (const char c : text) {
+    if (is_space(c)) continue;
+    if (met == characters.size() || c != characters[met++]) return false;
+  }
+  return met == characters.size();
+}
+
+bool is_empty(std::string_view value) {
+  return value == "null" || value == "\"\"" || is_only(value, "[]") || is_only(value, "{}");
+}
+
+// Whether a message or delta says more than whose it is.
+bool holds_content(std::string_view text, const JsonMember& message, Members choice) {
+  for (const JsonMember& member : choice) {
+    if (member.begin < message.begin || member.end > message.end) continue;
+    if (member.depth != message.depth + 1 || member.written(text) == "role") continue;
+    if (!is_empty(member.value(text))) return true;
+  }
+  return false;
+}
+
+// False when it is more than one choice, or something else.
+bool read_choice(std::string_view text, const JsonMember& choices, Members choice,
+                 ChatFacts& facts) {
+  if (choice.empty()) return is_only(choices.value(text), "[]");
+  const std::uint32_t depth = choice.front().depth;
+  if (!is_only(text.substr(choices.begin, choice.front().key - choices.begin), "[{")) return false;
+  const JsonMember* message = nullptr;
+  std::size_t end = 0;
+  for (const JsonMember& member : choice) {
+    if (member.depth != depth) continue;
+    end = member.end;
+    const std::string_view name = member.written(text);
+    const std::string_view value = member.value(text);
+    if (name == "message" || name == "delta") {
+      if (message != nullptr) return false;
+      message = &member;
+    } else if (name == "index" && value != "0") {
+      return false;
+    } else if (name == "finish_reason" && value != "null") {
+      if (value.front() != '"' || value.find('\\') != value.npos) return false;
+      facts.finish = value.substr(1, value.size() - 2);
+    }
+  }
+  // Another choice would be among these members, and its brackets behind the last one.
+  if (message == nullptr || !is_only(text.substr(end, choices.end - end), "}]")) return false;
+  facts.choice = true;
+  facts.content = holds_content(text, *message, choice);
+  return true;
+}
+
+}  // namespace
+
+std::optional<ChatFacts> facts_of(std::string_view text) {
+  if (text.size() >= std::numeric_limits<std::uint32_t>::max()) return std::nullopt;
+  std::vector<JsonMember> members;
+  members.reserve(kUsual);
+  std::uint32_t close = 0;
+  if (!scan_members(text, kDepth, members, close)) return std::nullopt;
+  const JsonMember* choices = nullptr;
+  const JsonMember* usage = nullptr;
+  for (const JsonMember& member : members) {
+    if (member.escaped) return std::nullopt;
+    if (member.depth != 1) continue;
+    const std::string_view name = member.written(text);
+    const std::string_view value = member.value(text);
+    if (name == "x_groq" || (name == "error" && value != "null")) return std::nullopt;
+    if (name == "object" && value == "\"error\"") return std::nullopt;
+    if (name == "choices") choices = &member;
+    if (name == "usage" && value.front() == '{') usage = &member;
+  }
+  if (choices == nullptr || text[choices->begin] != '[') return std::nullopt;
+  ChatFacts facts;
+  if (!read_choice(text, *choices, inside(members, *choices), facts)) return std::nullopt;
+  if (usage != nullptr) facts.usage = usage_of(text, inside(members, *usage));
+  return facts;
+}
+
+}  // namespace sighter::wire::openai_chat
