@@ -219,6 +219,19 @@ TEST_F(HttpClientTest, ADeadKeptConnectionIsReplacedOnce) {
   EXPECT_EQ(upstream.requests().size(), 3u);
 }
 
+TEST_F(HttpClientTest, AKeptConnectionThatDiesLaterHadSeenTheRequest) {
+  upstream.add(testing::reply_json("{}"));
+  upstream.add({step::Wait{2s}, step::Close{}});
+  ASSERT_TRUE(fetch(get()).has_value());
+  auto running = start(get(), {});
+  loop.advance(2s);
+  ASSERT_TRUE(running.done());
+  ASSERT_FALSE(running.value().has_value());
+  EXPECT_EQ(running.value().error().kind, Kind::kUnavailable);
+  EXPECT_EQ(trace.attempts, 1);
+  EXPECT_EQ(upstream.requests().size(), 2u);
+}
+
 TEST_F(HttpClientTest, ANewConnectionThatDiesIsNotRetried) {
   upstream.add({step::Close{}});
   upstream.add(testing::reply_json("{}"));
@@ -367,6 +380,46 @@ TEST_F(HttpClientTest, AGapInTheBodyHasADeadline) {
   EXPECT_EQ(running.value().error().kind, Kind::kTimeout);
   EXPECT_EQ(running.value().error().what,
             here() + " fell silent for 3 s in the middle of its answer");
+}
+
+TEST_F(HttpClientTest, TheTimeThatItsReaderTakesIsNoSilenceOfTheUpstream) {
+  upstream.add({step::Start{}, step::Chunk{"a"}, step::Wait{1s}, step::Chunk{"b"}, step::Stall{}});
+  Deadlines deadlines;
+  deadlines.first_byte = deadlines.gap = 3s;
+  auto opened = loop.start(client->open(get(), deadlines));
+  ASSERT_TRUE(opened.done() && opened.value().has_value());
+  HttpStream& stream = **opened.value();
+  loop.advance(10s);
+  for (const std::string_view expected : {"a", "b"}) {
+    auto piece = loop.start(stream.read());
+    loop.settle();
+    ASSERT_TRUE(piece.done());
+    ASSERT_TRUE(piece.value().has_value()) << piece.value().error().what;
+    EXPECT_EQ(*piece.value(), expected);
+    loop.advance(10s);
+  }
+  auto silent = loop.start(stream.read());
+  loop.advance(3s);
+  ASSERT_TRUE(silent.done());
+  EXPECT_EQ(silent.value().error().kind, Kind::kTimeout);
+}
+
+TEST_F(HttpClientTest, AHeaderIsNotTheFirstByteOfAnAnswer) {
+  upstream.add({step::Start{}, step::Stall{}});
+  upstream.add({step::Start{}, step::Wait{4s}, step::Chunk{"late"}, step::Stall{}});
+  Deadlines deadlines;
+  deadlines.first_byte = 5s;
+  deadlines.gap = 2s;
+  auto silent = start(get(), deadlines);
+  loop.advance(5s);
+  ASSERT_TRUE(silent.done());
+  EXPECT_EQ(silent.value().error().what, here() + " gave no answer within 5 s");
+  auto late = start(get(), deadlines);
+  loop.advance(6s - 1ms);
+  EXPECT_FALSE(late.done());
+  loop.advance(1ms);
+  ASSERT_TRUE(late.done());
+  EXPECT_EQ(late.value().error().what, here() + " fell silent for 2 s in the middle of its answer");
 }
 
 TEST_F(HttpClientTest, TheWholeHasADeadlineHoweverBusyTheStream) {

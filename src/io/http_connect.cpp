@@ -184,6 +184,11 @@ Task<Status> Exchange::connect_one(std::string address, std::uint16_t port, Stea
     error.what = fmt::format("the proxy {} cannot be reached: {}", route_.proxy->authority(),
                              transport_->fault());
   }
+  if (transport_->starved()) {
+    co_return fail(Kind::kInternal,
+                   fmt::format("{} cannot be reached: {}", route_.name, transport_->fault()),
+                   "let the process open more files (ulimit -n)");
+  }
   if (error.kind == Kind::kUnavailable) error.hint = "is it running, and is the port right?";
   co_return std::unexpected(std::move(error));
 }

@@ -14,6 +14,7 @@ constexpr std::size_t kInputBytesMax = 65'536;      // read ahead of the handler
 constexpr std::size_t kDrainBytesMax = 256 * 1024;  // of a body that the handler left unread
 constexpr auto kLinger = std::chrono::seconds(2);   // for the client to read the last answer
 constexpr std::size_t kJoinBodyBytesMax = 16'384;
+constexpr std::uint64_t kBodyBytesPerSecondMin = 1000;  // of a client, on average
 
 }  // namespace
 
@@ -31,6 +32,7 @@ Connection::Connection(HttpServer::Impl& server, Transport::Socket socket)
 }
 
 Connection::~Connection() {
+  server_.bodies->used -= body_counted_;
   transport_->close(Transport::Cut::kLocal);
   server_.connections.erase(place_);
 }
@@ -104,11 +106,12 @@ int Connection::objection() const {
 }
 
 Task<bool> Connection::serve_one() {
-  const bool read = co_await read_header();
-  if (!read) co_return false;
+  // Before the header is read: what is no header is answered too.
   said_ = Said::kNothing;
   asked_for_body_ = broken_body_ = raw_ = mute_ = false;
   pending_head_.clear();
+  const bool read = co_await read_header();
+  if (!read) co_return false;
   if (!parser_.keep_alive()) keep_ = false;
   const int refused = objection();
   if (refused != 0) {
@@ -116,7 +119,7 @@ Task<bool> Connection::serve_one() {
     co_return false;
   }
   gone_ = CancelSource();
-  body_until_ = server_.core.timers().now() + server_.options.body_timeout;
+  body_began_ = server_.core.timers().now();
   if (transport_->input_ended() || transport_->failed()) {
     gone_.cancel("the client went away");
   } else {
@@ -124,6 +127,7 @@ Task<bool> Connection::serve_one() {
   }
   co_await run_handler();
   transport_->on_end(nullptr);
+  server_.bodies->used -= std::exchange(body_counted_, 0);
   if (!keep_ || broken_body_ || transport_->failed()) co_return false;
   if (parser_.done()) co_return true;
   const bool more = co_await settle_request();
@@ -235,6 +239,11 @@ Task<Result<std::string_view>> Connection::read_some() {
       co_return fail(Kind::kTooLarge,
                      fmt::format("the request has more than {} bytes", options.body_bytes_max));
     }
+    if (!count_body()) {
+      broken_body_ = true;
+      co_return fail(Kind::kUnavailable, "too many bytes of requests are under way",
+                     "try again a little later");
+    }
     if (!parser_.body().empty() || parser_.done()) break;
     if (transport_->cut() == Transport::Cut::kDeadline) {
       co_return fail(Kind::kTimeout, "the client sent its request too slowly");
@@ -249,14 +258,30 @@ Task<Result<std::string_view>> Connection::read_some() {
       if (!ok) co_return std::unexpected(ok.error());
       continue;
     }
-    transport_->set_deadline(
-        std::min(server_.core.timers().now() + options.body_gap_timeout, body_until_));
+    transport_->set_deadline(body_deadline());
     co_await transport_->changed();
     transport_->clear_deadline();
   }
   asked_for_body_ = true;
   piece_.swap(parser_.body());
   co_return std::string_view(piece_);
+}
+
+// Whether all bodies together, with what has come of this one, are small enough.
+bool Connection::count_body() {
+  const std::size_t more = static_cast<std::size_t>(parser_.body_bytes()) - body_counted_;
+  body_counted_ += more;
+  return (server_.bodies->used += more) <= server_.options.bodies_bytes_max;
+}
+
+// Whoever sends a byte now and then must not hold a place for as long as a large body may take.
+SteadyTime Connection::body_deadline() const {
+  const HttpServerOptions& options = server_.options;
+  const auto earned = std::chrono::milliseconds(
+      static_cast<std::int64_t>(parser_.body_bytes() * 1000 / kBodyBytesPerSecondMin));
+  return std::min({server_.core.timers().now() + options.body_gap_timeout,
+                   body_began_ + options.body_timeout,
+                   body_began_ + options.body_patience + earned});
 }
 
 Task<Result<std::string>> Connection::read_body(std::size_t bytes_max) {

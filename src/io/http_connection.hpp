@@ -16,6 +16,11 @@ namespace sighter::io {
 
 class Connection;
 
+// The bytes of the bodies that are under way in all servers of a group.
+struct BodyCount {
+  std::atomic<std::size_t> used = 0;
+};
+
 struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
   using Acceptor = boost::asio::basic_socket_acceptor<boost::asio::ip::tcp,
                                                       boost::asio::io_context::executor_type>;
@@ -26,6 +31,8 @@ struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
   // A connection that is counted in `taken` already.
   void take(Transport::Socket socket);
   void turn_away(Transport::Socket socket);
+  // Closes the connection that has been silent longest between two requests; false: there is none.
+  bool close_an_idle_one();
   Task<void> serve(Transport::Socket socket);
   const std::string& date();
   void log_fault(std::string_view what);
@@ -39,6 +46,7 @@ struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
   std::shared_ptr<boost::asio::ssl::context> tls;
   std::list<Connection*> connections;
   std::atomic<std::size_t> taken = 0;  // connections here, or promised by the group
+  const std::shared_ptr<BodyCount> bodies;
   bool started = false;
   bool stopping = false;
 
@@ -55,6 +63,7 @@ class Connection final : public ServerRequest, public Responder {
   Connection& operator=(const Connection&) = delete;
 
   Task<void> serve();
+  bool idle() const { return idle_; }  // between two requests
   // For stop(): ends it now when no request is under way, else after that one.
   void close_when_idle();
   void cut(std::string_view reason);
@@ -95,6 +104,8 @@ class Connection final : public ServerRequest, public Responder {
   int objection() const;  // the status to refuse the request's header with, 0 for none
   Status parse_body();
   bool has_no_body(int status) const;
+  bool count_body();
+  SteadyTime body_deadline() const;
 
   HttpServer::Impl& server_;
   std::list<Connection*>::iterator place_;
@@ -104,7 +115,8 @@ class Connection final : public ServerRequest, public Responder {
   CancelSource gone_;
   std::string piece_;
   std::string pending_head_;  // of a started reply, until the first write
-  SteadyTime body_until_{};
+  SteadyTime body_began_{};
+  std::size_t body_counted_ = 0;  // of this request's body, in the server's count
   Said said_ = Said::kNothing;
   bool idle_ = true;
   bool keep_ = true;

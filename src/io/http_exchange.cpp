@@ -10,6 +10,7 @@ namespace sighter::io {
 namespace {
 
 constexpr std::size_t kJoinBodyBytesMax = 16'384;  // smaller bodies leave with the header
+constexpr auto kUnseen = std::chrono::seconds(1);  // the longest way of a connection's end
 
 }  // namespace
 
@@ -65,9 +66,16 @@ Duration Exchange::limit_of(Phase phase) const {
 }
 
 void Exchange::arm(Phase phase) {
-  const SteadyTime when = client_->core.timers().now() + limit_of(phase);
+  // From the question to the first byte of the answer's body, not of its header.
+  const SteadyTime from = phase == Phase::kFirstByte ? asked_at_ : client_->core.timers().now();
+  const SteadyTime when = from + limit_of(phase);
   armed_ = when < total_at_ ? phase : Phase::kTotal;
   transport_->set_deadline(std::min(when, total_at_));
+}
+
+void Exchange::rest() {
+  armed_ = Phase::kTotal;
+  transport_->set_deadline(total_at_);
 }
 
 Error Exchange::timed_out(Phase phase) const {
@@ -163,6 +171,7 @@ Result<bool> Exchange::parse() {
 Task<Status> Exchange::ask(HttpTrace* trace) {
   const SteadyTime began = client_->core.timers().now();
   const std::uint64_t written_before = transport_->bytes_written();
+  asked_at_ = began;
   arm(Phase::kFirstByte);
   transport_->start_reading();
   std::string head = request_head();
@@ -188,21 +197,27 @@ Task<Status> Exchange::ask(HttpTrace* trace) {
     co_await transport_->changed();
   }
   trace->first_byte = client_->core.timers().now() - began;
+  rest();
   co_return Status{};
 }
 
 bool Exchange::died_unanswered() const {
-  return !heard_ && transport_->cut() == Transport::Cut::kNone;
+  const bool soon = client_->core.timers().now() - asked_at_ < kUnseen;
+  return !heard_ && soon && transport_->cut() == Transport::Cut::kNone;
 }
 
 Task<Result<std::string_view>> Exchange::read() {
   piece_.clear();
-  if (!released_) arm(Phase::kGap);
+  if (!released_) arm(parser_.body_bytes() > 0 ? Phase::kGap : Phase::kFirstByte);
   for (;;) {
     if (!parser_.body().empty()) {
       // Swapped, so that both buffers keep their memory from one piece to the next.
       piece_.swap(parser_.body());
-      if (parser_.done()) release();
+      if (parser_.done()) {
+        release();
+      } else {
+        rest();
+      }
       co_return std::string_view(piece_);
     }
     if (parser_.done()) {

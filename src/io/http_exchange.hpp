@@ -81,7 +81,8 @@ class Exchange {
   Task<Status> ask(HttpTrace* trace);
   // As HttpStream::read().
   Task<Result<std::string_view>> read();
-  // The other side closed before it said a single byte.
+  // The other side closed before it said a single byte, so soon that it had closed before the
+  // request came there.
   bool died_unanswered() const;
   HttpParser& parser() { return parser_; }
 
@@ -90,6 +91,8 @@ class Exchange {
 
   void adopt(std::shared_ptr<Transport> transport);
   void arm(Phase phase);
+  // While nobody reads: it is not the other side that keeps us waiting.
+  void rest();
   Duration limit_of(Phase phase) const;
   Error timed_out(Phase phase) const;
   Error failure(std::string_view doing) const;
@@ -108,6 +111,7 @@ class Exchange {
   std::shared_ptr<const HttpRequest> request_;
   Deadlines deadlines_;
   SteadyTime total_at_;
+  SteadyTime asked_at_{};
   CancelToken token_;
   CancelRegistration registration_;
   std::shared_ptr<Transport> transport_;

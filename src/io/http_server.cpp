@@ -80,6 +80,7 @@ HttpServer::Impl::Impl(Core& c, Handler h, HttpServerOptions o)
       options(std::move(o)),
       scope(c),
       acceptor(c.impl().context),
+      bodies(options.group ? options.group->bodies : std::make_shared<BodyCount>()),
       accept_again(c.timers(), [this] { accept(); }) {}
 
 void HttpServer::Impl::log_fault(std::string_view what) {
@@ -116,9 +117,15 @@ void HttpServer::Impl::on_accept(boost::system::error_code error, Transport::Soc
   if (stopping) return;
   if (error == asio::error::no_descriptors || error == asio::error::no_buffer_space ||
       error == asio::error::no_memory || error.value() == ENFILE) {
+    if (close_an_idle_one()) return accept();
     log_fault("cannot accept a connection: " + error.message());
     accept_again.set_after(kAcceptPause);
     return;
+  }
+  if (!error && !options.essential && is_of_the_last(socket.native_handle()) &&
+      !close_an_idle_one()) {
+    turn_away(std::move(socket));
+    return accept();
   }
   if (!error && options.group) {
     if (!options.group->hand_over(*this, socket)) take(std::move(socket));
@@ -136,6 +143,14 @@ void HttpServer::Impl::take(Transport::Socket socket) {
   }
   --taken;
   turn_away(std::move(socket));
+}
+
+bool HttpServer::Impl::close_an_idle_one() {
+  const auto silent = std::ranges::find_if(
+      connections, [](const Connection* connection) { return connection->idle(); });
+  if (silent == connections.end()) return false;
+  (*silent)->close_when_idle();
+  return true;
 }
 
 void HttpServer::Impl::turn_away(Transport::Socket socket) {

@@ -49,11 +49,17 @@ std::shared_ptr<ServerGroup> make_server_group();
 struct HttpServerOptions {
   std::size_t header_bytes_max = limits::kHeaderBytesMax;
   std::size_t body_bytes_max = limits::kRequestBytesMax;
-  std::size_t connections_max = 20'000;                  // beyond: 503 and close
+  std::size_t bodies_bytes_max =
+      limits::kRequestsBytesMax;         // of all requests; beyond: kUnavailable
+  std::size_t connections_max = 20'000;  // beyond: 503 and close
+  // Takes the last descriptors of the process too, for who must answer when all else is full.
+  // Other servers leave some, and close silent connections for new ones.
+  bool essential = false;
   Duration header_timeout = std::chrono::seconds(10);    // first byte to the last of a header
   Duration idle_timeout = std::chrono::seconds(75);      // between two requests
   Duration body_gap_timeout = std::chrono::seconds(30);  // between two pieces of a body
   Duration body_timeout = std::chrono::seconds(300);     // a whole body
+  Duration body_patience = std::chrono::seconds(20);     // and a second more for each 1,000 bytes
   Duration write_timeout = std::chrono::seconds(60);     // a client that does not read
   std::string tls_certificate_pem;                       // with its chain; both or neither
   std::string tls_key_pem;

@@ -50,6 +50,10 @@ class RawClient {
     pollfd waiting{fd_, POLLIN, 0};
     return ::poll(&waiting, 1, 10'000) == 1;
   }
+  void read_some(std::size_t bytes) {
+    std::string buffer(bytes, '\0');
+    EXPECT_GT(::recv(fd_, buffer.data(), bytes, MSG_WAITALL | MSG_DONTWAIT), 0);
+  }
   // What has come so far; appends "<closed>" or "<reset>" once.
   const std::string& hear() {
     char buffer[65'536];
@@ -194,6 +198,23 @@ TEST_F(HttpServerTest, ABadRequestIsAnsweredAndTheConnectionClosed) {
   EXPECT_TRUE(handled.empty());
 }
 
+TEST_F(HttpServerTest, WhatIsNoRequestBehindARequestIsAnsweredTooAndTheConnectionClosed) {
+  serve_echo();
+  for (const std::string& bad : {std::string("{x\r\n\r\n"), std::string("GET x\r\n\r\n"),
+                                 "GET / HTTP/1.1\r\nHost: x\r\nX: " + std::string(70'000, 'x')}) {
+    for (const bool at_once : {true, false}) {
+      RawClient client(listener.port());
+      client.say(kGet);
+      if (!at_once) loop.settle();
+      client.say(bad);
+      loop.settle();
+      EXPECT_TRUE(client.hear().starts_with("HTTP/1.1 200 OK\r\n")) << client.hear();
+      EXPECT_NE(client.hear().find("HTTP/1.1 4"), std::string::npos) << client.hear();
+      EXPECT_EQ(server->connections(), 0u);
+    }
+  }
+}
+
 TEST_F(HttpServerTest, AHeaderTooLargeIs431) {
   serve_echo();
   RawClient client(listener.port());
@@ -300,13 +321,48 @@ TEST_F(HttpServerTest, ABodyThatTricklesForEverIsCut) {
   serve_echo();
   RawClient client(listener.port());
   client.say("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n");
-  for (int i = 0; i < 15; ++i) {
+  for (int i = 0; i < 4; ++i) {
     client.say("x");
-    loop.advance(20s - 1ms);
+    loop.advance(5s - 1ms);
   }
   EXPECT_EQ(server->connections(), 1u);
   loop.advance(1s);
   EXPECT_EQ(server->connections(), 0u);
+}
+
+TEST_F(HttpServerTest, ABodyThatComesSteadilyHasUntilTheLimitOfTheWhole) {
+  serve_echo();
+  RawClient client(listener.port());
+  client.say("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n");
+  for (int i = 0; i < 29; ++i) {
+    client.say(std::string(20'000, 'x'));
+    loop.advance(10s);
+  }
+  EXPECT_EQ(server->connections(), 1u);
+  loop.advance(10s);
+  EXPECT_EQ(server->connections(), 0u);
+}
+
+TEST_F(HttpServerTest, AllBodiesTogetherHaveALimit) {
+  HttpServerOptions options;
+  options.bodies_bytes_max = 100'000;
+  serve_echo(options);
+  const std::string head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n";
+  RawClient first(listener.port());
+  first.say(head + std::string(50'000, 'x'));
+  loop.settle();
+  RawClient second(listener.port());
+  second.say(head + std::string(60'000, 'x'));
+  loop.settle();
+  EXPECT_TRUE(second.hear().starts_with("HTTP/1.1 503 ")) << second.hear();
+  first.say(std::string(10'000, 'x'));
+  loop.settle();
+  EXPECT_TRUE(first.hear().starts_with("HTTP/1.1 200 ")) << first.hear();
+  // What has been answered counts no more.
+  RawClient third(listener.port());
+  third.say(head + std::string(60'000, 'x') + head + std::string(60'000, 'x'));
+  loop.settle();
+  EXPECT_EQ(third.hear().find("HTTP/1.1 503 "), std::string::npos) << third.hear().substr(0, 200);
 }
 
 Task<void> stream_forever(bool* stopped, ServerRequest&, Responder& responder) {
@@ -335,6 +391,22 @@ TEST_F(HttpServerTest, AClientThatDoesNotReadStopsItsWriterAndIsCutInTheEnd) {
   loop.advance(1ms);
   EXPECT_TRUE(stopped);
   EXPECT_EQ(server->connections(), 0u);
+}
+
+TEST_F(HttpServerTest, AClientThatReadsSlowlyIsNotTakenForOneThatDoesNot) {
+  bool stopped = false;
+  serve([&stopped](ServerRequest& a, Responder& b) { return stream_forever(&stopped, a, b); });
+  RawClient client(listener.port());
+  client.say(kGet);
+  loop.settle();
+  for (int i = 0; i < 4; ++i) {
+    loop.advance(50s);
+    client.read_some(200'000);
+    loop.settle();
+  }
+  EXPECT_FALSE(stopped);
+  loop.advance(121s);
+  EXPECT_TRUE(stopped);
 }
 
 // Streams.
@@ -436,6 +508,20 @@ TEST_F(HttpServerTest, AHandlerThatSaysNothingOrFailsBecomesA500) {
 Task<void> wait_until_gone(bool* gone, Core& core, ServerRequest& request, Responder&) {
   const Status slept = co_await core.timers().sleep_for(1h, request.gone());
   *gone = !slept;
+}
+
+TEST_F(HttpServerTest, AClientThatGoesIsNoticedThoughItSaidMoreThanIsReadAhead) {
+  bool gone = false;
+  serve([&](ServerRequest& a, Responder& b) { return wait_until_gone(&gone, loop.core(), a, b); });
+  RawClient client(listener.port());
+  client.say(kGet);
+  loop.settle();
+  for (int i = 0; i < 20; ++i) client.say(std::string(10'000, 'x'));
+  loop.settle();
+  EXPECT_FALSE(gone);
+  client.close();
+  loop.advance(100ms);
+  EXPECT_TRUE(gone);
 }
 
 TEST_F(HttpServerTest, AHandlerHearsAtOnceThatItsClientHasGone) {

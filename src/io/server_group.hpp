@@ -7,6 +7,7 @@
 #include <mutex>
 #include <vector>
 
+#include "io/http_connection.hpp"
 #include "io/http_server.hpp"
 #include "io/transport.hpp"
 
@@ -23,6 +24,8 @@ class ServerGroup {
   // `from`, and the socket is on its way there. False: `from` keeps it, and it is counted as its
   // own.
   bool hand_over(HttpServer::Impl& from, Transport::Socket& socket);
+
+  const std::shared_ptr<BodyCount> bodies = std::make_shared<BodyCount>();
 
  private:
   std::mutex mutex_;

@@ -1,7 +1,11 @@
 #include "io/transport.hpp"
 
+#include <linux/sockios.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <array>
@@ -10,6 +14,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <limits>
 
 #include "base/check.hpp"
 #include "io/http_client.hpp"
@@ -21,6 +26,8 @@ namespace asio = boost::asio;
 
 constexpr std::size_t kTlsReadBytes = 4096;       // the first buffer of a connection
 constexpr std::size_t kTlsReadBytesMax = 65'536;  // what it grows to when reads fill it
+constexpr auto kLook = std::chrono::milliseconds(50);
+constexpr rlim_t kDescriptorsKept = 32;
 
 std::string words(const boost::system::error_code& error) {
   if (error == asio::error::eof || error == asio::ssl::error::stream_truncated) {
@@ -31,6 +38,16 @@ std::string words(const boost::system::error_code& error) {
 
 }  // namespace
 
+bool is_of_the_last(int descriptor) {
+  static const rlim_t most = [] {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+      return std::numeric_limits<rlim_t>::max();
+    return limit.rlim_cur - std::min(limit.rlim_cur / 4, kDescriptorsKept);
+  }();
+  return static_cast<rlim_t>(descriptor) >= most;
+}
+
 Transport::Transport(Core& core, std::size_t input_max)
     : Transport(core, input_max, Socket(core.impl().context)) {}
 
@@ -38,7 +55,7 @@ Transport::Transport(Core& core, std::size_t input_max, Socket accepted)
     : core_(core),
       socket_(std::move(accepted)),
       waiter_(core),
-      deadline_(core.timers(), [this] { close(Cut::kDeadline); }),
+      deadline_(core.timers(), [this] { on_deadline(); }),
       input_max_(input_max) {
   if (socket_.is_open()) {
     Error ignored;
@@ -53,6 +70,10 @@ void Transport::start_connect(const asio::ip::tcp::endpoint& endpoint) {
   CHECK(!busy_ && !closed_);
   Error error;
   socket_.open(endpoint.protocol(), error);
+  if (error == asio::error::no_descriptors || (!error && is_of_the_last(socket_.native_handle()))) {
+    starved_ = true;
+    return fail_with("no descriptors are left on this side");
+  }
   if (error) return fail_with(words(error));
   socket_.set_option(asio::ip::tcp::no_delay(true), error);
   socket_.non_blocking(true, error);
@@ -134,8 +155,28 @@ void Transport::start_write(std::string head, std::shared_ptr<const std::string>
     if (sent == head_.size() + rest.size()) return drop_written();
   }
   busy_ = true;
-  if (write_patience_ > Duration::zero()) deadline_.set_after(write_patience_);
+  be_patient();
   write_rest();
+}
+
+void Transport::be_patient() {
+  if (write_patience_ <= Duration::zero()) return;
+  for_write_ = true;
+  queued_ = queued();
+  deadline_.set_after(write_patience_);
+}
+
+// Bytes that the other side has not taken yet.
+int Transport::queued() const {
+  int bytes = 0;
+  return ::ioctl(const_cast<Socket&>(socket_).native_handle(), SIOCOUTQ, &bytes) == 0 ? bytes : 0;
+}
+
+// The kernel says that there is room again only when much of its buffer is free: whoever reads
+// slowly, but reads, is no one who does not.
+void Transport::on_deadline() {
+  if (for_write_ && busy_ && queued() < queued_) return be_patient();
+  close(Cut::kDeadline);
 }
 
 void Transport::write_rest() {
@@ -170,7 +211,7 @@ void Transport::on_written(Error error, std::size_t bytes) {
     if (write_patience_ > Duration::zero()) deadline_.clear();
     return let_go_on();
   }
-  if (write_patience_ > Duration::zero()) deadline_.set_after(write_patience_);
+  be_patient();
   write_rest();
 }
 
@@ -225,7 +266,7 @@ void Transport::make_room(std::size_t bytes) {
 
 void Transport::read_more() {
   if (reading_ || in_turn_ || !want_input_ || input_ended_ || failed()) return;
-  if (input().size() >= input_max_) return;
+  if (input().size() >= input_max_) return watch_end();
   reading_ = true;
   if (!tls_) {
     socket_.async_wait(Socket::wait_read,
@@ -237,6 +278,20 @@ void Transport::read_more() {
   const asio::mutable_buffer into(buffer_.data() + end_, room);
   tls_->async_read_some(
       into, [self = shared_from_this()](Error e, std::size_t n) { self->on_read(e, n); });
+}
+
+// Of who has sent more than is read ahead, the end would be seen only behind all of that.
+void Transport::watch_end() {
+  if (!on_end_) return;
+  if (!look_) look_ = std::make_unique<Alarm>(core_.timers(), [this] { look_for_end(); });
+  look_->set_after(kLook);
+}
+
+void Transport::look_for_end() {
+  if (reading_ || failed() || !on_end_) return;
+  pollfd look{socket_.native_handle(), POLLRDHUP, 0};
+  if (::poll(&look, 1, 0) > 0) return end();
+  look_->set_after(kLook);
 }
 
 void Transport::on_readable(Error error) {

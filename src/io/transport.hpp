@@ -73,8 +73,14 @@ class Transport : public std::enable_shared_from_this<Transport> {
   bool closed() const { return closed_; }
 
   // close(kDeadline) at that time.
-  void set_deadline(SteadyTime when) { deadline_.set(when); }
+  void set_deadline(SteadyTime when) {
+    for_write_ = false;
+    deadline_.set(when);
+  }
   void clear_deadline() { deadline_.clear(); }
+
+  // Connecting failed since this process may open no more: no fault of the other side.
+  bool starved() const { return starved_; }
 
   // While a write is under way: close(kDeadline) when the other side takes nothing for so long.
   void set_write_patience(Duration patience) { write_patience_ = patience; }
@@ -105,6 +111,11 @@ class Transport : public std::enable_shared_from_this<Transport> {
   void fail_with(std::string words);
   void end();
   void let_go_on();
+  void on_deadline();
+  void be_patient();
+  int queued() const;
+  void watch_end();
+  void look_for_end();
 
   Core& core_;
   Socket socket_;
@@ -135,12 +146,20 @@ class Transport : public std::enable_shared_from_this<Transport> {
   std::uint64_t written_ = 0;
 
   Duration write_patience_{};  // zero: none
+  int queued_ = 0;             // bytes in the kernel when the write's deadline was set
+  bool for_write_ = false;     // the deadline is a write's
+  bool starved_ = false;
+  std::unique_ptr<Alarm> look_;  // for the end of an input that is not read on
   bool busy_ = false;
   bool closed_ = false;
   Cut cut_ = Cut::kNone;
   std::string fault_;
   std::string write_fault_;
 };
+
+// Whether few descriptors are left to the process behind this one: they are given out from the
+// lowest on. Those few are for what must go on: the store, and servers that are `essential`.
+bool is_of_the_last(int descriptor);
 
 // Certificates of the system (SSL_CERT_FILE, SSL_CERT_DIR and the usual places), and those of
 // `ca_pem`.

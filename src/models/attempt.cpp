@@ -233,6 +233,20 @@ io::Task<std::optional<Trouble>> Router::Impl::attempt(Call& call, const Choice&
     trouble = co_await send_whole(call, exchange, std::move(request));
   }
   choice.state->load.ended();
+  // A kept connection that had been closed over there, as far as can be told.
+  for (int i = 1; i < exchange.trace.attempts; ++i) {
+    Attempt lost;
+    lost.route = name;
+    lost.start = made.start;
+    lost.cost = NanoUsd{};
+    lost.error =
+        Error{Kind::kUnavailable,
+              fmt::format("{}: a connection kept from an earlier request was closed before "
+                          "it answered",
+                          choice.provider->name),
+              {}};
+    call.result.attempts.push_back(std::move(lost));
+  }
   const SteadyTime now = core.clock().steady_now();
   made.latency = std::chrono::duration_cast<std::chrono::microseconds>(now - exchange.sent);
   const bool stopped = trouble && trouble->error.kind == Kind::kCancelled;

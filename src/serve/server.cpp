@@ -211,6 +211,7 @@ Status Server::Impl::open_lane(Lane& lane, const io::Listener& where, const Pem&
       options.tls_key_pem = pem.key;
     }
     if (!lane.ops) options.group = group;
+    options.essential = lane.ops;
     Lane* own = &lane;
     auto handler = [this, own](io::ServerRequest& request, io::Responder& responder) {
       return handle(*own, request, responder);
