@@ -35,6 +35,23 @@ std::int64_t output_tokens_of(const ClientRequest& request, const Provider& prov
   return most.value_or(usual) * std::max<std::int64_t>(1, number("n").value_or(1));
 }
 
+// Requests on a kept connection that had been closed over there, as far as can be told.
+void add_lost(Call& call, const Exchange& exchange, const Attempt& made) {
+  for (int i = 1; i < exchange.trace.attempts; ++i) {
+    Attempt lost;
+    lost.route = made.route;
+    lost.start = made.start;
+    lost.cost = NanoUsd{};
+    lost.error =
+        Error{Kind::kUnavailable,
+              fmt::format("{}: a connection kept from an earlier request was closed before "
+                          "it answered",
+                          exchange.provider->name),
+              {}};
+    call.result.attempts.push_back(std::move(lost));
+  }
+}
+
 bool is_overload(const Exchange& exchange, const Error& error) {
   return exchange.status == 429 || exchange.status == 503 || exchange.status == 529 ||
          error.kind == Kind::kRateLimited;
@@ -233,20 +250,7 @@ io::Task<std::optional<Trouble>> Router::Impl::attempt(Call& call, const Choice&
     trouble = co_await send_whole(call, exchange, std::move(request));
   }
   choice.state->load.ended();
-  // A kept connection that had been closed over there, as far as can be told.
-  for (int i = 1; i < exchange.trace.attempts; ++i) {
-    Attempt lost;
-    lost.route = name;
-    lost.start = made.start;
-    lost.cost = NanoUsd{};
-    lost.error =
-        Error{Kind::kUnavailable,
-              fmt::format("{}: a connection kept from an earlier request was closed before "
-                          "it answered",
-                          choice.provider->name),
-              {}};
-    call.result.attempts.push_back(std::move(lost));
-  }
+  add_lost(call, exchange, made);
   const SteadyTime now = core.clock().steady_now();
   made.latency = std::chrono::duration_cast<std::chrono::microseconds>(now - exchange.sent);
   const bool stopped = trouble && trouble->error.kind == Kind::kCancelled;
