@@ -41,14 +41,31 @@ bool is_empty(std::string_view value) {
   return value == "null" || value == "\"\"" || is_only(value, "[]") || is_only(value, "{}");
 }
 
-// Whether a message or delta says more than whose it is.
-bool holds_content(std::string_view text, const JsonMember& message, Members choice) {
+// What a message or delta says.
+void read_message(std::string_view text, const JsonMember& message, Members choice,
+                  ChatFacts& facts) {
+  facts.text =
+      message.value(text).front() == '{' ? std::optional<std::string_view>("\"\"") : std::nullopt;
   for (const JsonMember& member : choice) {
     if (member.begin < message.begin || member.end > message.end) continue;
-    if (member.depth != message.depth + 1 || member.written(text) == "role") continue;
-    if (!is_empty(member.value(text))) return true;
+    if (member.depth != message.depth + 1) continue;
+    const std::string_view name = member.written(text);
+    const std::string_view value = member.value(text);
+    bool plain = true;
+    if (name == "role") {
+      plain = value == "\"assistant\"";
+    } else {
+      facts.content = facts.content || !is_empty(value);
+    }
+    if (name == "content" && value.front() == '"') {
+      if (facts.text) facts.text = value;
+    } else if (name == "content") {
+      plain = value == "null";
+    } else if (name == "tool_calls" || name == "function_call") {
+      plain = is_empty(value);
+    }
+    if (!plain) facts.text.reset();
   }
-  return false;
 }
 
 // False when it is more than one choice, or something else.
@@ -77,7 +94,7 @@ bool read_choice(std::string_view text, const JsonMember& choices, Members choic
   // Another choice would be among these members, and its brackets behind the last one.
   if (message == nullptr || !is_only(text.substr(end, choices.end - end), "}]")) return false;
   facts.choice = true;
-  facts.content = holds_content(text, *message, choice);
+  read_message(text, *message, choice, facts);
   return true;
 }
 

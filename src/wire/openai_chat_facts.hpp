@@ -14,6 +14,9 @@ struct ChatFacts {
   std::optional<std::string_view> finish;  // its word for why it ended, in the text
   std::optional<Usage> usage;              // its `raw` is null
   bool content = false;                    // its message or delta holds more than a role
+  // What its message or delta says, as it is written, quotes included; nullopt where that is more
+  // than a text: tool calls, parts, another role than the assistant's.
+  std::optional<std::string_view> text;
 };
 
 // Of a text with at most one choice, whose number is 0, and without an error. nullopt: it has to be
