@@ -80,8 +80,8 @@ HttpServer::Impl::Impl(Core& c, Handler h, HttpServerOptions o)
       options(std::move(o)),
       scope(c),
       acceptor(c.impl().context),
-      bodies(options.group ? options.group->bodies : std::make_shared<BodyCount>()),
-      accept_again(c.timers(), [this] { accept(); }) {}
+      accept_again(c.timers(), [this] { accept(); }),
+      bodies(options.group ? options.group->bodies : std::make_shared<BodyCount>()) {}
 
 void HttpServer::Impl::log_fault(std::string_view what) {
   if (options.log) options.log->error("io", what);
