@@ -280,7 +280,8 @@ void Transport::read_more() {
       into, [self = shared_from_this()](Error e, std::size_t n) { self->on_read(e, n); });
 }
 
-// Of who has sent more than is read ahead, the end would be seen only behind all of that.
+// Of who has sent more than is read ahead, the end would be seen only behind all of that. Where even
+// the kernel has no room for the rest, the end does not come here before it is read.
 void Transport::watch_end() {
   if (!on_end_) return;
   if (!look_) look_ = std::make_unique<Alarm>(core_.timers(), [this] { look_for_end(); });
