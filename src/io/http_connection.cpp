@@ -29,6 +29,7 @@ Connection::Connection(HttpServer::Impl& server, Transport::Socket socket)
   const auto endpoint = transport_->socket().remote_endpoint(error);
   if (!error) peer_ = endpoint.address().to_string();
   transport_->set_write_patience(server.options.write_timeout);
+  idle_since_ = server.core.timers().now();
 }
 
 Connection::~Connection() {
@@ -70,7 +71,8 @@ Task<bool> Connection::handshake() {
 Task<bool> Connection::read_header() {
   parser_.restart();
   idle_ = true;
-  transport_->set_deadline(server_.core.timers().now() + server_.options.idle_timeout);
+  idle_since_ = server_.core.timers().now();
+  transport_->set_deadline(idle_since_ + server_.options.idle_timeout);
   for (;;) {
     if (!transport_->input().empty()) {
       const Result<std::size_t> taken = parser_.feed(transport_->input());

@@ -63,7 +63,8 @@ class Connection final : public ServerRequest, public Responder {
   Connection& operator=(const Connection&) = delete;
 
   Task<void> serve();
-  bool idle() const { return idle_; }  // between two requests
+  // Between two requests since when; the end of time while a request is under way.
+  SteadyTime idle_since() const { return idle_ ? idle_since_ : SteadyTime::max(); }
   // For stop(): ends it now when no request is under way, else after that one.
   void close_when_idle();
   void cut(std::string_view reason);
@@ -115,6 +116,7 @@ class Connection final : public ServerRequest, public Responder {
   CancelSource gone_;
   std::string piece_;
   std::string pending_head_;  // of a started reply, until the first write
+  SteadyTime idle_since_{};
   SteadyTime body_began_{};
   std::size_t body_counted_ = 0;  // of this request's body, in the server's count
   Said said_ = Said::kNothing;

@@ -20,6 +20,7 @@ namespace {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 
+constexpr auto kSilent = std::chrono::milliseconds(100);
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);  // when descriptors have run out
 
 }  // namespace
@@ -122,10 +123,18 @@ void HttpServer::Impl::on_accept(boost::system::error_code error, Transport::Soc
     accept_again.set_after(kAcceptPause);
     return;
   }
-  if (!error && !options.essential && is_of_the_last(socket.native_handle()) &&
-      !close_an_idle_one()) {
-    turn_away(std::move(socket));
-    return accept();
+  if (!error && !options.essential && is_of_the_last(socket.native_handle())) {
+    const auto protocol = socket.local_endpoint(error).protocol();
+    if (error || !close_an_idle_one()) {
+      turn_away(std::move(socket));
+      return accept();
+    }
+    // Into the place that has become free, so that the last ones stay free.
+    const int fd = ::fcntl(socket.native_handle(), F_DUPFD_CLOEXEC, 3);
+    socket.close(error);
+    socket = Transport::Socket(core.impl().context);
+    if (fd >= 0) socket.assign(protocol, fd, error);
+    if (fd < 0 || error) return accept();
   }
   if (!error && options.group) {
     if (!options.group->hand_over(*this, socket)) take(std::move(socket));
@@ -146,8 +155,11 @@ void HttpServer::Impl::take(Transport::Socket socket) {
 }
 
 bool HttpServer::Impl::close_an_idle_one() {
-  const auto silent = std::ranges::find_if(
-      connections, [](const Connection* connection) { return connection->idle(); });
+  // Who has just come was not silent for long.
+  const SteadyTime before = core.timers().now() - kSilent;
+  const auto silent = std::ranges::find_if(connections, [&](const Connection* connection) {
+    return connection->idle_since() <= before;
+  });
   if (silent == connections.end()) return false;
   (*silent)->close_when_idle();
   return true;

@@ -156,7 +156,7 @@ class StreamReader {
     const bool quiet = relay_ && !shown_ && !more &&
                        wire::may_hold_nothing(call_.request->dialect, event.name, event.data);
     if (builder_ || more || quiet) {
-      Status fed = builder_ || quiet ? decoder_->feed(event.name, event.data, fresh_)
+      Status fed = builder_ ? decoder_->feed(event.name, event.data, fresh_)
                                      : decoder_->feed_relayed(event.name, event.data, fresh_);
       if (!fed) broken_ = std::move(fed.error());
       count_fresh();
