@@ -123,7 +123,7 @@ void HttpServer::Impl::on_accept(boost::system::error_code error, Transport::Soc
     accept_again.set_after(kAcceptPause);
     return;
   }
-  if (!error && !options.essential && is_of_the_last(socket.native_handle())) {
+  if (!error && !options.essential && is_of_the_last(socket.native_handle(), Side::kClient)) {
     const auto protocol = socket.local_endpoint(error).protocol();
     if (error || !close_an_idle_one()) {
       turn_away(std::move(socket));

@@ -14,7 +14,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <limits>
 
 #include "base/check.hpp"
 #include "io/http_client.hpp"
@@ -38,14 +37,16 @@ std::string words(const boost::system::error_code& error) {
 
 }  // namespace
 
-bool is_of_the_last(int descriptor) {
-  static const rlim_t most = [] {
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
-      return std::numeric_limits<rlim_t>::max();
-    return limit.rlim_cur - std::min(limit.rlim_cur / 4, kDescriptorsKept);
+bool is_of_the_last(int descriptor, Side side) {
+  static const rlim_t limit = [] {
+    rlimit files{};
+    return ::getrlimit(RLIMIT_NOFILE, &files) == 0 ? files.rlim_cur : RLIM_INFINITY;
   }();
-  return static_cast<rlim_t>(descriptor) >= most;
+  if (limit == RLIM_INFINITY) return false;
+  const rlim_t kept = std::min(limit / 4, kDescriptorsKept);
+  // Clients leave some to the requests of those that are there.
+  const rlim_t more = side == Side::kClient ? std::max(limit / 64, kept / 2) : 0;
+  return static_cast<rlim_t>(descriptor) >= limit - kept - more;
 }
 
 Transport::Transport(Core& core, std::size_t input_max)
@@ -70,7 +71,8 @@ void Transport::start_connect(const asio::ip::tcp::endpoint& endpoint) {
   CHECK(!busy_ && !closed_);
   Error error;
   socket_.open(endpoint.protocol(), error);
-  if (error == asio::error::no_descriptors || (!error && is_of_the_last(socket_.native_handle()))) {
+  if (error == asio::error::no_descriptors ||
+      (!error && is_of_the_last(socket_.native_handle(), Side::kUpstream))) {
     starved_ = true;
     return fail_with("no descriptors are left on this side");
   }
@@ -280,8 +282,8 @@ void Transport::read_more() {
       into, [self = shared_from_this()](Error e, std::size_t n) { self->on_read(e, n); });
 }
 
-// Of who has sent more than is read ahead, the end would be seen only behind all of that. Where even
-// the kernel has no room for the rest, the end does not come here before it is read.
+// Of who has sent more than is read ahead, the end would be seen only behind all of that. Where
+// even the kernel has no room for the rest, the end does not come here before it is read.
 void Transport::watch_end() {
   if (!on_end_) return;
   if (!look_) look_ = std::make_unique<Alarm>(core_.timers(), [this] { look_for_end(); });

@@ -159,7 +159,8 @@ class Transport : public std::enable_shared_from_this<Transport> {
 
 // Whether few descriptors are left to the process behind this one: they are given out from the
 // lowest on. Those few are for what must go on: the store, and servers that are `essential`.
-bool is_of_the_last(int descriptor);
+enum class Side { kClient, kUpstream };
+bool is_of_the_last(int descriptor, Side side);
 
 // Certificates of the system (SSL_CERT_FILE, SSL_CERT_DIR and the usual places), and those of
 // `ca_pem`.

@@ -5,6 +5,7 @@ still answers. Loopback, bounded."""
 
 import json
 import pathlib
+import re
 import socket
 import sys
 import threading
@@ -295,6 +296,55 @@ def slow_loris(gateway):
         connection.close()
 
 
+def behind(gateway, upstream):
+    """What is no request behind one, on the same connection: it ended the whole process once."""
+    others = [socket.create_connection(("127.0.0.1", gateway.port)) for _ in range(3)]
+    for port in (gateway.port, gateway.ops_port):
+        for first in (f"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode(),
+                      f"GET /nowhere HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()):
+            for bad in (b"{x\r\n\r\n", b"\x16\x03\x01\x02\x00\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 70_000):
+                for pause in (0, 0.05):
+                    with socket.create_connection(("127.0.0.1", port)) as connection:
+                        connection.settimeout(5)
+                        connection.sendall(first)
+                        time.sleep(pause)
+                        connection.sendall(bad)
+                        connection.shutdown(socket.SHUT_WR)
+                        heard = b""
+                        try:
+                            while piece := connection.recv(65536):
+                                heard += piece
+                        except ConnectionResetError:
+                            pass
+                        statuses = re.findall(rb"HTTP/1\.1 (\d+)", heard)
+                        checks.that(len(statuses) == 2 and statuses[1] in (b"400", b"431"), f"behind {first[:14]}: {bad[:10]}", statuses)
+    for other in others:
+        other.sendall(f"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:{gateway.port}\r\nConnection: close\r\n\r\n".encode())
+        checks.that(other.recv(100).startswith(b"HTTP/1.1 200"), "others' connections live on")
+        other.close()
+
+
+def descriptors(config):
+    """Silent connections up to the limit of open files: operators are answered, and so are new clients."""
+    gateway = Gateway(config, environment={"K": "sk-up"}, files=120)
+    silent = []
+    try:
+        for _ in range(200):
+            silent.append(socket.create_connection(("127.0.0.1", gateway.port)))
+        time.sleep(0.3)
+        for path in ("/healthz", "/readyz"):
+            with socket.create_connection(("127.0.0.1", gateway.ops_port)) as ops:
+                ops.settimeout(3)
+                ops.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{gateway.ops_port}\r\n\r\n".encode())
+                checks.that(ops.recv(100).startswith(b"HTTP/1.1 200"), f"{path} answers")
+        answer = gateway.ask("POST", "/v1/chat/completions", CHAT)
+        checks.equal(answer[0], 200, "a new client is answered in a silent one's place")
+    finally:
+        for connection in silent:
+            connection.close()
+        gateway.close()
+
+
 def main():
     if why_not():
         checks.skip(why_not())
@@ -305,10 +355,11 @@ def main():
     gateway = None
     try:
         gateway = Gateway(config, serve='origins = ["https://good.example"]', environment={"K": "sk-up"})
-        for test in (framing, bodies, paths_and_headers):
+        for test in (framing, behind, bodies, paths_and_headers):
             checks.run(test, gateway, upstream)
         for test in (floods, upstreams, browser, slow_loris):
             checks.run(test, gateway)
+        checks.run(descriptors, config)
         checks.equal(gateway.stop(), 0, "it ends in order after all of that")
         refused = None
         try:

@@ -31,7 +31,7 @@ def why_not():
 class Gateway:
     """`config` is the text of sighter.toml without [serve]; `functions` maps a path in the project to its text."""
 
-    def __init__(self, config, serve="", functions=None, environment=None, folder=None, arguments=()):
+    def __init__(self, config, serve="", functions=None, environment=None, folder=None, arguments=(), files=None):
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="sighter-e2e-"))
         self.own = folder is None
         self.environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "LANG": "C.UTF-8",
@@ -41,6 +41,7 @@ class Gateway:
         elif "HOME" in os.environ:
             self.environment.setdefault("SIGHTER_CACHE", os.path.join(os.environ["HOME"], ".cache", "sighter"))
         self.arguments = list(arguments)
+        self.limit = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh"] if files else []  # how many it may open
         (self.folder / "sighter.toml").write_text(
             f'[serve]\nlisten = "127.0.0.1:0"\nops_listen = "127.0.0.1:0"\n{serve}\n{config}\n', encoding="utf-8")
         for name, text in (functions or {}).items():
@@ -55,7 +56,7 @@ class Gateway:
         self.log_path = self.folder / "serve.log"
         log = open(self.log_path, "ab")
         seen = self.log_path.stat().st_size
-        self.process = subprocess.Popen([program(), "serve", "--project", str(self.folder), *self.arguments],
+        self.process = subprocess.Popen([*self.limit, program(), "serve", "--project", str(self.folder), *self.arguments],
                                         stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                                         env=self.environment, cwd=self.folder)
         log.close()
