@@ -116,6 +116,8 @@ Task<Result<HttpReply>> HttpClient::fetch(HttpRequest request, Deadlines deadlin
     Result<std::string_view> piece = co_await (*stream)->read();
     if (!piece) co_return std::unexpected(std::move(piece.error()));
     if (piece->empty()) co_return reply;
+    const bool good = reply.status >= 200 && reply.status < 300;
+    if (trace != nullptr && good) trace->body_bytes += piece->size();
     if (reply.body.size() + piece->size() > body_bytes_max) {
       co_return fail(Kind::kTooLarge,
                      fmt::format("{} answered with more than {} bytes",

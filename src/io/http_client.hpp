@@ -36,11 +36,12 @@ struct Deadlines {
 
 // What happened on the wire, filled in as it happens; also when the request fails.
 struct HttpTrace {
-  bool reused = false;        // the connection was kept from an earlier request
-  bool request_sent = false;  // at least one byte of it left: the other side may have acted on it
-  int attempts = 0;           // 2 when a dead kept connection was replaced
-  Duration connect{};         // zero when reused
-  Duration first_byte{};      // from connected to the reply header
+  bool reused = false;         // the connection was kept from an earlier request
+  bool request_sent = false;   // at least one byte of it left: the other side may have acted on it
+  int attempts = 0;            // 2 when a dead kept connection was replaced
+  Duration connect{};          // zero when reused
+  Duration first_byte{};       // from connected to the reply header
+  std::size_t body_bytes = 0;  // of a good reply to a fetch(), as far as it came
 };
 
 struct ProxySettings {

@@ -29,7 +29,8 @@ std::size_t output_of(const wire::Delta& delta) {
 
 // What is relayed is held back only where that serves a purpose.
 bool may_go_elsewhere(const Call& call) {
-  return call.spec->routes.size() > 1 || !call.spec->routing.fallback.empty();
+  const Routing& routing = call.spec->routing;
+  return call.spec->routes.size() > 1 || !routing.fallback.empty() || routing.hedge.enabled;
 }
 
 // The chunks of legacy Completions are those of Chat, whatever the provider speaks elsewhere.
@@ -95,6 +96,7 @@ class StreamReader {
   void take(std::string_view bytes) {
     if (frames_) return take_frames(bytes);
     if (!ended_) events_.feed(bytes);
+    const std::size_t whole = out_.size();
     for (bool more = true; more && !broken_ && !complete_ && !said_;) {
       Result<std::optional<io::SseEvent>> event = ended_ ? events_.finish() : events_.next();
       if (!event) {
@@ -104,9 +106,11 @@ class StreamReader {
       more = event->has_value() && !ended_;
       if (event->has_value()) on_event(**event);
     }
-    if (!ended_ || broken_ || complete_ || said_) return;
-    end_of_events();
+    if (!ended_ || complete_ || said_) return;
+    if (!broken_) end_of_events();
     if (complete_ && relay_) call_.result.end_mark = false;
+    // Cut inside of its last event: what is left of that would be read as an event all the same.
+    if (!complete_) out_.resize(whole);
   }
 
   void end_of_events() {
@@ -157,7 +161,7 @@ class StreamReader {
                        wire::may_hold_nothing(call_.request->dialect, event.name, event.data);
     if (builder_ || more || quiet) {
       Status fed = builder_ ? decoder_->feed(event.name, event.data, fresh_)
-                                     : decoder_->feed_relayed(event.name, event.data, fresh_);
+                            : decoder_->feed_relayed(event.name, event.data, fresh_);
       if (!fed) broken_ = std::move(fed.error());
       count_fresh();
     } else {
@@ -218,6 +222,7 @@ class StreamReader {
       }
       ReplySink& sink = *call_.options.sink;
       Status given;
+      if (complete_) tell_end(call_, exchange_);
       if (complete_ && !ended_) {
         given = co_await sink.last_bytes(out_);
       } else {
@@ -235,6 +240,7 @@ class StreamReader {
       Status begun = co_await begin();
       if (!begun) co_return begun;
     }
+    if (complete_) tell_end(call_, exchange_);
     Status given = co_await call_.options.sink->deltas(fresh_);
     fresh_.clear();
     counted_ = 0;
@@ -253,8 +259,10 @@ class StreamReader {
   // An answer that did not come to its end: its provider has counted more than it could say.
   void finish_counting() {
     if (complete_ || !exchange_.usage) return;
-    exchange_.usage->output =
-        std::max(exchange_.usage->output, static_cast<std::int64_t>(exchange_.output_bytes / 3));
+    const auto came = static_cast<std::int64_t>(exchange_.output_bytes / 3);
+    if (came <= exchange_.usage->output) return;
+    exchange_.usage->output = came;
+    exchange_.usage->estimated = true;
   }
 
   std::optional<Trouble> outcome() {
@@ -346,6 +354,7 @@ io::Task<std::optional<Trouble>> Router::Impl::send_streamed(Call& call, Exchang
   known.relayed = completion;
   call.result.begun = true;
   Status given = co_await call.options.sink->begin(known);
+  if (given) tell_end(call, exchange);
   if (given && completion) {
     const std::string events = one_event(call.result.raw);
     given = co_await call.options.sink->bytes(events);

@@ -96,6 +96,7 @@ dialect = "anthropic"
 base_url = "{0}"
 key = "env:SIGHTER_TEST_KEY"
 retries = 0
+breaker = false
 [providers.more]
 base_url = "{0}"
 authentication = "api-key"
@@ -407,6 +408,78 @@ TEST_F(AnswerTest, AStreamThatIsCutIsBrokenAndNeverComplete) {
   EXPECT_GT(result.cost->value, 0);
 }
 
+// Cut anywhere, no client reads both an end and an error.
+TEST_F(AnswerTest, AnEventThatIsCutIsNotPassedOn) {
+  const std::string stop = "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
+  const std::string start =
+      "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\","
+      "\"type\":\"message\",\"role\":\"assistant\",\"model\":\"m\",\"content\":[],"
+      "\"usage\":{\"input_tokens\":3,\"output_tokens\":1}}}\n\n";
+  for (std::size_t n = 0; n < stop.size() - 2; ++n) {
+    seen = Seen();
+    ask(R"({"model":"x","max_tokens":5,"messages":[{"role":"user","content":"a"}],"stream":true})",
+        wire::Dialect::kAnthropic);
+    first.add(reply_stream({start + stop.substr(0, n)}));
+    const ClientResult result = answer("claude/m");
+    if (n + 2 == stop.size() || !result.error) {
+      EXPECT_FALSE(result.error) << n;
+      EXPECT_EQ(seen.raw, start + stop.substr(0, n) + "\n\n") << n;
+    } else {
+      EXPECT_EQ(seen.raw, start) << n;
+      EXPECT_FALSE(result.error_relayed) << n;
+    }
+  }
+}
+
+TEST_F(AnswerTest, WhatCameOfACutStreamIsCounted) {
+  ask(kAskStream);
+  const std::string words(300, 'w');
+  first.add({step::Start{}, step::Chunk{piece(words)}, step::Close{}});
+  want_reply = true;  // else each event counts as a token
+  const ClientResult result = answer("both");
+  ASSERT_TRUE(result.broken);
+  ASSERT_TRUE(result.usage);
+  EXPECT_TRUE(result.usage->estimated);
+  EXPECT_EQ(result.usage->output, 101);
+  EXPECT_GT(result.usage->input, 10);
+  EXPECT_LT(result.usage->input, 50);
+}
+
+TEST_F(AnswerTest, WhatCameOfAWholeAnswerIsCountedWhenTheClientGoesAway) {
+  ask(kAsk);
+  first.add({step::Raw{"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+                       "content-length: 1000\r\n\r\n" +
+                       std::string(600, ' ')},
+             step::Stall{}});
+  auto running = start("both");
+  ASSERT_TRUE(loop.wait_until([&] { return first.requests().size() == 1; }));
+  loop.settle();
+  gone.cancel("the client went away");
+  ASSERT_TRUE(loop.wait_until([&] { return running.done(); }));
+  const ClientResult& result = running.value();
+  ASSERT_TRUE(result.usage);
+  EXPECT_EQ(result.usage->output, 201);
+  const double input = static_cast<double>(result.usage->input);
+  EXPECT_NEAR(result.cost->usd(), (input * 1 + 201 * 10) * 1e-6, 1e-9);
+}
+
+TEST_F(AnswerTest, CountsThatCannotBeArePaidByEstimate) {
+  for (const std::string_view tokens : {"-5000000", "9223372036854775807"}) {
+    ask(kAsk);
+    first.add(reply_json(fmt::format(
+        R"({{"id":"r1","object":"chat.completion","created":1,"model":"m","choices":[{{"index":0,"message":{{"role":"assistant","content":"hi"}},"finish_reason":"stop"}}],"usage":{{"prompt_tokens":{0},"completion_tokens":{0},"total_tokens":12}}}})",
+        tokens)));
+    const ClientResult result = answer("both");
+    ASSERT_FALSE(result.error);
+    ASSERT_TRUE(result.usage) << tokens;
+    EXPECT_TRUE(result.usage->estimated);
+    EXPECT_GT(result.usage->input, 0);
+    EXPECT_LT(result.usage->input, 100);
+    EXPECT_GT(result.cost->value, 0);
+    EXPECT_LT(result.cost->usd(), 0.01);
+  }
+}
+
 TEST_F(AnswerTest, AStreamWithoutItsEndMarkIsBroken) {
   ask(R"({"model":"x","max_tokens":5,"messages":[{"role":"user","content":"a"}],"stream":true})",
       wire::Dialect::kAnthropic);
@@ -700,7 +773,8 @@ TEST_F(AnswerTest, AnUpstreamsNumbersAreBelievedWithinReason) {
   first.add(reply_json(reply));
   const ClientResult result = answer("both");
   EXPECT_EQ(result.raw, reply);
-  EXPECT_FALSE(result.usage);
+  ASSERT_TRUE(result.usage);
+  EXPECT_TRUE(result.usage->estimated);
   ASSERT_TRUE(result.cost);  // by what was sent and came
   EXPECT_GT(result.cost->value, 0);
   EXPECT_LT(result.cost->value, 1'000'000);

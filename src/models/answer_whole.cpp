@@ -154,6 +154,7 @@ std::optional<Trouble> Router::Impl::take_body(Call& call, Exchange& exchange, s
   if (const auto facts =
           unread ? wire::relayed_facts(exchange.provider->dialect, body) : std::nullopt) {
     exchange.output = true;
+    exchange.output_bytes = body.size();
     exchange.usage = facts->usage;
     result.finish_reason = word_of(facts->finish);
     keep_relayed(result, exchange, std::move(body), headers);
@@ -218,7 +219,11 @@ io::Task<std::optional<Trouble>> Router::Impl::send_whole(Call& call, Exchange& 
   io::CancelToken token = call.options.cancel;
   Result<io::HttpReply> reply =
       co_await client.fetch(std::move(request), deadlines, token, &exchange.trace);
-  if (!reply) co_return of_transport(std::move(reply.error()), exchange);
+  if (!reply) {
+    exchange.output = exchange.trace.body_bytes > 0;
+    exchange.output_bytes = exchange.trace.body_bytes;
+    co_return of_transport(std::move(reply.error()), exchange);
+  }
   exchange.status = reply->status;
   if (reply->status < 200 || reply->status >= 300)
     co_return refused(call, exchange, reply->headers, reply->body);
@@ -233,7 +238,11 @@ io::Task<std::optional<Trouble>> Router::Impl::whole_of_stream(Call& call, Excha
   std::string body;
   for (;;) {
     Result<std::string_view> bytes = co_await stream.read();
-    if (!bytes) co_return of_transport(std::move(bytes.error()), exchange);
+    if (!bytes) {
+      exchange.output = good && !body.empty();
+      exchange.output_bytes = body.size();
+      co_return of_transport(std::move(bytes.error()), exchange);
+    }
     if (bytes->empty()) break;
     body += *bytes;
     if (!good && body.size() > kErrorBytesMax) break;

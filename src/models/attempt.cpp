@@ -13,16 +13,20 @@ namespace {
 
 constexpr auto kPurseLook = std::chrono::milliseconds(10);  // between two looks into a full purse
 constexpr std::int64_t kOutputTokens = 4096;                // assumed where no limit is asked for
+constexpr std::size_t kBytesOfToken = 3;                    // about, where nobody counted
 
 // The most tokens that the answer may have.
 std::int64_t output_tokens_of(const ClientRequest& request, const Provider& provider) {
   if (request.endpoint != Endpoint::kChat && request.endpoint != Endpoint::kCompletions) return 0;
   const std::int64_t usual =
       provider.dialect == wire::Dialect::kAnthropic ? kAnthropicOutputTokens : kOutputTokens;
-  if (request.chat) {
-    return request.chat->max_tokens.value_or(usual) *
-           std::max<std::int64_t>(1, request.chat->n.value_or(1));
-  }
+  const auto product = [](std::int64_t most, std::int64_t n) {
+    constexpr std::int64_t kChoicesMax = 1'000'000;  // so that it fits
+    return std::clamp<std::int64_t>(most, 0, wire::Usage::kCountMax) *
+           std::clamp<std::int64_t>(n, 1, kChoicesMax);
+  };
+  if (request.chat)
+    return product(request.chat->max_tokens.value_or(usual), request.chat->n.value_or(1));
   const auto number = [&](std::string_view name) -> std::optional<std::int64_t> {
     const auto raw = request.envelope.raw(request.body, name);
     if (!raw) return std::nullopt;
@@ -32,7 +36,7 @@ std::int64_t output_tokens_of(const ClientRequest& request, const Provider& prov
   std::optional<std::int64_t> most = number("max_completion_tokens");
   if (!most) most = number("max_tokens");
   if (!most) most = number("max_output_tokens");
-  return most.value_or(usual) * std::max<std::int64_t>(1, number("n").value_or(1));
+  return product(most.value_or(usual), number("n").value_or(1));
 }
 
 // Requests on a kept connection that had been closed over there, as far as can be told.
@@ -142,28 +146,45 @@ io::Task<Result<Hold>> Router::Impl::reserve(const Call& call, const Exchange& e
   }
 }
 
-void Router::Impl::settle(const Call& call, const Exchange& exchange, Hold& hold, Attempt& attempt,
-                          bool stopped) {
+Metered metered(const Call& call, const Exchange& exchange, const Trouble* trouble) {
+  Metered attempt;
+  const std::optional<wire::Usage>& usage = exchange.usage;
   // What a provider cannot mean goes into no sum.
-  if (exchange.usage && is_plausible(*exchange.usage)) attempt.usage = exchange.usage;
-  if (attempt.usage && (exchange.price || attempt.usage->cost_usd)) {
-    attempt.cost = cost_of(*attempt.usage, exchange.price.value_or(Price{}));
-  } else if (!attempt.usage && !exchange.output && stopped && exchange.trace.request_sent &&
-             exchange.price) {
-    // Stopped on this side before anything came back: the provider had it to read, and counts that.
-    attempt.cost = estimate(exchange.request_bytes, 0, *exchange.price);
-  } else if (!attempt.usage && !exchange.output) {
+  const bool doubtful = usage && !is_plausible(*usage);
+  // Stopped on this side before anything came back: the provider had it to read, and counts that.
+  const bool only_read =
+      trouble && trouble->error.kind == Kind::kCancelled && exchange.trace.request_sent;
+  if (usage && !doubtful) {
+    attempt.usage = usage;
+    if (exchange.price || usage->cost_usd)
+      attempt.cost = cost_of(*usage, exchange.price.value_or(Price{}));
+  } else if (!usage && !exchange.output && !only_read) {
     attempt.cost = NanoUsd{};
-  } else if (exchange.price) {
-    attempt.cost =
-        estimate(exchange.request_bytes, static_cast<std::int64_t>(exchange.output_bytes / 3 + 1),
-                 *exchange.price);
+  } else {
+    wire::Usage about{.estimated = true};
+    about.input = static_cast<std::int64_t>(exchange.request_bytes / kBytesOfToken + 1);
+    if (exchange.output || usage)
+      about.output = static_cast<std::int64_t>(exchange.output_bytes / kBytesOfToken + 1);
+    if (exchange.price) {
+      attempt.cost = estimate(exchange.request_bytes, about.output, *exchange.price);
+    }
+    // Of a path that means nothing here nobody knows whether it counts tokens.
+    const bool counts = call.request->endpoint != Endpoint::kOther;
+    if (counts && (trouble || doubtful)) attempt.usage = std::move(about);
   }
-  hold.settle(attempt.cost.value_or(NanoUsd{}));
-  // What is paid by the second, by the search or not at all is no business of tokens: the budget
-  // counts a guess, and nobody is told that it is what it cost.
-  const bool guessed = exchange.output && !attempt.usage && attempt.cost > NanoUsd{};
-  if (guessed && call.request->endpoint == Endpoint::kOther) attempt.cost.reset();
+  return attempt;
+}
+
+void tell_end(const Call& call, const Exchange& exchange) {
+  if (!call.options.before_end) return;
+  Metered last = metered(call, exchange, nullptr);
+  AnswerEnd end{.usage = std::move(last.usage),
+                .cost = sum_of(call.result.attempts),
+                .finish_reason = call.result.finish_reason};
+  if (end.cost && last.cost) *end.cost += *last.cost;
+  if (!last.cost) end.cost.reset();
+  for (const Attempt& attempt : call.result.attempts) add(end.usage, attempt.usage);
+  call.options.before_end(end);
 }
 
 // What later requests decide by: how long it took, and how much longer a request may take at least.
@@ -253,8 +274,14 @@ io::Task<std::optional<Trouble>> Router::Impl::attempt(Call& call, const Choice&
   add_lost(call, exchange, made);
   const SteadyTime now = core.clock().steady_now();
   made.latency = std::chrono::duration_cast<std::chrono::microseconds>(now - exchange.sent);
-  const bool stopped = trouble && trouble->error.kind == Kind::kCancelled;
-  settle(call, exchange, *hold, made, stopped);
+  Metered used = metered(call, exchange, trouble ? &*trouble : nullptr);
+  made.usage = std::move(used.usage);
+  made.cost = used.cost;
+  hold->settle(made.cost.value_or(NanoUsd{}));
+  // What is paid by the second, by the search or not at all is no business of tokens: the budget
+  // counts a guess, and nobody is told that it is what it cost.
+  const bool guessed = exchange.output && !exchange.usage && made.cost > NanoUsd{};
+  if (guessed && passed) made.cost.reset();
   if (trouble) {
     // What the provider's own key is must not be seen, even where the provider repeats it.
     trouble->error.what = without_secret(std::move(trouble->error.what), exchange.key);

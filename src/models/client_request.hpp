@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -99,12 +100,22 @@ class ReplySink {
   virtual bool shows(const wire::Delta& delta) const;
 };
 
+// What is known of an answer that is complete, before the sink is given its last piece.
+struct AnswerEnd {
+  std::optional<wire::Usage> usage;  // of all attempts that have ended
+  std::optional<NanoUsd> cost;
+  std::string_view finish_reason;
+};
+
 struct ClientOptions {
   Purse* purse = nullptr;  // asked before every attempt
   io::CancelToken cancel = {};
   ReplySink* sink = nullptr;  // set: the answer is streamed to it
   // The typed reply is wanted (for a row) also where the bytes are relayed.
   bool want_reply = false;
+  // Called before the end of a streamed answer is given to the sink: whoever reads the end has an
+  // answer of which this is known. The giving may still fail.
+  std::function<void(const AnswerEnd&)> before_end = {};
 };
 
 // What came of a request. `error` and an answer exclude each other, but for streams that broke.

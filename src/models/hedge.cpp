@@ -4,6 +4,8 @@
 // "The Tail at Scale" (Dean and Barroso, 2013): sent only after the route's own 95th percentile, a
 // second request costs a few per cent of the traffic and takes the slowest answers away.
 
+#include <fmt/format.h>
+
 #include "io/scope.hpp"
 #include "io/waiter.hpp"
 #include "models/router_impl.hpp"
@@ -24,7 +26,11 @@ struct Router::Impl::Race {
     io::Task<Status> begin(const ReplyBegin& begin) override {
       if (!race_.wins(index_)) co_return fail(Kind::kCancelled, std::string(kBeaten));
       ReplyBegin both = begin;
-      both.attempts += race_.second ? 1 : 0;
+      if (race_.second) {
+        both.attempts += 1;
+        if (!both.tried.empty()) both.tried += ", ";
+        both.tried += race_.loser_words(1 - index_);
+      }
       Status begun = co_await client_.begin(both);
       co_return begun;
     }
@@ -45,8 +51,8 @@ struct Router::Impl::Race {
   };
 
   struct Racer {
-    Racer(Race& race, std::size_t index, const Call& of, Target the_target)
-        : call(of), target(the_target), stop(of.options.cancel) {
+    Racer(Race& race, std::size_t index, const Call& of, Target the_target, std::string the_route)
+        : call(of), target(the_target), route(std::move(the_route)), stop(of.options.cancel) {
       call.options.cancel = stop.token();
       if (of.options.sink == nullptr) return;
       sink.emplace(race, index, *of.options.sink);
@@ -54,6 +60,7 @@ struct Router::Impl::Race {
     }
     Call call;
     Target target;
+    std::string route;
     io::CancelSource stop;
     std::optional<Sink> sink;
     std::optional<Trouble> trouble;
@@ -69,6 +76,12 @@ struct Router::Impl::Race {
       if (std::optional<Racer>& other = racer(1 - index)) other->stop.cancel(kBeaten);
     }
     return *winner == index;
+  }
+  // What is told of the one that did not win, as tried_words() does.
+  std::string loser_words(std::size_t index) {
+    const Racer& loser = *racer(index);
+    const Kind why = loser.trouble ? loser.trouble->error.kind : Kind::kCancelled;
+    return fmt::format("{} {}", loser.route.substr(0, 100), to_string(why));
   }
   bool over() const { return first->done && (!second || second->done); }
 
@@ -94,8 +107,8 @@ io::Task<std::optional<Trouble>> Router::Impl::hedged(Call& call, Selection& sel
                                                       Target target, io::Duration late) {
   Race race(core);
   io::Scope scope(core);
-  race.first.emplace(race, 0, call, target);
   Choice choice = selection.choice(target);
+  race.first.emplace(race, 0, call, target, choice.route->name());
   io::spawn(scope, "request", run_racer(race, 0, choice));
   bool is_late = false;
   io::Alarm alarm(core.timers(), [&race, &is_late] {
@@ -110,8 +123,8 @@ io::Task<std::optional<Trouble>> Router::Impl::hedged(Call& call, Selection& sel
     if (!choice.state->hedges.spend()) continue;
     const std::optional<Target> other = selection.second(target, core.clock().steady_now());
     if (!other) continue;
-    race.second.emplace(race, 1, call, *other);
     Choice second = selection.choice(*other);
+    race.second.emplace(race, 1, call, *other, second.route->name());
     io::spawn(scope, "second request", run_racer(race, 1, second));
   }
   co_await scope.join();

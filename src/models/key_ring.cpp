@@ -47,6 +47,14 @@ std::optional<SteadyTime> KeyRing::resting_until(SteadyTime now) const {
   return SteadyTime(std::chrono::nanoseconds(earliest));
 }
 
+bool KeyRing::rests_long(SteadyTime now) const {
+  const std::int64_t now_ns = nanoseconds(now);
+  for (std::size_t key = 0; key < size_; ++key) {
+    if (free(key, now_ns) || !keys_[key].told_long.load(std::memory_order_relaxed)) return false;
+  }
+  return true;
+}
+
 void KeyRing::succeeded(std::size_t key) {
   // Most of the time there is nothing to say, and then no core's cache line is taken.
   std::atomic<int>& refused = keys_[key].refused;
@@ -67,6 +75,7 @@ void KeyRing::rest(std::size_t key, SteadyTime now, std::optional<milliseconds> 
   const int times = one.refused.fetch_add(1, std::memory_order_relaxed);
   const milliseconds time =
       wait ? std::min<milliseconds>(*wait, kRestMax) : doubled(kRestFirst, times);
+  one.told_long.store(wait && *wait > kRestMax, std::memory_order_relaxed);
   pause(one, now, time);
 }
 

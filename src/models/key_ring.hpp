@@ -31,6 +31,9 @@ class KeyRing {
   std::optional<std::size_t> pick(SteadyTime now, std::uint64_t conversation = 0);
   // When the first key may be used again; nullopt when one may be used now.
   std::optional<SteadyTime> resting_until(SteadyTime now) const;
+  // All rest, and each for longer than kRestMax by what the provider said: they are tried again
+  // before that, but nobody should wait for it.
+  bool rests_long(SteadyTime now) const;
 
   void succeeded(std::size_t key);
   // 429, or an answer whose headers say that nothing remains: `wait` as the provider says.
@@ -43,6 +46,7 @@ class KeyRing {
   struct Key {
     std::atomic<std::int64_t> until_ns = 0;
     std::atomic<int> refused = 0;  // in a row
+    std::atomic<bool> told_long = false;
   };
   bool free(std::size_t key, std::int64_t now_ns) const;
   void pause(Key& key, SteadyTime now, std::chrono::milliseconds time);

@@ -230,6 +230,8 @@ io::Task<Status> Router::Impl::chat_locally(Call& call, Attempt& attempt,
     given = co_await sink->begin(known);
   }
   std::vector<wire::Delta> last = last_deltas(*call.result.reply, shown->begun);
+  if (call.options.before_end)
+    call.options.before_end({attempt.usage, attempt.cost, call.result.finish_reason});
   if (given) given = co_await sink->deltas(last);
   co_return given;
 }

@@ -1,5 +1,6 @@
 #include "models/prices.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <vector>
@@ -56,6 +57,11 @@ double micro_dollars(std::int64_t tokens, double per_million) {
   return static_cast<double>(tokens) * per_million;
 }
 
+// Rounded; what is absurd is cut.
+NanoUsd nano_of(double micro) {
+  return NanoUsd{std::llround(std::clamp(micro * 1e-6, 0.0, wire::Usage::kCostUsdMax) * 1e9)};
+}
+
 }  // namespace
 
 std::optional<Price> listed_price(std::string_view provider, std::string_view upstream) {
@@ -78,14 +84,15 @@ std::string_view price_table_date() {
 }
 
 bool is_plausible(const wire::Usage& usage) {
+  if (usage.doubtful) return false;
   for (const std::int64_t count :
        {usage.input, usage.output, usage.cache_read, usage.cache_write, usage.cache_write_1h,
         usage.reasoning, usage.audio_input, usage.audio_output, usage.image_input}) {
-    if (count < 0 || count > kTokensMax) return false;
+    if (count < 0 || count > wire::Usage::kCountMax) return false;
   }
   if (!usage.cost_usd) return true;
   const double charged = usage.cost_usd->value();
-  return charged >= 0 && charged <= kChargedUsdMax;
+  return charged >= 0 && charged <= wire::Usage::kCostUsdMax;
 }
 
 NanoUsd cost_of(const wire::Usage& usage, const Price& price) {
@@ -99,15 +106,14 @@ NanoUsd cost_of(const wire::Usage& usage, const Price& price) {
                        micro_dollars(usage.cache_read, price.cache_read.value_or(price.input)) +
                        micro_dollars(usage.cache_write, price.cache_write.value_or(price.input)) +
                        micro_dollars(usage.output, price.output);
-  return NanoUsd{std::llround(micro * 1e3)};
+  return nano_of(micro);
 }
 
 NanoUsd estimate(std::size_t input_bytes, std::int64_t output_tokens_max, const Price& price) {
   const std::int64_t input_tokens = static_cast<std::int64_t>(input_bytes / 3 + 1);
   const double dearest = std::max(price.input, price.cache_write.value_or(0));
-  return NanoUsd{std::llround(
-      (micro_dollars(input_tokens, dearest) + micro_dollars(output_tokens_max, price.output)) *
-      1e3)};
+  return nano_of(micro_dollars(input_tokens, dearest) +
+                 micro_dollars(output_tokens_max, price.output));
 }
 
 }  // namespace sighter::models

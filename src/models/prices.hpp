@@ -25,10 +25,9 @@ std::optional<Price> listed_price(std::string_view provider, std::string_view up
 // The day on which the table was put together: "2026-11-23".
 std::string_view price_table_date();
 
-// Whether a provider can mean it: no count is negative or above kTokensMax, and what it says it
-// charged is from nothing to kChargedUsdMax. What is not plausible is no usage at all.
-inline constexpr std::int64_t kTokensMax = 1'000'000'000;  // of one request
-inline constexpr double kChargedUsdMax = 100'000;
+// Whether a provider can mean it: no count is doubtful, negative or above Usage::kCountMax, and
+// what it says it charged is from nothing to Usage::kCostUsdMax. What is not plausible is no usage
+// at all.
 bool is_plausible(const wire::Usage& usage);
 
 // Exact to a nano-dollar, halves away from zero. What the provider says it charged comes first.

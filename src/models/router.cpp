@@ -52,26 +52,6 @@ Status add_vectors(const wire::EmbeddingReply& reply, std::size_t wanted, Embedd
   return {};
 }
 
-void add(std::optional<wire::Usage>& sum, const std::optional<wire::Usage>& more) {
-  if (!more) return;
-  if (!sum) {
-    sum = more;
-    return;
-  }
-  sum->input += more->input;
-  sum->output += more->output;
-  sum->cache_read += more->cache_read;
-  sum->cache_write += more->cache_write;
-  sum->cache_write_1h += more->cache_write_1h;
-  sum->reasoning += more->reasoning;
-  sum->audio_input += more->audio_input;
-  sum->audio_output += more->audio_output;
-  sum->image_input += more->image_input;
-  sum->tool_requests += more->tool_requests;
-  sum->cost_usd.reset();
-  sum->raw = Json();
-}
-
 // The text of the first choice, piece by piece, for a function's caller.
 class TextSink final : public ReplySink {
  public:
@@ -105,6 +85,27 @@ class TextSink final : public ReplySink {
 };
 
 }  // namespace
+
+void add(std::optional<wire::Usage>& sum, const std::optional<wire::Usage>& more) {
+  if (!more) return;
+  if (!sum) {
+    sum = more;
+    return;
+  }
+  sum->input += more->input;
+  sum->output += more->output;
+  sum->cache_read += more->cache_read;
+  sum->cache_write += more->cache_write;
+  sum->cache_write_1h += more->cache_write_1h;
+  sum->reasoning += more->reasoning;
+  sum->audio_input += more->audio_input;
+  sum->audio_output += more->audio_output;
+  sum->image_input += more->image_input;
+  sum->tool_requests += more->tool_requests;
+  sum->estimated = sum->estimated || more->estimated;
+  sum->cost_usd.reset();
+  sum->raw = Json();
+}
 
 std::optional<NanoUsd> sum_of(const std::vector<Attempt>& attempts) {
   NanoUsd sum;

@@ -48,6 +48,19 @@ struct Exchange {
   io::Headers limits;  // the provider's headers that a client is told (limits_of)
 };
 
+// What an exchange used and cost.
+struct Metered {
+  std::optional<wire::Usage> usage;  // as the provider counted, or estimated from the bytes
+  std::optional<NanoUsd> cost;       // nullopt: the price is not known
+};
+// `trouble`: why the answer did not come to its end; null where it did. Of such an answer the
+// tokens are estimated where the provider did not count them.
+Metered metered(const Call& call, const Exchange& exchange, const Trouble* trouble);
+// Adds `more` to `sum`, where there is any.
+void add(std::optional<wire::Usage>& sum, const std::optional<wire::Usage>& more);
+// Says that the answer is complete, before its last piece is given to the client.
+void tell_end(const Call& call, const Exchange& exchange);
+
 struct Router::Impl {
   Impl(io::Core& the_core, Hub& the_hub);
 
@@ -101,9 +114,6 @@ struct Router::Impl {
                                  Exchange& exchange);
   void measure(const Call& call, const Choice& choice, const Attempt& attempt, bool good);
   io::Task<Result<Hold>> reserve(const Call& call, const Exchange& exchange);
-  // `stopped`: by the client that went away, or since another answer was faster.
-  void settle(const Call& call, const Exchange& exchange, Hold& hold, Attempt& attempt,
-              bool stopped);
 
   // answer_whole.cpp, answer_stream.cpp: what comes back
   io::Task<std::optional<Trouble>> send_whole(Call& call, Exchange& exchange,

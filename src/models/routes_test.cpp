@@ -49,6 +49,22 @@ Script streamed(std::string_view text) {
   return sighter::testing::reply_stream({piece(text), kEnd});
 }
 
+// Keeps what is told with the first piece.
+class Told final : public ReplySink {
+ public:
+  io::Task<Status> begin(const ReplyBegin& begin) override {
+    what = begin;
+    co_return Status{};
+  }
+  io::Task<Status> bytes(std::string_view events) override {
+    raw += events;
+    co_return Status{};
+  }
+  io::Task<Status> deltas(std::vector<wire::Delta>&) override { co_return Status{}; }
+  ReplyBegin what;
+  std::string raw;
+};
+
 class RoutesTest : public ::testing::Test {
  protected:
   RoutesTest() : one(loop.core()), two(loop.core()), log(Level::kOff) {
@@ -128,6 +144,20 @@ TEST_F(RoutesTest, AFlappingUpstreamIsShutOutAndComesBackByAProbe) {
   EXPECT_EQ(ask("m")->route, "one/m");
 }
 
+TEST_F(RoutesTest, AStatusThatBlamesTheRequestIsNoFailureOfTheRoute) {
+  config("[models.m]\nroutes = [\"one/m\", \"two/m\"]\nfallback_on = [\"upstream\"]\n",
+         "retries = 2\nbreaker = { failures = 2 }");
+  for (const int status : {400, 409, 413, 422}) {
+    const std::size_t before = one.requests().size();
+    one.add({step::Reply{status, R"({"error":{"message":"no","type":"server_error"}})"}});
+    const CompletionResult reply = ask("m");
+    ASSERT_FALSE(reply);
+    EXPECT_EQ(one.requests().size(), before + 1) << status;
+  }
+  EXPECT_TRUE(two.requests().empty());
+  EXPECT_EQ(state("one/m").breaker.state(loop.clock().steady_now()), Breaker::State::kClosed);
+}
+
 TEST_F(RoutesTest, AtTheDoorNobodyWaitsForARouteThatIsShut) {
   config("[models.m]\nroutes = [\"one/m\"]\n", "retries = 3\nbreaker = { failures = 1 }");
   one.add(bad(500));
@@ -164,6 +194,28 @@ TEST_F(RoutesTest, AKeyThatIsToldToWaitRestsAndAnotherOneIsUsed) {
   loop.advance(30s);
   for (int i = 0; i < 4; ++i) ask("one/m");
   EXPECT_EQ(seen["Bearer key-aaaa"], 3) << "they take turns again";
+}
+
+TEST_F(RoutesTest, AtTheDoorNobodyWaitsAnHourForARoute) {
+  config("[models.m]\nroutes = [\"one/m\"]\n", "retries = 2\nbreaker = false");
+  for (const int status : {429, 503}) {
+    const SteadyTime before = loop.clock().steady_now();
+    step::Reply busy{status, R"({"error":{"message":"later"}})"};
+    busy.headers.add("retry-after", "3600");
+    one.add({busy});
+    const ClientResult told = at_the_door("m");
+    ASSERT_TRUE(told.error);
+    EXPECT_EQ(told.retry_after, 3600s);
+    EXPECT_THAT(told.error->what, HasSubstr("later"));
+    EXPECT_LT(loop.clock().steady_now() - before, 1s) << status;
+    if (status != 429) continue;
+    const ClientResult next = at_the_door("m");
+    ASSERT_TRUE(next.error);
+    EXPECT_EQ(next.error->kind, Kind::kRateLimited);
+    EXPECT_LT(loop.clock().steady_now() - before, 1s) << "nor does the next one";
+    loop.advance(60s);  // then it is tried again
+  }
+  EXPECT_EQ(one.requests().size(), 2u);
 }
 
 TEST_F(RoutesTest, AKeyThatIsMissingOrWrongIsPassedOver) {
@@ -283,6 +335,54 @@ TEST_F(HedgeTest, TheFirstOneMayStillWin) {
   EXPECT_EQ(reply->attempts[1].error->kind, Kind::kCancelled);
   loop.settle();
   EXPECT_TRUE(two.requests().front().peer_closed);
+}
+
+// What is told with the first piece names the one that was given up.
+TEST_F(HedgeTest, TheLoserIsToldWithTheFirstPiece) {
+  learn(kBoth);
+  one.add({step::Start{}, step::Stall{}});
+  two.add(streamed("second"));
+  ClientRequest request;
+  request.dialect = wire::Dialect::kOpenAiChat;
+  request.body = R"({"model":"x","messages":[{"role":"user","content":"a"}],"stream":true})";
+  request.envelope = *wire::Envelope::scan(request.body);
+  request.stream = true;
+  Told sink;
+  ClientOptions options;
+  options.sink = &sink;
+  auto running = loop.start(router->answer(request, "m", std::move(options)));
+  loop.advance_until([&] { return running.done(); });
+  ASSERT_FALSE(running.value().error);
+  EXPECT_EQ(sink.what.route, "two/m");
+  EXPECT_EQ(sink.what.attempts, 2);
+  EXPECT_EQ(sink.what.tried, "one/m cancelled");
+}
+
+// What comes before the first content wins nothing, wherever the second request goes.
+TEST_F(HedgeTest, AnEmptyBeginningIsNoFirstToken) {
+  const std::string role =
+      "data: {\"id\":\"r1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\","
+      "\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},"
+      "\"finish_reason\":null}]}\n\n";
+  for (const bool alone : {false, true}) {
+    learn(alone ? "[models.m]\nroutes = [\"one/m\"]\nhedge = true\n" : kBoth);
+    ScriptedUpstream& other = alone ? one : two;
+    one.add({step::Start{}, step::Chunk{role}, step::Stall{}});
+    other.add(sighter::testing::reply_stream({role, piece("second"), kEnd}));
+    ClientRequest request;
+    request.dialect = wire::Dialect::kOpenAiChat;
+    request.body = R"({"model":"x","messages":[{"role":"user","content":"a"}],"stream":true})";
+    request.envelope = *wire::Envelope::scan(request.body);
+    request.stream = true;
+    Told sink;
+    ClientOptions options;
+    options.sink = &sink;
+    auto running = loop.start(router->answer(request, "m", std::move(options)));
+    loop.advance_until([&] { return running.done(); });
+    ASSERT_FALSE(running.value().error);
+    EXPECT_EQ(sink.what.attempts, 2) << alone;
+    EXPECT_EQ(sink.raw, role + piece("second") + kEnd) << alone;
+  }
 }
 
 TEST_F(HedgeTest, WholeAnswersTooAndAnErrorWinsNothing) {

@@ -120,7 +120,7 @@ Selection::Next Selection::next(SteadyTime now) {
         places_[place].done = true;
         return next(now);
       }
-      if (!waits) continue;
+      if (!waits || (!patient_ && choices_[place].state->keys.rests_long(now))) continue;
       until = blocked_until(place, now).value_or(now + kLook);
       // Another request probes, and may be done any moment.
       if (choices_[place].state->breaker.state(now) == Breaker::State::kHalfOpen)
@@ -177,7 +177,9 @@ void Selection::failed(const Target& target, const Trouble& trouble, SteadyTime 
   ++place.failures;
   const bool limited = kind == Kind::kRateLimited;
   const bool wrong_key = kind == Kind::kUnauthorized || kind == Kind::kForbidden;
-  const bool more = !trouble.last && place.failures <= retries_of(one);
+  // Whoever waits at the door is told at once how long it would take.
+  const bool too_long = !patient_ && trouble.retry_after && *trouble.retry_after > kTold;
+  const bool more = !trouble.last && !too_long && place.failures <= retries_of(one);
   if (limited) {
     state.keys.rest(target.key, now, trouble.retry_after);
   } else if (wrong_key) {

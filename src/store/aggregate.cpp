@@ -1,6 +1,7 @@
 // Sums and quantiles, and what the file says about itself.
 
 #include <algorithm>
+#include <limits>
 #include <map>
 
 #include "store/row_reader.hpp"
@@ -42,6 +43,13 @@ std::string_view columns_of(GroupBy by) {
   return "0, 0";
 }
 
+// The largest amount there is, where the sum does not fit.
+void add(NanoUsd& sum, NanoUsd more) {
+  if (!__builtin_add_overflow(sum.value, more.value, &sum.value)) return;
+  using Limits = std::numeric_limits<std::int64_t>;
+  sum.value = more.value < 0 ? Limits::min() : Limits::max();
+}
+
 void add(Sums& group, Statement& s) {
   Aggregate& sums = group.sums;
   ++sums.calls;
@@ -52,7 +60,7 @@ void add(Sums& group, Statement& s) {
   const std::int64_t latency = s.integer();
   const std::optional<std::int64_t> cost = s.integer_or_none();
   if (!cost) ++sums.unpriced;
-  sums.cost += NanoUsd{cost.value_or(0)};
+  add(sums.cost, NanoUsd{cost.value_or(0)});
   sums.tokens.input += s.integer();
   sums.tokens.output += s.integer();
   sums.tokens.cached += s.integer();

@@ -72,7 +72,8 @@ Reasoning thinking_of(const ChatRequest& request, std::string_view model, Losses
 }
 
 void refuse_parameters(const ChatRequest& r, Losses& losses) {
-  if (r.n.has_value() && *r.n != 1) losses.cannot("n");
+  if (r.n.value_or(1) < 1) losses.wrong("n: must be at least 1");
+  if (r.n.value_or(1) > 1) losses.cannot("n");
   if (r.seed.has_value()) losses.cannot("seed");
   if (r.min_p.has_value() && !zero(r.min_p)) losses.cannot("min_p");
   if (r.presence_penalty.has_value() && !zero(r.presence_penalty))

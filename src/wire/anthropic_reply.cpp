@@ -13,11 +13,6 @@ constexpr std::string_view kStructure[] = {
     "type", "object", "role", "status", "index", "reasoning", "reasoning_content"};
 using Mode = ObjectReader::Mode;
 
-std::int64_t count(const Json& json, std::string_view name) {
-  const Json* member = json.find(name);
-  return member == nullptr ? 0 : member->to_int().value_or(0);
-}
-
 struct Word {
   std::string_view word;
   FinishReason::Kind kind;
@@ -66,6 +61,9 @@ std::string_view stop_word(const FinishReason& reason, Dialect dialect) {
 
 Usage decode_usage(Json json) {
   Usage usage{.dialect = kMe};
+  const auto count = [&](const Json& of, std::string_view name) {
+    return usage.count(of.find(name));
+  };
   usage.cache_read = count(json, "cache_read_input_tokens");
   usage.cache_write = count(json, "cache_creation_input_tokens");
   usage.input = count(json, "input_tokens") + usage.cache_read + usage.cache_write;

@@ -29,14 +29,10 @@ constexpr Word kWords[] = {
     {"malformed_tool_use", FinishReason::Kind::kError},
 };
 
-std::int64_t count(const Json& json, std::string_view name) {
-  const Json* member = json.find(name);
-  return member == nullptr ? 0 : member->to_int().value_or(0);
-}
-
 // One count has two names; recorded replies have both, and they agree.
-std::int64_t count(const Json& json, std::string_view name, std::string_view other) {
-  return json.find(name) != nullptr ? count(json, name) : count(json, other);
+const Json* either(const Json& json, std::string_view name, std::string_view other) {
+  const Json* member = json.find(name);
+  return member != nullptr ? member : json.find(other);
 }
 
 // {"type": "flex"} alone.
@@ -67,15 +63,16 @@ std::string_view stop_word(const FinishReason& reason, Dialect dialect) {
 
 Usage decode_usage(Json json) {
   Usage usage{.dialect = kMe};
-  usage.cache_read = count(json, "cacheReadInputTokens", "cacheReadInputTokenCount");
-  usage.cache_write = count(json, "cacheWriteInputTokens", "cacheWriteInputTokenCount");
-  usage.input = count(json, "inputTokens") + usage.cache_read + usage.cache_write;
-  usage.output = count(json, "outputTokens");
+  usage.cache_read = usage.count(either(json, "cacheReadInputTokens", "cacheReadInputTokenCount"));
+  usage.cache_write =
+      usage.count(either(json, "cacheWriteInputTokens", "cacheWriteInputTokenCount"));
+  usage.input = usage.count(json.find("inputTokens")) + usage.cache_read + usage.cache_write;
+  usage.output = usage.count(json.find("outputTokens"));
   const Json* details = json.find("cacheDetails");
   for (std::size_t i = 0; details != nullptr && details->at(i) != nullptr; ++i) {
     const std::string* ttl = details->at(i)->find_string("ttl");
     if (ttl != nullptr && *ttl == "1h")
-      usage.cache_write_1h += count(*details->at(i), "inputTokens");
+      usage.cache_write_1h += usage.count(details->at(i)->find("inputTokens"));
   }
   usage.raw = std::move(json);
   return usage;

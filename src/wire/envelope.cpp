@@ -22,6 +22,10 @@ Result<Envelope> Envelope::scan(std::string_view body) {
           {.name = member.name(body), .key = member.key, .begin = member.begin, .end = member.end});
     return envelope;
   }
+  // RFC 8259, 8.1: none is put before JSON that goes over a network; a provider refuses it too.
+  if (body.starts_with("\xEF\xBB\xBF"))
+    return fail(Kind::kInvalid, "request: begins with a byte order mark, where JSON must begin",
+                "send the bytes EF BB BF no longer");
   const Result<Json> parsed = json_parse(body, "request");
   if (!parsed) return std::unexpected(parsed.error());
   return fail(Kind::kInvalid,

@@ -13,17 +13,14 @@ constexpr Dialect kMe = Dialect::kGemini;
 using Mode = ObjectReader::Mode;
 using FinishKind = FinishReason::Kind;
 
-std::int64_t count(const Json& json, std::string_view name) {
-  const Json* member = json.find(name);
-  return member == nullptr ? 0 : member->to_int().value_or(0);
-}
-
-std::int64_t of_modality(const Json& usage, std::string_view list, std::string_view modality) {
-  const Json* details = usage.find(list);
+std::int64_t of_modality(Usage& usage, const Json& json, std::string_view list,
+                         std::string_view modality) {
+  const Json* details = json.find(list);
   std::int64_t total = 0;
   for (std::size_t i = 0; details != nullptr && details->at(i) != nullptr; ++i) {
     const std::string* word = details->at(i)->find_string("modality");
-    if (word != nullptr && *word == modality) total += count(*details->at(i), "tokenCount");
+    if (word != nullptr && *word == modality)
+      total += usage.count(details->at(i)->find("tokenCount"));
   }
   return total;
 }
@@ -110,13 +107,16 @@ std::string_view finish_word(const FinishReason& reason, Dialect dialect) {
 
 Usage decode_usage(Json json) {
   Usage usage{.dialect = kMe};
+  const auto count = [&](const Json& of, std::string_view name) {
+    return usage.count(of.find(name));
+  };
   usage.cache_read = count(json, "cachedContentTokenCount");
   usage.reasoning = count(json, "thoughtsTokenCount");
   usage.input = count(json, "promptTokenCount") + count(json, "toolUsePromptTokenCount");
   usage.output = count(json, "candidatesTokenCount") + usage.reasoning;
-  usage.audio_input = of_modality(json, "promptTokensDetails", "AUDIO");
-  usage.image_input = of_modality(json, "promptTokensDetails", "IMAGE");
-  usage.audio_output = of_modality(json, "candidatesTokensDetails", "AUDIO");
+  usage.audio_input = of_modality(usage, json, "promptTokensDetails", "AUDIO");
+  usage.image_input = of_modality(usage, json, "promptTokensDetails", "IMAGE");
+  usage.audio_output = of_modality(usage, json, "candidatesTokensDetails", "AUDIO");
   usage.raw = std::move(json);
   return usage;
 }

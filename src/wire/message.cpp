@@ -22,6 +22,17 @@ constexpr std::array kFinishes{"none"sv,       "stop"sv,           "stop_sequenc
 
 }  // namespace
 
+std::int64_t Usage::count(std::int64_t value) {
+  if (value >= 0 && value <= kCountMax) return value;
+  doubtful = true;
+  return 0;
+}
+
+std::int64_t Usage::count(const Json* value) {
+  if (value == nullptr || !value->is_number()) return 0;
+  return count(value->to_int().value_or(-1));
+}
+
 std::string_view to_string(Dialect dialect) {
   return kDialects[static_cast<std::size_t>(dialect)];
 }

@@ -283,9 +283,18 @@ struct Usage {
   std::int64_t tool_requests = 0;    // provider's own tools that are paid for by the call
   std::optional<Number> cost_usd{};  // where the provider says what it charged
   Dialect dialect = Dialect::kNone;
-  Json raw{};  // the whole of it in `dialect`'s shape; null when made by the program
+  static constexpr std::int64_t kCountMax = 1'000'000'000'000;  // more is a mistake
+  static constexpr double kCostUsdMax = 1e6;                    // of one answer
+  // A count was negative, no whole number or above kCountMax: it is 0 here, and says nothing of
+  // what the answer took.
+  bool doubtful = false;
+  bool estimated = false;  // by this side, from the bytes that went and came
+  Json raw{};              // the whole of it in `dialect`'s shape; null when made by the program
 
   std::int64_t total() const { return input + output; }
+  // What `value` counts, absent and null nothing; sets `doubtful`.
+  std::int64_t count(const Json* value);
+  std::int64_t count(std::int64_t value);
 };
 
 struct Choice {

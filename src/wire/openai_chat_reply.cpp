@@ -12,8 +12,15 @@ namespace {
 constexpr Dialect kMe = Dialect::kOpenAiChat;
 using Mode = ObjectReader::Mode;
 
+// 0 where nothing is counted, -1 where it is no whole number.
 std::int64_t count(const Json* json) {
-  return json == nullptr ? 0 : json->to_int().value_or(0);
+  return json == nullptr || !json->is_number() ? 0 : json->to_int().value_or(-1);
+}
+
+// What a provider says that it charged.
+std::optional<Number> charge(const std::optional<Number>& said) {
+  const bool good = said && said->value() >= 0 && said->value() <= Usage::kCostUsdMax;
+  return good ? said : std::nullopt;
 }
 
 // Where the counts of a usage are read from: from its tree, or from its text.
@@ -84,26 +91,27 @@ class TextCounts {
 template <class Counts>
 Usage counted(const Counts& counts) {
   Usage usage{.dialect = kMe};
-  usage.input = counts.at("prompt_tokens");
-  usage.output = counts.at("completion_tokens");
-  usage.cache_read = counts.at("prompt_tokens_details", "cached_tokens");
-  usage.cache_write = counts.at("prompt_tokens_details", "cache_write_tokens");
-  usage.audio_input = counts.at("prompt_tokens_details", "audio_tokens");
-  usage.image_input = counts.at("prompt_tokens_details", "image_tokens");
-  usage.reasoning = counts.at("completion_tokens_details", "reasoning_tokens");
-  usage.audio_output = counts.at("completion_tokens_details", "audio_tokens");
+  const auto at = [&](auto... names) { return usage.count(counts.at(names...)); };
+  usage.input = at("prompt_tokens");
+  usage.output = at("completion_tokens");
+  usage.cache_read = at("prompt_tokens_details", "cached_tokens");
+  usage.cache_write = at("prompt_tokens_details", "cache_write_tokens");
+  usage.audio_input = at("prompt_tokens_details", "audio_tokens");
+  usage.image_input = at("prompt_tokens_details", "image_tokens");
+  usage.reasoning = at("completion_tokens_details", "reasoning_tokens");
+  usage.audio_output = at("completion_tokens_details", "audio_tokens");
   // Other names: DeepSeek, Moonshot, Mistral; xAI and OpenRouter say what it cost.
   for (const std::string_view name :
        {"prompt_cache_hit_tokens", "cached_tokens", "num_cached_tokens"}) {
-    if (usage.cache_read == 0) usage.cache_read = counts.at(name);
+    if (usage.cache_read == 0) usage.cache_read = at(name);
   }
   // Some count what they read and wrote twice; parts of a total are no more than it.
   usage.cache_read =
       std::clamp<std::int64_t>(usage.cache_read, 0, std::max<std::int64_t>(usage.input, 0));
   usage.cache_write = std::clamp<std::int64_t>(
       usage.cache_write, 0, std::max<std::int64_t>(usage.input - usage.cache_read, 0));
-  usage.cost_usd = counts.number("cost");
-  usage.tool_requests = counts.at("server_tool_use_details", "web_search_requests");
+  usage.cost_usd = charge(counts.number("cost"));
+  usage.tool_requests = at("server_tool_use_details", "web_search_requests");
   return usage;
 }
 

@@ -42,11 +42,6 @@ constexpr std::string_view kEcho[] = {"background",
                                       "truncation",
                                       "user"};
 
-std::int64_t count(const Json* json, std::string_view name) {
-  const Json* member = json == nullptr ? nullptr : json->find(name);
-  return member == nullptr ? 0 : std::max<std::int64_t>(0, member->to_int().value_or(0));
-}
-
 // The logprobs of all texts, in the shape of Chat Completions.
 std::optional<Json> logprobs_of(const std::vector<Block>& content) {
   JsonArray all;
@@ -98,6 +93,9 @@ std::string items_json(const ChatReply& reply, const Choice& choice, Losses& los
 
 Usage decode_usage(Json json) {
   Usage usage{.dialect = kMe};
+  const auto count = [&](const Json* of, std::string_view name) {
+    return usage.count(of == nullptr ? nullptr : of->find(name));
+  };
   usage.input = count(&json, "input_tokens");
   usage.output = count(&json, "output_tokens");
   const Json* input = json.find("input_tokens_details");

@@ -413,7 +413,8 @@ class RequestWriter {
     if (own_) return;
     const ChatRequest& r = request_;
     if (!r.stop.empty()) losses_.cannot("stop");
-    if (r.n.has_value() && *r.n != 1) losses_.cannot("n");
+    if (r.n.value_or(1) < 1) losses_.wrong("n: must be at least 1");
+    if (r.n.value_or(1) > 1) losses_.cannot("n");
     if (r.seed.has_value()) losses_.cannot("seed");
     if (r.top_k.has_value()) losses_.cannot("top_k");
     if (r.min_p.has_value() && !zero(r.min_p)) losses_.cannot("min_p");

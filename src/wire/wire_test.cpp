@@ -7,11 +7,15 @@
 #include <fstream>
 
 #include "wire/anthropic.hpp"
+#include "wire/bedrock.hpp"
 #include "wire/effort.hpp"
 #include "wire/embeddings.hpp"
+#include "wire/envelope.hpp"
 #include "wire/errors.hpp"
+#include "wire/gemini.hpp"
 #include "wire/media.hpp"
 #include "wire/openai_chat.hpp"
+#include "wire/openai_responses.hpp"
 
 namespace sighter::wire {
 namespace {
@@ -116,6 +120,61 @@ TEST(Errors, BecomeAnErrorOfTheHouse) {
       429, R"({"error":{"message":"slow","code":"rate_limit_exceeded"}})");
   EXPECT_EQ(error.to_error("openai").what, "openai answered 429 (rate_limit_exceeded): slow");
   EXPECT_EQ(error.to_error("openai").kind, Kind::kRateLimited);
+}
+
+TEST(Errors, WordsThatSayOnlyThatItFailedYieldToAStatusThatBlamesTheRequest) {
+  const auto kind = [](int status, std::string_view type) {
+    return read_error(
+               Dialect::kOpenAiChat, status,
+               std::string_view(fmt::format(R"({{"error":{{"message":"m","type":"{}"}}}})", type)))
+        .kind;
+  };
+  for (const std::string_view type : {"server_error", "api_error"}) {
+    EXPECT_EQ(kind(400, type), Kind::kInvalid);
+    EXPECT_EQ(kind(409, type), Kind::kConflict);
+    EXPECT_EQ(kind(413, type), Kind::kTooLarge);
+    EXPECT_EQ(kind(422, type), Kind::kInvalid);
+    EXPECT_EQ(kind(500, type), Kind::kUpstream);
+    EXPECT_EQ(kind(0, type), Kind::kUpstream) << "inside a stream";
+  }
+}
+
+TEST(Usage, ACountThatCannotBeIsNone) {
+  const auto read = [](std::string_view tokens) {
+    return openai_chat::decode_usage(
+        *json_parse(fmt::format(R"({{"prompt_tokens":{},"completion_tokens":7}})", tokens)));
+  };
+  for (const std::string_view tokens :
+       {"-5", "9223372036854775807", "99999999999999999999", "1000000000001", "2.5", "1e300"}) {
+    const Usage usage = read(tokens);
+    EXPECT_TRUE(usage.doubtful) << tokens;
+    EXPECT_EQ(usage.input, 0) << tokens;
+    EXPECT_EQ(usage.output, 7) << tokens;
+  }
+  EXPECT_FALSE(read("1000000000000").doubtful);
+  EXPECT_FALSE(read("null").doubtful);
+  const std::string_view anthropic =
+      R"({"input_tokens":9223372036854775807,"cache_read_input_tokens":9223372036854775807})";
+  EXPECT_TRUE(anthropic::decode_usage(*json_parse(anthropic)).doubtful);
+  EXPECT_TRUE(gemini::decode_usage(*json_parse(R"({"promptTokenCount":-1})")).doubtful);
+  EXPECT_TRUE(openai_responses::decode_usage(*json_parse(R"({"input_tokens":-1})")).doubtful);
+  EXPECT_TRUE(bedrock::decode_usage(*json_parse(R"({"inputTokens":-1})")).doubtful);
+}
+
+TEST(Envelopes, AByteOrderMarkIsRefusedByItsName) {
+  const auto scanned = Envelope::scan("\xEF\xBB\xBF{\"model\":\"m\"}");
+  ASSERT_FALSE(scanned);
+  EXPECT_THAT(scanned.error().what, ::testing::HasSubstr("byte order mark"));
+}
+
+TEST(Usage, AChargeThatCannotBeIsNone) {
+  for (const std::string_view cost : {"-5", "1e999", "2000000"}) {
+    const std::string usage = fmt::format(R"({{"prompt_tokens":1,"cost":{}}})", cost);
+    EXPECT_FALSE(openai_chat::decode_usage(*json_parse(usage)).cost_usd) << cost;
+  }
+  EXPECT_EQ(
+      openai_chat::decode_usage(*json_parse(R"({"prompt_tokens":1,"cost":0.25})")).cost_usd->text,
+      "0.25");
 }
 
 TEST(Errors, GooglesDelayIsRead) {
