@@ -7,14 +7,16 @@
 #include "functions/body.hpp"
 #include "functions/requests.hpp"
 #include "functions/slot.hpp"
+#include "functions/stopping.hpp"
 #include "wire/codec.hpp"
 #include "wire/reply_text.hpp"
 
 namespace sighter::functions {
 namespace {
 
-store::CallStatus status_of(const models::ClientResult& result) {
+store::CallStatus status_of(const models::ClientResult& result, const io::CancelToken& cancel) {
   if (!result.error) return store::CallStatus::kOk;
+  if (is_interruption(*result.error, cancel)) return store::CallStatus::kInterrupted;
   if (result.error->kind == Kind::kCancelled) return store::CallStatus::kCancelled;
   return result.broken ? store::CallStatus::kBroken : store::CallStatus::kError;
 }
@@ -25,12 +27,14 @@ Json list_of(const std::vector<std::string>& names) {
   return list;
 }
 
-// {"attempts": [{"route", "error"}], "dropped": [name], "approximated": [name]}, each where there
-// is any; "" when nothing failed before the answer and nothing was lost.
+// {"attempts": [{"route", "error"}], "dropped": [name], "approximated": [name],
+// "estimated": ["usage"]}, each where there is any; "" when nothing failed before the answer,
+// nothing was lost and the provider counted the tokens itself.
 std::string tried_text(const models::ClientResult& result, RecordLevel level) {
   const bool failed = std::ranges::any_of(
       result.attempts, [](const models::Attempt& attempt) { return attempt.error.has_value(); });
-  if (!failed && result.dropped.empty() && result.approximated.empty()) return {};
+  const bool estimated = result.usage && result.usage->estimated;
+  if (!failed && !estimated && result.dropped.empty() && result.approximated.empty()) return {};
   Json list = Json::array();
   for (const models::Attempt& attempt : result.attempts) {
     if (attempt.error)
@@ -44,6 +48,7 @@ std::string tried_text(const models::ClientResult& result, RecordLevel level) {
   if (!result.dropped.empty()) tried.as_object().set("dropped", list_of(result.dropped));
   if (!result.approximated.empty())
     tried.as_object().set("approximated", list_of(result.approximated));
+  if (estimated) tried.as_object().set("estimated", list_of({"usage"}));
   return json_write(tried);
 }
 
@@ -101,7 +106,7 @@ void fill(store::CallRow& row, const models::ClientRequest& request, const std::
   row.id = answered.call;
   row.parent = options.parent;
   row.trace = options.trace.is_nil() ? answered.call : options.trace;
-  row.status = status_of(result);
+  row.status = status_of(result, options.cancel);
   if (result.error) {
     row.error_kind = std::string(to_string(result.error->kind));
     row.error = error_text(*result.error, options.record);
@@ -123,26 +128,56 @@ void fill(store::CallRow& row, const models::ClientRequest& request, const std::
   }
 }
 
-store::InflightResult settled(const models::ClientResult& result, const Answered& answered) {
+store::InflightResult settled(const Answered& answered, const io::CancelToken& cancel) {
+  const models::ClientResult& result = answered.result;
   store::InflightResult out;
-  out.status = status_of(result);
+  out.status = status_of(result, cancel);
   out.latency = answered.latency;
-  out.tokens = tokens_of(result.usage).value_or(store::Tokens{});
-  out.cost = result.cost.value_or(NanoUsd{});
+  out.tokens = tokens_of(result.usage);
+  out.cost = result.cost;
+  if (result.error) out.error_kind = to_string(result.error->kind);
   return out;
 }
+
+// The slot of a call, settled before the end of a streamed answer leaves: a client that has seen
+// the end finds its call ended, whatever happens to this process.
+class Settling {
+ public:
+  Settling(const Clock& clock, SteadyTime begin) : clock_(clock), begin_(begin) {}
+  std::optional<Slot> slot;
+
+  void before_end(const models::AnswerEnd& end) {
+    store::InflightResult result;
+    result.latency =
+        std::chrono::duration_cast<std::chrono::microseconds>(clock_.steady_now() - begin_);
+    result.tokens = tokens_of(end.usage);
+    result.cost = end.cost;
+    slot->settle(result);
+    told_ = result;
+  }
+  void settle(const store::InflightResult& result) {
+    const bool known = told_ && told_->status == result.status && told_->tokens == result.tokens &&
+                       told_->cost == result.cost;
+    if (!known) slot->settle(result);
+  }
+
+ private:
+  const Clock& clock_;
+  const SteadyTime begin_;
+  std::optional<store::InflightResult> told_;
+};
 
 // The call's row on its way, behind the answer. A coroutine of its own: what a row holds needs no
 // memory while the upstream is waited for.
 io::Task<void> keep(Engine::Impl& engine, const models::ClientRequest& request,
                     const std::string& model, const AnswerOptions& options,
-                    const Answered& answered, SystemTime start, Slot& slot) {
-  slot.settle(settled(answered.result, answered));
+                    const Answered& answered, SystemTime start, Settling& settling) {
+  settling.settle(settled(answered, options.cancel));
   auto batch = std::make_shared<store::Batch>();
   fill(batch->calls.emplace_back(), request, model, options, answered, start);
   add_attempts(*batch, answered.call, answered.result.attempts, options.record);
   // Where nothing is stored, the slot stays: the call is found again at the next start.
-  store::Completion freed = slot.freed_by_commit();
+  store::Completion freed = settling.slot->freed_by_commit();
   Status appended = engine.shared.store->append(batch, store::Durability::kRelaxed, freed);
   if (is_full(appended))
     appended = co_await append_relaxed(engine, std::move(batch), std::move(freed));
@@ -171,8 +206,9 @@ io::Task<Answered> answer_model(Engine::Impl& engine, models::ClientRequest& req
   const bool recorded = options.record != RecordLevel::kNone && shared.store != nullptr;
   const SystemTime start = shared.clock.system_now();
   const SteadyTime begin = shared.clock.steady_now();
-  std::optional<Slot> slot;
-  if (recorded) slot.emplace(shared.inflight, entry_of(model, options, answered.call, start));
+  Settling settling(shared.clock, begin);
+  if (recorded)
+    settling.slot.emplace(shared.inflight, entry_of(model, options, answered.call, start));
 
   const bool in_bytes = text_is_in_bytes(request, options);
   models::ClientOptions asked;
@@ -181,11 +217,20 @@ io::Task<Answered> answer_model(Engine::Impl& engine, models::ClientRequest& req
   asked.sink = options.sink;
   asked.want_reply =
       options.want_reply || (recorded && options.record == RecordLevel::kFull && !in_bytes);
+  if (recorded && options.sink != nullptr)
+    asked.before_end = [&settling](const models::AnswerEnd& end) { settling.before_end(end); };
   answered.result = co_await engine.router.answer(request, model, std::move(asked));
-  if (options.on_answer) options.on_answer(answered.result);
+  models::ClientResult& result = answered.result;
+  if (result.error) {
+    if (auto stopped = stopped_error(*result.error, options.cancel)) {
+      result.error = std::move(stopped);
+      result.broken = result.begun;
+    }
+  }
+  if (options.on_answer) options.on_answer(result);
   answered.latency =
       std::chrono::duration_cast<std::chrono::microseconds>(shared.clock.steady_now() - begin);
-  if (slot) co_await keep(engine, request, model, options, answered, start, *slot);
+  if (recorded) co_await keep(engine, request, model, options, answered, start, settling);
   co_return answered;
 }
 

@@ -7,6 +7,7 @@
 #include "base/log.hpp"
 #include "functions/engine.hpp"
 #include "functions/test_folder.hpp"
+#include "io/http_server.hpp"
 #include "testing/loop.hpp"
 #include "testing/scripted_upstream.hpp"
 
@@ -26,6 +27,29 @@ class Nobody final : public models::ReplySink {
   io::Task<Status> begin(const models::ReplyBegin&) override { co_return Status{}; }
   io::Task<Status> bytes(std::string_view) override { co_return Status{}; }
   io::Task<Status> deltas(std::vector<wire::Delta>&) override { co_return Status{}; }
+};
+
+// As the next process would find the slot of a call when the end of its stream is given: the file
+// of this one is locked, a copy is not.
+class Looking final : public models::ReplySink {
+ public:
+  explicit Looking(const std::filesystem::path& folder) : folder_(folder) {}
+  io::Task<Status> begin(const models::ReplyBegin&) override { co_return Status{}; }
+  io::Task<Status> bytes(std::string_view events) override {
+    if (events.find("[DONE]") != events.npos) look();
+    co_return Status{};
+  }
+  io::Task<Status> deltas(std::vector<wire::Delta>&) override { co_return Status{}; }
+  std::optional<store::CallRow> seen;
+
+ private:
+  void look() {
+    const std::filesystem::path copy = folder_ / "copy";
+    std::filesystem::copy(folder_ / "inflight", copy);
+    const auto left = store::Leftovers::collect(copy);
+    if (left && left->rows().size() == 1) seen = left->rows()[0];
+  }
+  const std::filesystem::path folder_;
 };
 
 // The writer waits for an hour of the test's clock before it commits what nobody waits for.
@@ -129,6 +153,51 @@ TEST_F(AnswerRows, ABrokenStreamIsBrokenInItsRow) {
   EXPECT_EQ(kept.error_kind, "upstream");
 }
 
+// Whoever has seen the end of a stream finds its call ended, however this process ends.
+TEST_F(AnswerRows, TheSlotIsSettledBeforeTheEndOfAStreamIsGiven) {
+  Looking sink(folder.path());
+  request.stream = true;
+  upstream.add(reply_stream(
+      {"data: {\"id\":\"r\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"},"
+       "\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":2}}"
+       "\n\ndata: [DONE]\n\n"}));
+  AnswerOptions options;
+  options.sink = &sink;
+  const Answered answered = answer(options);
+  ASSERT_FALSE(answered.result.error) << answered.result.error->message();
+  ASSERT_TRUE(sink.seen);
+  EXPECT_EQ(sink.seen->id, answered.call);
+  EXPECT_EQ(sink.seen->status, store::CallStatus::kOk);
+  EXPECT_EQ(sink.seen->tokens->input, 10);
+  EXPECT_EQ(sink.seen->error, "");
+}
+
+TEST_F(AnswerRows, ACallThatIsEndedWithTheServerIsNotItsClientsDoing) {
+  Nobody sink;
+  request.stream = true;
+  upstream.add({step::Start{},
+                step::Chunk{"data: {\"id\":\"r\",\"choices\":[{\"index\":0,\"delta\":{\"content\":"
+                            "\"par\"},\"finish_reason\":null}]}\n\n"},
+                step::Stall{}});
+  io::CancelSource stop;
+  AnswerOptions options;
+  options.sink = &sink;
+  options.cancel = stop.token();
+  auto running = loop.start(engine->answer(request, "up/m", std::move(options)));
+  ASSERT_TRUE(loop.wait_until([&] { return upstream.requests().size() == 1; }));
+  loop.settle();
+  stop.cancel(io::HttpServer::kServerStopping);
+  ASSERT_TRUE(loop.wait_until([&] { return running.done(); }));
+  const Answered& answered = running.value();
+  EXPECT_EQ(answered.result.error->kind, Kind::kUnavailable);
+  const store::CallRow kept = row(answered.call);
+  EXPECT_EQ(kept.status, store::CallStatus::kInterrupted);
+  EXPECT_EQ(kept.error, "the server is stopping\n  ask again in a moment");
+  EXPECT_EQ(kept.route, "up/m");
+  EXPECT_GT(kept.tokens->input, 0);
+  EXPECT_NE(kept.tried.find(R"("estimated":["usage"])"), std::string::npos) << kept.tried;
+}
+
 TEST_F(AnswerRows, LessIsKeptWhereLessIsAskedFor) {
   upstream.add(reply_json(kReply));
   upstream.add(reply_json(kReply));
@@ -153,6 +222,7 @@ TEST_F(AnswerRows, AFailureIsARowToo) {
   const store::CallRow kept = row(answered.call);
   EXPECT_EQ(kept.status, store::CallStatus::kError);
   EXPECT_EQ(kept.error_kind, "invalid");
+  EXPECT_EQ(kept.route, "up/m");
   EXPECT_NE(kept.tried.find("no such thing"), std::string::npos);
 }
 

@@ -26,8 +26,9 @@ Json attempt_json(const store::AttemptRow& attempt) {
   Json row = Json::object({{"number", attempt.number},
                            {"route", attempt.route},
                            {"status", store::to_string(attempt.status)},
-                           {"error", attempt.error},
-                           {"cost_usd", usd_json(attempt.cost)}});
+                           {"ms", static_cast<double>(attempt.latency.count()) / 1000},
+                           {"cost_usd", usd_json(attempt.cost)},
+                           {"error", attempt.error}});
   if (attempt.tokens) row.as_object().set("usage", usage_json(*attempt.tokens));
   return row;
 }

@@ -4,6 +4,7 @@
 #include "functions/body.hpp"
 #include "functions/requests.hpp"
 #include "functions/slot.hpp"
+#include "functions/stopping.hpp"
 
 namespace sighter::functions {
 namespace {
@@ -46,6 +47,10 @@ Applied applied_of(const Call& call, const Record& what, Outcome& outcome) {
 io::Task<ApplyResult> finish(Engine::Impl& engine, const Call& call, Record what, SteadyTime begin,
                              Outcome outcome, Slot& slot) {
   what.latency = outcome.latency.value_or(since(engine.shared.clock, begin));
+  if (!outcome.output) {
+    if (auto stopped = stopped_error(outcome.output.error(), call.options.cancel))
+      outcome.output = std::unexpected(std::move(*stopped));
+  }
   Status recorded = co_await record(engine, what, outcome, slot);
   std::optional<NanoUsd> cost = outcome.cost;
   add_cost(cost, outcome.inner_cost);

@@ -3,6 +3,7 @@
 #include "base/limits.hpp"
 #include "functions/body.hpp"
 #include "functions/slot.hpp"
+#include "functions/stopping.hpp"
 #include "io/time.hpp"
 #include "io/waiter.hpp"
 
@@ -17,6 +18,8 @@ store::CallStatus status_of(const Error& error) {
 std::string tried_text(const Outcome& outcome) {
   Json tried = Json::object();
   if (!outcome.tried.as_array().empty()) tried.as_object().set("attempts", outcome.tried);
+  if (outcome.usage && outcome.usage->estimated)
+    tried.as_object().set("estimated", Json::array({"usage"}));
   if (outcome.confidence) tried.as_object().set("confidence", *outcome.confidence);
   if (!outcome.probabilities.empty()) {
     Json list = Json::array();
@@ -26,8 +29,9 @@ std::string tried_text(const Outcome& outcome) {
   return tried.as_object().empty() ? std::string() : json_write(tried);
 }
 
-store::CallStatus status_of(const Outcome& outcome) {
+store::CallStatus status_of(const Outcome& outcome, const io::CancelToken& cancel) {
   if (outcome.output) return store::CallStatus::kOk;
+  if (is_interruption(outcome.output.error(), cancel)) return store::CallStatus::kInterrupted;
   const store::CallStatus status = status_of(outcome.output.error());
   return outcome.broken && status == store::CallStatus::kError ? store::CallStatus::kBroken
                                                                : status;
@@ -46,6 +50,7 @@ store::CallRow call_row(const Record& what, const Outcome& outcome) {
   row.cost = outcome.cost;
   row.model = outcome.model;
   row.route = outcome.route;
+  if (row.route.empty() && !outcome.attempts.empty()) row.route = outcome.attempts.back().route;
   row.finish_reason = outcome.finish_reason;
   row.key = call.options.key;
   const bool full = call.options.record == RecordLevel::kFull;
@@ -61,7 +66,7 @@ store::CallRow call_row(const Record& what, const Outcome& outcome) {
   if (outcome.output) {
     if (full) row.output = json_write(*outcome.output);
   } else {
-    row.status = status_of(outcome);
+    row.status = status_of(outcome, call.options.cancel);
     row.error_kind = std::string(to_string(outcome.output.error().kind));
     row.error = error_text(outcome.output.error(), call.options.record);
   }
@@ -199,10 +204,11 @@ io::Task<Status> record(Engine::Impl& engine, Record what, const Outcome& outcom
   if (engine.shared.store == nullptr || call.options.record == RecordLevel::kNone)
     co_return Status{};
   store::InflightResult settled;
-  settled.status = status_of(outcome);
+  settled.status = status_of(outcome, call.options.cancel);
   settled.latency = what.latency;
-  settled.tokens = tokens_of(outcome.usage).value_or(store::Tokens{});
-  settled.cost = outcome.cost.value_or(NanoUsd{});
+  settled.tokens = tokens_of(outcome.usage);
+  settled.cost = outcome.cost;
+  if (!outcome.output) settled.error_kind = to_string(outcome.output.error().kind);
   slot.settle(settled);
   store::Batch batch;
   store::CallRow row = call_row(what, outcome);

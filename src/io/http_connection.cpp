@@ -43,6 +43,10 @@ void Connection::close_when_idle() {
   if (idle_) transport_->close(Transport::Cut::kLocal);
 }
 
+void Connection::cancel(std::string_view reason) {
+  gone_.cancel(reason);
+}
+
 void Connection::cut(std::string_view reason) {
   gone_.cancel(reason);
   transport_->reset();

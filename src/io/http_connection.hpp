@@ -67,6 +67,8 @@ class Connection final : public ServerRequest, public Responder {
   SteadyTime idle_since() const { return idle_ ? idle_since_ : SteadyTime::max(); }
   // For stop(): ends it now when no request is under way, else after that one.
   void close_when_idle();
+  // Says so to the request that is under way, which may still be answered.
+  void cancel(std::string_view reason);
   void cut(std::string_view reason);
 
   std::string_view method() const override { return parser_.method(); }

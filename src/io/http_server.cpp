@@ -227,7 +227,17 @@ namespace {
 struct CutAll {
   HttpServer::Impl* server;
   void operator()() const {
-    for (Connection* connection : server->connections) connection->cut("the server is stopping");
+    for (Connection* connection : server->connections) connection->cut(HttpServer::kServerStopping);
+  }
+};
+
+struct CancelAll {
+  HttpServer::Impl* server;
+  Alarm* cut;
+  void operator()() const {
+    for (Connection* connection : server->connections)
+      connection->cancel(HttpServer::kServerStopping);
+    cut->set_after(HttpServer::kLastWords);
   }
 };
 
@@ -242,7 +252,8 @@ Task<void> HttpServer::stop(Duration grace) {
   impl->acceptor.close(ignored);
   for (Connection* connection : impl->connections) connection->close_when_idle();
   const CutAll cut_all{impl.get()};
-  Alarm patience(impl->core.timers(), cut_all);
+  Alarm cut(impl->core.timers(), cut_all);
+  Alarm patience(impl->core.timers(), CancelAll{impl.get(), &cut});
   if (grace <= Duration::zero()) {
     cut_all();
   } else {

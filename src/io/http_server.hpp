@@ -123,9 +123,12 @@ class HttpServer {
   Status start();
   // New connections get the new certificate; running ones keep theirs.
   Status set_certificate(const std::string& certificate_pem, const std::string& key_pem);
-  // Stops accepting, closes idle connections, lets running requests finish for `grace`, then cuts
-  // them; returns when all have ended.
+  // Stops accepting, closes idle connections, lets running requests finish for `grace`, then
+  // cancels them, with kServerStopping, and cuts those that have not said their last words after
+  // kLastWords; with a grace of zero at once. Returns when all have ended.
   Task<void> stop(Duration grace);
+  static constexpr std::string_view kServerStopping = "the server is stopping";
+  static constexpr std::chrono::seconds kLastWords{1};
   std::size_t connections() const;
 
   struct Impl;

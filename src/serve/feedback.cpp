@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/similar.hpp"
+#include "serve/disk_wait.hpp"
 #include "serve/handlers.hpp"
 #include "serve/reply.hpp"
 
@@ -68,7 +69,7 @@ Result<store::FeedbackRow> feedback_of(const Json& body, Id id) {
 }
 
 // The row must name a call or a trace that is there, in the queue or on the disk.
-Result<store::Receipt> keep(store::Store& store, store::FeedbackRow row) {
+Status check_target(store::Store& store, const store::FeedbackRow& row) {
   if (!row.call.is_nil()) {
     const Result<std::optional<store::CallRow>> known = store.call(row.call);
     if (!known) return std::unexpected(known.error());
@@ -81,9 +82,25 @@ Result<store::Receipt> keep(store::Store& store, store::FeedbackRow row) {
       return fail(Kind::kNotFound, fmt::format("there is no trace '{}'", row.trace.to_string()),
                   "a trace bears the id of its first call, unless the call named another one");
   }
+  return {};
+}
+
+// What became of it; nullopt: it waits for a disk in trouble, or for another program that holds the
+// store, and will be written then.
+io::Task<Result<std::optional<store::Receipt>>> keep(Exchange& exchange, store::FeedbackRow row) {
+  store::Store* store = exchange.door.shared.store();
+  auto look = [store, row] { return check_target(*store, row); };
+  Status there = co_await exchange.door.lookups.run(exchange.core(), std::move(look));
+  if (!there) co_return std::unexpected(std::move(there.error()));
   store::Batch batch;
   batch.feedback.push_back(std::move(row));
-  return store.commit(std::move(batch));
+  DiskWait disk(exchange.core());
+  Status queued = store->append(std::move(batch), store::Durability::kRelaxed, disk.completion());
+  if (!queued) co_return std::unexpected(std::move(queued.error()));
+  std::optional<Result<store::Receipt>> receipt = co_await disk.wait(*store);
+  if (!receipt) co_return std::nullopt;
+  if (!*receipt) co_return std::unexpected(std::move(receipt->error()));
+  co_return std::move(**receipt);
 }
 
 }  // namespace
@@ -104,16 +121,21 @@ io::Task<void> take_feedback(Exchange& exchange) {
     co_return;
   }
   const Id id = row->id;
-  auto work = [store, kept = std::move(*row)]() mutable { return keep(*store, std::move(kept)); };
-  Result<store::Receipt> kept =
-      co_await exchange.door.lookups.run(exchange.core(), std::move(work));
+  Result<std::optional<store::Receipt>> kept = co_await keep(exchange, std::move(*row));
   if (!kept) {
     co_await send_error(exchange, std::move(kept.error()));
     co_return;
   }
-  const Id first = kept->known_feedback.value_or(id);
-  std::string answer = json_write(
-      Json::object({{"feedback", first.to_string()}, {"known_already", kept->known_already > 0}}));
+  if (!*kept) {  // whether its key was used before is known later
+    std::string waits = json_write(
+        Json::object({{"feedback", id.to_string()}, {"known_already", Json()}, {"queued", true}}));
+    co_await send_json(exchange, 200, std::move(waits));
+    co_return;
+  }
+  const store::Receipt& receipt = **kept;
+  const Id first = receipt.known_feedback.value_or(id);
+  std::string answer = json_write(Json::object(
+      {{"feedback", first.to_string()}, {"known_already", receipt.known_already > 0}}));
   co_await send_json(exchange, 200, std::move(answer));
 }
 

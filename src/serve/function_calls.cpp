@@ -51,7 +51,9 @@ io::Task<void> answer_rows(Exchange& exchange, FunctionRequest asked) {
     io::spawn(scope, "rows", work_off(&exchange, &asked, &next, &results));
   co_await scope.join();
   Json list = Json::array();
-  for (Json& result : results) list.as_array().push_back(std::move(result));
+  const Error not_begun{Kind::kUnavailable, "the server is stopping", "ask again in a moment"};
+  for (Json& result : results)
+    list.as_array().push_back(result.is_null() ? native_error(not_begun) : std::move(result));
   Json answer = Json::object();
   answer.as_object().set("results", std::move(list));
   std::string body = json_write(answer);

@@ -59,7 +59,9 @@ constexpr std::string_view kSchemas = R"json({
   "oneOf": [{"required": ["call"], "properties": {"call": {"type": "string"}, "trace": {"type": "null"}}},
     {"required": ["trace"], "properties": {"trace": {"type": "string"}, "call": {"type": "null"}}}]},
 "FeedbackAnswer": {"type": "object", "required": ["feedback", "known_already"], "additionalProperties": false, "properties": {
-  "feedback": {"$ref": "#/components/schemas/Id", "description": "of the first with this key"}, "known_already": {"type": "boolean"}}},
+  "feedback": {"$ref": "#/components/schemas/Id", "description": "of the first with this key"},
+  "known_already": {"type": ["boolean", "null"], "description": "null: not known yet"},
+  "queued": {"const": true, "description": "the disk is in trouble; it will be written when that is over"}}},
 "Call": {"type": "object", "required": ["call", "function", "variant", "status", "start", "ms", "model", "cost_usd", "cache_hit", "input", "output"],
   "additionalProperties": false, "properties": {
   "call": {"$ref": "#/components/schemas/Id"}, "trace": {"$ref": "#/components/schemas/Id"}, "parent": {"$ref": "#/components/schemas/Id"},
@@ -67,9 +69,13 @@ constexpr std::string_view kSchemas = R"json({
   "status": {"enum": ["ok", "error", "cancelled", "interrupted", "broken"]}, "start": {"type": "string", "format": "date-time"},
   "ms": {"type": "number"}, "model": {"type": "string"}, "cost_usd": {"type": ["number", "null"]}, "cache_hit": {"type": "boolean"},
   "input": {}, "output": {}, "error": {"type": "object"}, "usage": {"$ref": "#/components/schemas/Usage"}, "tags": {"type": "object"},
-  "tried": {"type": "object"}, "extras": {}, "scores": {"type": "array"}, "attempts": {"type": "array"},
+  "tried": {"type": "object"}, "extras": {}, "scores": {"type": "array"}, "attempts": {"type": "array", "items": {"$ref": "#/components/schemas/Attempt"}},
   "feedback": {"type": "array", "items": {"$ref": "#/components/schemas/Feedback"}},
   "children": {"type": "array", "items": {"$ref": "#/components/schemas/Call"}}}},
+"Attempt": {"type": "object", "required": ["number", "route", "status", "ms", "cost_usd", "error"], "additionalProperties": false, "properties": {
+  "number": {"type": "integer", "minimum": 2, "description": "the first one is the call itself"}, "route": {"type": "string"},
+  "status": {"enum": ["ok", "error", "cancelled", "interrupted", "broken"]}, "ms": {"type": "number"},
+  "cost_usd": {"type": ["number", "null"]}, "usage": {"$ref": "#/components/schemas/Usage"}, "error": {"type": "string"}}},
 "Feedback": {"type": "object", "required": ["feedback", "metric", "value"], "additionalProperties": false, "properties": {
   "feedback": {"$ref": "#/components/schemas/Id"}, "metric": {"type": "string"}, "value": {},
   "trace": {"$ref": "#/components/schemas/Id", "description": "it is of the whole trace"}, "source": {"type": "string"},

@@ -6,6 +6,7 @@
 #include "base/log.hpp"
 #include "io/sse.hpp"
 #include "serve/conversation.hpp"
+#include "serve/disk_wait.hpp"
 #include "serve/handlers.hpp"
 #include "serve/stream.hpp"
 #include "wire/openai_responses.hpp"
@@ -253,12 +254,15 @@ Result<models::ClientRequest> request_of(const Exchange& exchange, const Asked& 
   return request;
 }
 
-// So that whoever has its end can look it up. Not storing it is no error of the request.
-void store_response(Exchange& exchange, const Asked& asked, const Id& call, const Json& response) {
+// So that whoever has its end can look it up, also when the process ends right after it: returns
+// once the row is on the disk, or when that takes too long. Not storing it is no error of the
+// request.
+io::Task<void> store_response(Exchange& exchange, const Asked& asked, Id call,
+                              const Json& response) {
   const std::string* id = response.find_string("id");
-  if (!asked.keep || id == nullptr || id->empty()) return;
+  if (!asked.keep || id == nullptr || id->empty()) co_return;
   Result<Json> body = json_parse(asked.body);
-  if (!body) return;
+  if (!body) co_return;
   store::ResponseRow row;
   row.id = *id;
   row.call = call;
@@ -271,9 +275,17 @@ void store_response(Exchange& exchange, const Asked& asked, const Id& call, cons
   row.body = json_write(shown);
   store::Batch batch;
   batch.responses.push_back(std::move(row));
+  store::Store& store = *exchange.door.shared.store();
+  DiskWait disk(exchange.core());
   const Status kept =
-      exchange.door.shared.store()->append(std::move(batch), store::Durability::kRelaxed);
-  if (!kept) exchange.door.log.warning("serve", "a response is not kept: " + kept.error().what);
+      store.append(std::move(batch), store::Durability::kRelaxed, disk.completion());
+  if (!kept) {
+    exchange.door.log.warning("serve", "a response is not kept: " + kept.error().what);
+    co_return;
+  }
+  const std::optional<Result<store::Receipt>> receipt = co_await disk.wait(store);
+  if (receipt && !*receipt)
+    exchange.door.log.warning("serve", "a response is not kept: " + receipt->error().what);
 }
 
 wire::EncodeOptions encode_options(const Exchange& exchange, const models::ClientRequest& request) {
@@ -302,7 +314,7 @@ io::Task<void> send_whole(Exchange& exchange, const Asked& asked, functions::Ans
   } else if (result.reply) {
     if (Result<Json> json = json_parse(body)) response = std::move(*json);
   }
-  store_response(exchange, asked, answered.call, response);
+  co_await store_response(exchange, asked, answered.call, response);
   add_call_headers(exchange.headers, answered.call, result);
   if (result.cost)
     exchange.headers.add("x-sighter-cost-usd", fmt::format("{}", result.cost->usd()));
@@ -378,7 +390,7 @@ io::Task<bool> ask(Exchange& exchange, Asked& asked, bool last) {
     if (!result.error) {
       const wire::EncodeOptions encode = encode_options(exchange, *request);
       const Json response = held->response(encode);
-      store_response(exchange, asked, answered.call, response);
+      co_await store_response(exchange, asked, answered.call, response);
       Status released = co_await held->release();
       (void)released;  // a client that has gone
     }
@@ -520,19 +532,24 @@ io::Task<void> list_input_items(Exchange& exchange) {
 
 io::Task<void> delete_response(Exchange& exchange) {
   store::Store* store = exchange.door.shared.store();
-  bool found = false;
-  if (store != nullptr) {
-    // A response may still be on its way to the disk: what was appended before comes first.
-    auto remove = [store, id = exchange.path_value]() -> Result<bool> {
-      if (Status flushed = store->flush(); !flushed) return std::unexpected(flushed.error());
-      return store->delete_response(id);
-    };
-    Result<bool> removed = co_await exchange.door.lookups.run(exchange.core(), std::move(remove));
+  std::string id = exchange.path_value;
+  auto row = co_await find_response(exchange, std::move(id));
+  if (!row) {
+    co_await send_error(exchange, std::move(row.error()));
+    co_return;
+  }
+  const bool found = row->has_value();
+  if (found) {
+    // From here on nobody finds it; that the disk has heard of it is waited for, but not long.
+    DiskWait disk(exchange.core());
+    Status removed = store->remove_response(exchange.path_value, disk.completion());
+    std::optional<Result<store::Receipt>> receipt;
+    if (removed) receipt = co_await disk.wait(*store);
+    if (receipt && !*receipt) removed = std::unexpected(receipt->error());
     if (!removed) {
       co_await send_error(exchange, std::move(removed.error()));
       co_return;
     }
-    found = *removed;
   }
   std::string body = found ? state::deleted_body(exchange.path_value)
                            : state::response_not_found(exchange.path_value);

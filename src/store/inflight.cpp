@@ -21,9 +21,12 @@ namespace {
 
 // On disk: a header of one slot's size, then the slots. Numbers are little-endian as the machine's
 // own; a file never leaves its machine. Every name is its length, then its bytes.
-constexpr char kMagic[8] = {'S', 'G', 'H', 'T', 'F', 'L', 'Y', '1'};
+constexpr char kMagic[8] = {'S', 'G', 'H', 'T', 'F', 'L', 'Y', '2'};
 constexpr std::size_t kSlotBytes = 512;
 constexpr std::string_view kSuffix = ".inflight";
+
+constexpr std::string_view kFoundAgain =
+    R"({"found_again":"the process ended before the row was stored: input and output are lost"})";
 
 enum State : std::uint32_t { kFree = 0, kWriting = 1, kOpen = 2, kSettled = 3 };
 
@@ -42,8 +45,9 @@ struct OpenPart {
 struct SettledPart {
   std::int64_t status;
   std::int64_t latency_us;
-  std::int64_t tokens[5];
+  std::int64_t tokens[5];  // below zero: not known
   std::int64_t cost_nano;
+  char error_kind[24];
 };
 
 // The state is what makes a part valid, so it is stored last, with release order: a process killed
@@ -166,12 +170,15 @@ class MappedInflight final : public Inflight {
 
   void settle(Inflight::Slot index, const InflightResult& result) override {
     store::Slot& slot = mapping_->slot(index);
-    CHECK(index < slots_ && slot.state.load(std::memory_order_relaxed) == kOpen);
-    const Tokens& t = result.tokens;
-    const SettledPart settled{static_cast<std::int64_t>(result.status),
-                              result.latency.count(),
-                              {t.input, t.output, t.cached, t.cache_write, t.reasoning},
-                              result.cost.value};
+    CHECK(index < slots_ && slot.state.load(std::memory_order_relaxed) >= kOpen);
+    const Tokens t = result.tokens.value_or(Tokens{-1, -1, -1, -1, -1});
+    SettledPart settled{static_cast<std::int64_t>(result.status),
+                        result.latency.count(),
+                        {t.input, t.output, t.cached, t.cache_write, t.reasoning},
+                        result.cost.value_or(NanoUsd{-1}).value,
+                        {}};
+    put(settled.error_kind, result.error_kind);
+    slot.state.store(kOpen, std::memory_order_release);
     slot.settled_sum = sum_of(settled);
     slot.settled = settled;
     slot.state.store(kSettled, std::memory_order_release);
@@ -235,21 +242,26 @@ std::optional<CallRow> row_of(const Slot& slot, int& damaged) {
   row.function = get(slot.open.function);
   row.variant = get(slot.open.variant);
   row.model = get(slot.open.model);
-  row.status = CallStatus::kInterrupted;
-  row.error_kind = to_string(Kind::kInternal);
-  row.cost = NanoUsd{slot.open.reserved_nano};
   const bool settled = state == kSettled && slot.settled_sum == sum_of(slot.settled) &&
                        slot.settled.status >= 0 && slot.settled.status <= 4;
   if (!settled) {
+    row.status = CallStatus::kInterrupted;
+    row.error_kind = to_string(Kind::kInternal);
+    row.cost = NanoUsd{slot.open.reserved_nano};
     row.error = "the process ended while the call was in flight; its cost is what was reserved";
     return row;
   }
   const SettledPart& end = slot.settled;
-  row.error = fmt::format("the process ended before the row was stored; the call had ended ({})",
-                          to_string(static_cast<CallStatus>(end.status)));
+  row.status = static_cast<CallStatus>(end.status);
+  row.tried = kFoundAgain;
+  if (row.status != CallStatus::kOk) {
+    row.error_kind = get(end.error_kind);
+    row.error = "the process ended before the row was stored";
+  }
   row.latency = Micros(end.latency_us);
-  row.tokens = Tokens{end.tokens[0], end.tokens[1], end.tokens[2], end.tokens[3], end.tokens[4]};
-  row.cost = NanoUsd{end.cost_nano};
+  if (end.tokens[0] >= 0)
+    row.tokens = Tokens{end.tokens[0], end.tokens[1], end.tokens[2], end.tokens[3], end.tokens[4]};
+  if (end.cost_nano >= 0) row.cost = NanoUsd{end.cost_nano};
   return row;
 }
 

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,8 +38,9 @@ struct InflightCall {
 struct InflightResult {
   CallStatus status = CallStatus::kOk;
   Micros latency{0};
-  Tokens tokens;
-  NanoUsd cost;
+  std::optional<Tokens> tokens;
+  std::optional<NanoUsd> cost;  // nullopt: the price is not known
+  std::string_view error_kind;  // 23 bytes are kept
 };
 
 class Inflight {
@@ -53,14 +55,16 @@ class Inflight {
 
   // Any thread, no lock, no system call. kUnavailable when all slots are taken.
   virtual Result<Slot> begin(const InflightCall& call) = 0;
+  // Before anybody is told how the call ended. Once more where it then ended otherwise.
   virtual void settle(Slot slot, const InflightResult& result) = 0;
   virtual void end(Slot slot) = 0;
   virtual std::uint32_t in_use() const = 0;
 };
 
-// What processes that no longer live left in the folder: rows with status interrupted, `cost` the
-// settled one or, where none was known, the reserved one. Commit the rows, then discard(): killed
-// in between, they are found again, and the store knows their ids.
+// What processes that no longer live left in the folder. A call that was settled bears the status
+// with which it ended, its tokens and its cost, and no input or output (`tried` says why); any
+// other is interrupted, at the cost that was reserved. Commit the rows, then discard(): killed in
+// between, they are found again, and the store knows their ids.
 class Leftovers {
  public:
   static Result<Leftovers> collect(const std::filesystem::path& folder);

@@ -69,16 +69,39 @@ TEST_F(InflightTest, ASettledCallKeepsWhatItCost) {
   {
     auto inflight = Inflight::open(folder.path(), 8);
     const auto slot = (*inflight)->begin(some_inflight(ids));
-    (*inflight)->settle(*slot,
-                        {CallStatus::kBroken, Micros(77), Tokens{1, 2, 3, 4, 5}, NanoUsd{9}});
+    (*inflight)->settle(
+        *slot, {CallStatus::kBroken, Micros(77), Tokens{1, 2, 3, 4, 5}, NanoUsd{9}, "upstream"});
   }
   const auto left = Leftovers::collect(folder.path());
   ASSERT_THAT(left->rows(), SizeIs(1));
-  EXPECT_EQ(left->rows()[0].status, CallStatus::kInterrupted);
-  EXPECT_THAT(left->rows()[0].error, HasSubstr("broken"));
+  EXPECT_EQ(left->rows()[0].status, CallStatus::kBroken);
+  EXPECT_EQ(left->rows()[0].error_kind, "upstream");
+  EXPECT_THAT(left->rows()[0].error, HasSubstr("before the row was stored"));
   EXPECT_EQ(left->rows()[0].latency, Micros(77));
   EXPECT_EQ(left->rows()[0].tokens, (Tokens{1, 2, 3, 4, 5}));
   EXPECT_EQ(left->rows()[0].cost, NanoUsd{9});
+}
+
+TEST_F(InflightTest, ACallThatEndedWellIsFoundAgainAsSuch) {
+  {
+    auto inflight = Inflight::open(folder.path(), 8);
+    const auto slot = (*inflight)->begin(some_inflight(ids));
+    (*inflight)->settle(*slot, {CallStatus::kOk, Micros(77), Tokens{1, 2, 3, 4, 5}, {}, {}});
+    const auto other = (*inflight)->begin(some_inflight(ids));
+    (*inflight)->settle(*other, {CallStatus::kOk, Micros(1), {}, {}, {}});
+    (*inflight)->settle(*other, {CallStatus::kCancelled, Micros(2), {}, {}, "cancelled"});
+  }
+  const auto left = Leftovers::collect(folder.path());
+  ASSERT_THAT(left->rows(), SizeIs(2));
+  const CallRow& row = left->rows()[0];
+  EXPECT_EQ(row.status, CallStatus::kOk);
+  EXPECT_EQ(row.error, "");
+  EXPECT_EQ(row.error_kind, "");
+  EXPECT_EQ(row.tokens, (Tokens{1, 2, 3, 4, 5}));
+  EXPECT_EQ(row.cost, std::nullopt);
+  EXPECT_THAT(row.tried, HasSubstr("found_again"));
+  EXPECT_EQ(left->rows()[1].status, CallStatus::kCancelled) << "what was settled last";
+  EXPECT_EQ(left->rows()[1].tokens, std::nullopt);
 }
 
 TEST_F(InflightTest, AnEndedCallLeavesNothing) {
@@ -223,7 +246,7 @@ TEST(InflightChild, DISABLED_WorksUntilKilled) {
     const auto slot = (*inflight)->begin(call);
     if (!slot) continue;  // all slots wait for the disk
     tell_parent(call.id.to_string());
-    (*inflight)->settle(*slot, {CallStatus::kOk, Micros(5), Tokens{1, 1, 0, 0, 0}, NanoUsd{2}});
+    (*inflight)->settle(*slot, {CallStatus::kOk, Micros(5), Tokens{1, 1, 0, 0, 0}, NanoUsd{2}, {}});
     CallRow row = some_call(ids, clock);
     row.id = call.id;
     const bool taken = store

@@ -83,7 +83,7 @@ void Queue::show(Item& item) {
     scores_[{row.call, metric_key(row.metric)}] = part_of(item.batch, row);
   }
   for (const ResponseRow& row : batch.responses) {
-    responses_.emplace(row.id, part_of(item.batch, row));
+    responses_.insert_or_assign(row.id, part_of(item.batch, row));
   }
 }
 

@@ -411,9 +411,18 @@ Status RowWriter::write_feedback(const FeedbackRow& row) {
 }
 
 Status RowWriter::write_response(const ResponseRow& row) {
+  if (row.expires == kRemoved) {
+    Result<Statement> s = connection_.prepare("DELETE FROM response WHERE id=?");
+    if (!s) return std::unexpected(s.error());
+    s->text(row.id);
+    return insert(*s);
+  }
+  // An upstream that gives one id twice means the later one.
   Result<Statement> s = connection_.prepare(
       "INSERT INTO response(id, call, previous, created_us, expires_us, items, body)"
-      " VALUES(?,?,?,?,?,?,?) ON CONFLICT DO NOTHING");
+      " VALUES(?,?,?,?,?,?,?) ON CONFLICT(id) DO UPDATE SET call=excluded.call,"
+      " previous=excluded.previous, created_us=excluded.created_us,"
+      " expires_us=excluded.expires_us, items=excluded.items, body=excluded.body");
   if (!s) return std::unexpected(s.error());
   s->text(row.id).integer(row.call.is_nil() ? std::nullopt : call_row(row.call));
   s->text_or_null(row.previous).integer(micros(row.created)).integer(micros(row.expires));

@@ -17,6 +17,9 @@
 
 namespace sighter::store {
 
+// When a response expires of which only its removal is left to do.
+inline constexpr SystemTime kRemoved{};
+
 // The ids of texts and hashes that rows refer to, remembered so that each is looked up once. What
 // was added in a transaction that failed is forgotten again.
 class Interner {

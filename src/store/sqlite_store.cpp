@@ -81,7 +81,7 @@ class SqliteStore final : public Store {
         [](RowReader& reader) { return reader.connection().integer_of("PRAGMA data_version"); });
   }
 
-  Result<bool> delete_response(std::string_view id) override;
+  Status remove_response(std::string_view id, Completion done) override;
   Result<Erased> erase(std::string_view tag, std::string_view value) override;
   Result<Erased> prune(const PruneRequest& request) override;
   Status backup(const std::filesystem::path& target) override;
@@ -364,14 +364,15 @@ Result<T> SqliteStore::on_writer(std::function<Result<T>(Connection&)> work) {
   return result;
 }
 
-Result<bool> SqliteStore::delete_response(std::string_view id) {
-  return on_writer<bool>([&](Connection& connection) -> Result<bool> {
-    Result<Statement> s = connection.prepare("DELETE FROM response WHERE id=?");
-    if (!s) return std::unexpected(s.error());
-    s->text(id);
-    if (Status done = s->run(); !done) return std::unexpected(done.error());
-    return connection.changes() > 0;
-  });
+Status SqliteStore::remove_response(std::string_view id, Completion done) {
+  // A row that expired long ago takes the other one's place, in the queue and in the table.
+  ResponseRow gone;
+  gone.id = id;
+  gone.expires = kRemoved;
+  Batch batch;
+  batch.responses.push_back(std::move(gone));
+  return append(std::make_shared<const Batch>(std::move(batch)), Durability::kRelaxed,
+                std::move(done));
 }
 
 Result<Erased> SqliteStore::erase(std::string_view tag, std::string_view value) {

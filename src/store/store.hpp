@@ -202,7 +202,9 @@ class Store {
   virtual Result<std::int64_t> data_version() = 0;
 
   // --- upkeep
-  virtual Result<bool> delete_response(std::string_view id) = 0;
+  // Queues the removal, as append() does: from then on response() does not find it. Of several rows
+  // with one id the last one appended counts.
+  virtual Status remove_response(std::string_view id, Completion done) = 0;
   // Removes calls with that tag, the calls they made, and all that hangs on them; what is removed
   // is overwritten, in the log too.
   virtual Result<Erased> erase(std::string_view tag, std::string_view value) = 0;

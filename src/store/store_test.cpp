@@ -523,9 +523,33 @@ TEST_F(StoreTest, ADeletedResponseIsGone) {
   row.expires = clock.system_now() + std::chrono::hours(1);
   batch.responses = {row};
   ASSERT_TRUE(store->commit(batch));
-  EXPECT_TRUE(*store->delete_response("resp_1"));
-  EXPECT_FALSE(*store->response("resp_1"));
-  EXPECT_FALSE(*store->delete_response("resp_1"));
+  ASSERT_TRUE(store->remove_response("resp_1", {}));
+  EXPECT_FALSE(*store->response("resp_1")) << "in the queue";
+  ASSERT_TRUE(store->flush());
+  EXPECT_FALSE(*store->response("resp_1")) << "in the table";
+  // Queued and removed in one group.
+  batch.responses[0].id = "resp_2";
+  ASSERT_TRUE(store->append(batch, Durability::kRelaxed));
+  ASSERT_TRUE(store->remove_response("resp_2", {}));
+  EXPECT_FALSE(*store->response("resp_2"));
+  ASSERT_TRUE(store->flush());
+  EXPECT_FALSE(*store->response("resp_2"));
+}
+
+TEST_F(StoreTest, OfTwoResponsesWithOneIdTheLaterOneCounts) {
+  Batch batch;
+  ResponseRow row;
+  row.id = "resp_1";
+  row.expires = clock.system_now() + std::chrono::hours(1);
+  for (const char* body : {"1", "2", "3"}) {
+    row.body = body;
+    batch.responses = {row};
+    ASSERT_TRUE(store->append(batch, Durability::kRelaxed));
+    EXPECT_EQ((*store->response("resp_1"))->body, body) << "in the queue";
+    if (row.body == "1") continue;  // the first two are one group
+    ASSERT_TRUE(store->flush());
+    EXPECT_EQ((*store->response("resp_1"))->body, body) << "in the table";
+  }
 }
 
 TEST_F(StoreTest, DataVersionChangesWithTheStore) {
