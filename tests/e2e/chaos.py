@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """`sighter serve` under everything at once: an upstream that fails 30 % of the requests, cuts 10 % of the streams and
 stalls on 5 %, clients that drop 10 %, and five times SIGKILL. Afterwards every answer that was completed is right, every
-call that an upstream saw is on a row with the right status, and the ledger says what the upstream counted.
+call that an upstream saw is on a row with the right status, the ledger says what the upstream counted, and every stored
+response that a client has the end of is found.
 
 About 45 s. SIGHTER_CHAOS_SEED replays the choices (not the timing)."""
 
@@ -39,7 +40,8 @@ def usage_of(number):
 
 
 def number_in(request):
-    return int(request["messages"][-1]["content"].split()[-1])
+    said = request["messages"][-1]["content"] if "messages" in request else request["input"]
+    return int((said if isinstance(said, str) else said[0]["text"]).split()[-1])
 
 
 class Upstream:
@@ -153,6 +155,7 @@ class Outcome:
         self.what = "lost"  # ok, error, broken, dropped, lost (the gateway was killed)
         self.status = None
         self.call = None
+        self.response = None  # the id of a response that is complete
         self.text = ""
 
 
@@ -171,9 +174,10 @@ class Clients:
             with self.lock:
                 number, self.next = self.next, self.next + 1
                 stream, drops, when = self.random.random() < 0.5, self.random.random() < 0.1, self.random.random()
+                ask = self.ask_response if self.random.random() < 0.2 else self.ask
             outcome = Outcome(number)
             try:
-                self.ask(outcome, stream, when if drops else None)
+                ask(outcome, stream, when if drops else None)
             except (OSError, http.client.HTTPException):
                 time.sleep(0.05)  # it is being killed or starts again
             with self.lock:
@@ -202,6 +206,42 @@ class Clients:
                 outcome.what = "ok"
         finally:
             connection.close()
+
+    def ask_response(self, outcome, stream, drop):
+        """The other door, whose answers are kept; nobody gives up here."""
+        body = {"model": "m", "input": f"request {outcome.number}", "stream": stream}
+        connection = http.client.HTTPConnection("127.0.0.1", self.gateway.port, timeout=30)
+        try:
+            connection.request("POST", "/v1/responses", json.dumps(body), {"content-type": "application/json"})
+            reply = connection.getresponse()
+            outcome.status, outcome.call = reply.status, reply.getheader("x-sighter-call")
+            if reply.status != 200:
+                reply.read()
+                outcome.what = "error"
+                return
+            done, what = (json.loads(reply.read()), "ok") if not stream else self.read_response(reply)
+            outcome.what = what
+            if done:
+                outcome.response = done["id"]
+                outcome.text = "".join(part["text"] for item in done["output"] for part in item["content"])
+        finally:
+            connection.close()
+
+    @staticmethod
+    def read_response(reply):
+        """The completed response, or None, and what became of the stream."""
+        done, what = None, "lost"
+        while (line := reply.readline()):
+            if not line.startswith(b"data: "):
+                continue
+            event = json.loads(line[6:])
+            if event["type"] == "error":
+                what = "broken"
+            elif event["type"] == "response.completed":
+                done, what = event["response"], "ok" if what == "lost" else "broken with an end mark"
+                reply.read()
+                break
+        return done, what
 
     @staticmethod
     def read_stream(outcome, reply, drop):
@@ -244,13 +284,17 @@ def run(checks, upstream, gateway, seconds, kills):
     # Stopped by request, all rows are written; the next start collects what the killed ones left.
     checks.equal(gateway.stop(patience_s=40), 0, "it ends by itself when it is asked to")
     gateway.start()
-    gateway.ask("GET", "/healthz")
+    kept = [o for o in clients.outcomes if o.response]
+    checks.that(kept, "some responses are complete", len(clients.outcomes))
+    gone = [o.number for o in kept if gateway.ask("GET", f"/v1/responses/{o.response}")[0] != 200]
+    checks.equal(gone, [], "every response whose end a client has is found")
     gateway.stop()
     return clients.outcomes
 
 
-# What a client may have seen, by what is on the row. A client that saw nothing may have any row.
-RIGHT = {"ok": {OK}, "error": {ERROR}, "broken": {BROKEN}, "dropped": {OK, ERROR, CANCELLED, BROKEN}}
+# What a client may have seen, by what is on the row. A client that saw nothing may have any row; one that saw an end
+# finds its call ended so, whenever the gateway was killed.
+RIGHT = {"ok": {OK}, "error": {ERROR}, "broken": {BROKEN}, "dropped": {OK, ERROR, CANCELLED, BROKEN, INTERRUPTED}}
 
 
 def judge(checks, upstream, outcomes, rows):
@@ -266,9 +310,12 @@ def judge(checks, upstream, outcomes, rows):
     checks.equal([o.number for o in outcomes if "end mark" in o.what], [], "no broken stream ends like a complete one")
     checks.equal([n for n, found in by_number.items() if len(found) > 1], [], "no call is on two rows")
 
+    # What was under way, and what had ended and was not yet on the disk: rows without an input.
     unnamed = [n for n in upstream.seen if n not in by_number]
-    checks.that(len(unnamed) <= len(interrupted), "every call that the upstream saw is on a row",
-                f"{len(unnamed)} are on none, {len(interrupted)} rows are of interrupted calls")
+    nameless = [row for row in rows if not row["input"]]
+    checks.that(len(unnamed) <= len(nameless), "every call that the upstream saw is on a row",
+                f"{len(unnamed)} are on none, {len(nameless)} rows name no input")
+    checks.that(len(interrupted) <= len(nameless), "what is stored whole was not interrupted", f"{len(interrupted)}, {len(nameless)}")
     lost = [o.number for o in outcomes if o.call and o.call.replace("-", "") not in by_id]
     checks.equal(lost, [], "every call whose id a client was told is on a row")
 
@@ -277,7 +324,7 @@ def judge(checks, upstream, outcomes, rows):
         row = by_id.get((outcome.call or "").replace("-", "")) or next(iter(by_number.get(outcome.number, [])), None)
         if row is None or outcome.what not in RIGHT:
             continue
-        if row["status"] not in RIGHT[outcome.what] | {INTERRUPTED}:
+        if row["status"] not in RIGHT[outcome.what]:
             statuses.append((outcome.number, outcome.what, row["status"], row["error"]))
     checks.equal(statuses, [], "every row has the status that its client saw")
 
@@ -289,6 +336,10 @@ def judge(checks, upstream, outcomes, rows):
         if upstream.completed[number] < 1 or (row["in"], row["out"]) != (usage["prompt_tokens"],
                                                                          usage["completion_tokens"]):
             ledger.append((number, upstream.completed[number], row["in"], row["out"], usage))
+    for outcome in outcomes:
+        row, usage = by_id.get((outcome.call or "").replace("-", "")), usage_of(outcome.number)
+        if outcome.what == "ok" and row and (row["in"], row["out"]) != (usage["prompt_tokens"], usage["completion_tokens"]):
+            ledger.append((outcome.number, row["in"], row["out"], usage))
     checks.equal(ledger, [], "the ledger of completed calls is what the upstream counted")
 
 
