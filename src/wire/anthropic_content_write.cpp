@@ -76,19 +76,7 @@ bool write_media(std::string& out, const Block& block, const Media& media, Losse
 
 // Thoughts that only the provider who signed them takes back.
 bool foreign_thought(const Block& block) {
-  if (block.extra.dialect == kMe) return false;
-  // What Anthropic's models sign is the same on each platform.
-  if (block.extra.dialect == Dialect::kBedrock)
-    return block.signature.empty() && block.as<Thinking>()->data.empty();
-  if (block.extra.dialect == Dialect::kOpenAiChat) {
-    const std::string* format = nullptr;
-    if (const Json* member = block.extra.members.find("format"); member && member->is_string()) {
-      format = &member->as_string();
-    }
-    return format == nullptr || *format != "anthropic-claude-v1" ||
-           (block.signature.empty() && block.as<Thinking>()->data.empty());
-  }
-  return true;
+  return block.extra.dialect != kMe && !signed_by_claude(block);
 }
 
 bool write_thinking(std::string& out, const Block& block, const Thinking& thinking, Losses& losses,
@@ -100,12 +88,8 @@ bool write_thinking(std::string& out, const Block& block, const Thinking& thinki
   ObjectWriter writer(out);
   if (thinking.kind == Thinking::Kind::kRedacted) {
     writer.string("type", "redacted_thinking");
-    // Bedrock's member is a blob: base64 around the same text.
-    const bool blob = block.extra.dialect == Dialect::kBedrock;
-    std::optional<std::string> inner = blob ? base64_decode(thinking.data) : std::nullopt;
-    if (inner && find_invalid_utf8(*inner)) inner.reset();
     const std::string mark = side == Side::kReply ? proof_of(block) : std::string();
-    writer.string("data", !mark.empty() ? mark : inner ? *inner : thinking.data);
+    writer.string("data", mark.empty() ? claude_data(block) : mark);
   } else {
     writer.string("type", "thinking");
     writer.string("thinking", thinking.text);

@@ -4,6 +4,7 @@
 #include "wire/bedrock_content.hpp"
 #include "wire/bedrock_media.hpp"
 #include "wire/media.hpp"
+#include "wire/proof.hpp"
 
 namespace sighter::wire::bedrock {
 namespace {
@@ -96,12 +97,9 @@ bool write_media(std::string& out, const Block& block, const Media& media, Writi
   return true;
 }
 
-// Thoughts that the provider does not take back: it takes its own, and those that Anthropic signed,
-// whose proofs are the same on each platform.
+// Thoughts that the provider does not take back: it takes its own, and those that Anthropic signed.
 bool foreign_thought(const Block& block) {
-  if (block.extra.dialect == kMe) return false;
-  const bool anthropic = block.extra.dialect == Dialect::kAnthropic;
-  return !anthropic || (block.signature.empty() && block.as<Thinking>()->data.empty());
+  return block.extra.dialect != kMe && !signed_by_claude(block);
 }
 
 bool write_thinking(std::string& out, const Block& block, const Thinking& thinking,

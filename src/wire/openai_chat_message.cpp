@@ -112,12 +112,31 @@ const std::string* google_signature(const Json* content) {
   return signature == nullptr || signature->empty() ? nullptr : signature;
 }
 
+// Pieces of one detail, as a client that keeps what a stream said hands them back: one index.
+bool join_detail(Block& into, Block& piece) {
+  Thinking* thought = into.as<Thinking>();
+  const Thinking& more = *piece.as<Thinking>();
+  const Json* index = into.extra.members.find("index");
+  const Json* same = piece.extra.members.find("index");
+  if (thought == nullptr || index == nullptr || same == nullptr || *index != *same) return false;
+  if (thought->kind != more.kind || more.kind == Thinking::Kind::kRedacted) return false;
+  thought->text += more.text;
+  into.signature += piece.signature;
+  if (thought->id.empty()) thought->id = more.id;
+  for (auto& [name, value] : piece.extra.members) {
+    if (!into.extra.members.contains(name)) into.extra.members.append(name, std::move(value));
+  }
+  return true;
+}
+
 void decode_reasoning(ObjectReader& reader, std::vector<Block>& content) {
   if (Json* details = reader.peek("reasoning_details");
       details != nullptr && details->is_array() && !details->as_array().empty() &&
       std::all_of(details->as_array().begin(), details->as_array().end(), is_detail)) {
     for (Json& detail : details->as_array()) {
-      content.push_back(decode_detail(detail.as_object()));
+      Block block = decode_detail(detail.as_object());
+      if (content.empty() || !join_detail(content.back(), block))
+        content.push_back(std::move(block));
     }
     reader.take(details);
     return;  // "reasoning" repeats the same text: it stays with the rest

@@ -48,10 +48,14 @@ Citation decode_annotation(Json json);
 
 // "messages.content.image": what a reply has no place for.
 std::string media_name(const Media& media);
-// One `reasoning_details` member.
-void write_detail(std::string& out, const Block& block, Losses& losses);
-// One `annotations` member; false (and nothing written) where it has no URL.
-bool write_annotation(std::string& out, const Citation& citation);
+// "reasoning.text", "reasoning.summary" or "reasoning.encrypted"
+std::string_view detail_type(const Thinking& thinking);
+// One `reasoning_details` member. `index` is written where it has none: what adds up the deltas of
+// a stream asks for it; nullopt: not in a stream.
+void write_detail(std::string& out, const Block& block, Losses& losses,
+                  std::optional<int> index = {});
+// One `annotations` member; false (and nothing written) where it has no URL. `index` as above.
+bool write_annotation(std::string& out, const Citation& citation, std::optional<int> index = {});
 
 class MessageWriter {
  public:

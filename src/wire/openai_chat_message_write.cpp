@@ -2,6 +2,7 @@
 
 #include "wire/media.hpp"
 #include "wire/openai_chat_message.hpp"
+#include "wire/proof.hpp"
 
 namespace sighter::wire::openai_chat {
 namespace {
@@ -49,9 +50,13 @@ std::string media_name(const Media& media) {
   }
 }
 
-bool write_annotation(std::string& out, const Citation& citation) {
+bool write_annotation(std::string& out, const Citation& citation, std::optional<int> index) {
   if (citation.dialect == kMe) {
     json_write_to(out, citation.raw);
+    if (index && citation.raw.is_object() && citation.raw.find("index") == nullptr) {
+      out.pop_back();
+      out += fmt::format("{}\"index\":{}}}", citation.raw.as_object().empty() ? "" : ",", *index);
+    }
     return true;
   }
   if (citation.url.empty()) return false;
@@ -63,34 +68,49 @@ bool write_annotation(std::string& out, const Citation& citation) {
   inner.integer("start_index", citation.start.value_or(0));
   inner.integer("end_index", citation.end.value_or(0));
   inner.end();
+  if (index) writer.integer("index", *index);
   writer.end();
   return true;
 }
 
-void write_detail(std::string& out, const Block& block, Losses& losses) {
+std::string_view detail_type(const Thinking& thinking) {
+  switch (thinking.kind) {
+    case Thinking::Kind::kSummary:
+      return "reasoning.summary";
+    case Thinking::Kind::kRedacted:
+      return "reasoning.encrypted";
+    default:
+      return "reasoning.text";
+  }
+}
+
+void write_detail(std::string& out, const Block& block, Losses& losses, std::optional<int> index) {
   const Thinking& thinking = *block.as<Thinking>();
   ObjectWriter writer(out);
+  writer.string("type", detail_type(thinking));
   switch (thinking.kind) {
     case Thinking::Kind::kFull:
-      writer.string("type", "reasoning.text");
       writer.string_if("text", thinking.text);
       break;
     case Thinking::Kind::kSummary:
-      writer.string("type", "reasoning.summary");
       writer.string_if("summary", thinking.text);
       break;
     case Thinking::Kind::kRedacted:
-      writer.string("type", "reasoning.encrypted");
-      writer.string_if("data", thinking.data);
+      writer.string_if("data", claude_data(block));
       break;
   }
   writer.string_if("signature", block.signature);
   writer.string_if("id", thinking.id);
-  if (block.extra.dialect == Dialect::kAnthropic) writer.string("format", "anthropic-claude-v1");
-  if (block.extra.dialect == Dialect::kOpenAiResponses)
+  if (block.extra.dialect != kMe && signed_by_claude(block)) {
+    writer.string("format", "anthropic-claude-v1");
+  } else if (block.extra.dialect == Dialect::kOpenAiResponses) {
     writer.string("format", "openai-responses-v1");
-  if (block.extra.dialect == Dialect::kGemini) writer.string("format", "google-gemini-v1");
+  } else if (block.extra.dialect == Dialect::kGemini) {
+    writer.string("format", "google-gemini-v1");
+  }
   losses.rest(writer, block.extra, "messages.content.thinking", kStructure);
+  if (index && !(losses.own(block.extra) && block.extra.members.contains("index")))
+    writer.integer("index", *index);
   writer.end();
 }
 

@@ -37,6 +37,8 @@ struct Flow {
   std::string key;  // of a reasoning detail
   JsonObject seen;  // its other members
   int index = 0;
+  // Thoughts whose detail came without their text, which is said beside it.
+  std::string said{};
 };
 
 struct Call {
@@ -49,6 +51,7 @@ struct ChoiceState {
   bool finished = false;
   bool content = false;
   int next = 0;
+  int text = -1;  // the last text
   Flow flow;
   std::vector<Call> calls;
   JsonObject seen_choice;
@@ -256,12 +259,16 @@ class Decoder final : public StreamDecoder {
     if (piece.empty()) return;
     state_->content = true;
     const int index = flow(Flow::Kind::kText, 0, Block(Text{}));
+    state_->text = index;
     emit(TextDelta{number_, index, std::move(piece)});
   }
 
   void thinking(std::string piece, std::uint32_t form) {
     if (piece.empty()) return;
-    const int index = flow(Flow::Kind::kThinking, form, Block(Thinking{}));
+    Flow& open = state_->flow;
+    const bool detailed = open.kind == Flow::Kind::kThinking && open.form == forms::kThinkDetail;
+    const int index = detailed ? open.index : flow(Flow::Kind::kThinking, form, Block(Thinking{}));
+    if (detailed) open.said += piece;
     emit(ThinkingDelta{number_, index, std::move(piece)});
   }
 
@@ -292,7 +299,8 @@ class Decoder final : public StreamDecoder {
     reader.take(json);
   }
 
-  void detail(JsonObject& object) {
+  // True where it said some of the thoughts.
+  bool detail(JsonObject& object) {
     Block block = decode_detail(object);
     Thinking& thought = *block.as<Thinking>();
     for (const std::string_view empty : {"text", "signature", "summary", "data"})
@@ -306,7 +314,7 @@ class Decoder final : public StreamDecoder {
       const int index = state_->next++;
       emit(BlockStart{number_, index, std::move(block)});
       emit(BlockStop{number_, index});
-      return;
+      return true;
     }
     const std::string piece = std::exchange(thought.text, {});
     const std::string signature = std::exchange(block.signature, {});
@@ -314,8 +322,11 @@ class Decoder final : public StreamDecoder {
     const int index = flow(Flow::Kind::kThinking, forms::kThinkDetail, std::move(block), key);
     Extra changed{.dialect = kMe, .members = changes(std::move(members), state_->flow.seen)};
     if (!changed.members.empty()) emit(BlockExtra{number_, index, std::move(changed)});
-    if (!piece.empty()) emit(ThinkingDelta{number_, index, piece});
+    // The whole again, at its end.
+    const bool repeats = !piece.empty() && piece == state_->flow.said;
+    if (!piece.empty() && !repeats) emit(ThinkingDelta{number_, index, piece});
     if (!signature.empty()) emit(SignatureDelta{number_, index, signature});
+    return !piece.empty();
   }
 
   void reasoning(ObjectReader& reader) {
@@ -324,11 +335,18 @@ class Decoder final : public StreamDecoder {
       bool known = true;
       for (const Json& one : details->as_array()) known = known && is_detail(one);
       if (known) {
-        for (Json& one : details->as_array()) detail(one.as_object());
-        for (const std::string_view repeated : {"reasoning", "reasoning_content"}) {
-          if (Json* member = reader.peek(repeated)) reader.take(member);
-        }
+        bool said = false;
+        for (Json& one : details->as_array()) said = detail(one.as_object()) || said;
         reader.take(details);
+        for (const std::string_view repeated : {"reasoning", "reasoning_content"}) {
+          std::string text;
+          if (!said && reader.string(repeated, text)) {
+            thinking(std::move(text), forms::kThinkDetail);
+            said = true;
+          } else if (Json* member = reader.peek(repeated)) {
+            reader.take(member);
+          }
+        }
         return;
       }
     }
@@ -477,9 +495,9 @@ class Decoder final : public StreamDecoder {
   void annotations(ObjectReader& reader) {
     Json* list = reader.peek("annotations");
     if (list == nullptr || !list->is_array() || list->as_array().empty()) return;
-    if (state_->flow.kind != Flow::Kind::kText) return;
+    if (state_->text < 0) return;
     for (Json& one : list->as_array()) {
-      emit(CitationDelta{number_, state_->flow.index, decode_annotation(std::move(one))});
+      emit(CitationDelta{number_, state_->text, decode_annotation(std::move(one))});
     }
     reader.take(list);
   }

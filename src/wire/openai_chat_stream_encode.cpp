@@ -19,12 +19,17 @@ struct OpenBlock {
   bool custom = false;
   bool wrote = false;  // some arguments
   bool own = false;
-  Block shape;  // of thinking
+  Block shape;        // of thinking; with what it said where that is not its own form
+  int detail = -1;    // its index in reasoning_details, once it is known there
+  bool told = false;  // its whole detail was written
 };
 
 struct ChoiceState {
   bool role = false;
   int calls = 0;
+  int details = 0;      // indices of reasoning_details and annotations: without gaps, or what
+  int annotations = 0;  // adds deltas up does not find them
+  std::string cited;    // annotations that are not written yet
   std::map<int, OpenBlock> blocks;
   std::optional<Json> logprobs;  // go out with the next piece
   JsonObject extra;
@@ -160,11 +165,16 @@ class Encoder final : public StreamEncoder {
       losses_.cannot("messages.content.citations");
       return;
     }
-    piece(d.choice, [&](ObjectWriter& writer) {
-      writer.key("annotations") += '[';
-      write_annotation(*out_, d.citation);
-      *out_ += ']';
-    });
+    ChoiceState& state = choice(d.choice);
+    if (!state.cited.empty()) state.cited += ',';
+    write_annotation(state.cited, d.citation, state.annotations++);
+  }
+
+  // All at once, as OpenAI gives them: a client that keeps the last list only has the whole.
+  void write_annotations(int number) {
+    const std::string cited = std::exchange(choice(number).cited, {});
+    if (cited.empty()) return;
+    piece(number, [&](ObjectWriter& writer) { writer.raw("annotations", "[" + cited + "]"); });
   }
 
   void on(const BlockExtra& d) {
@@ -181,7 +191,8 @@ class Encoder final : public StreamEncoder {
   }
 
   void on(const BlockStop& d) {
-    const OpenBlock& open = choice(d.choice).blocks[d.index];
+    OpenBlock& open = choice(d.choice).blocks[d.index];
+    if (open.kind == OpenBlock::Kind::kThinking) tell(d.choice, open);
     // Clients read the arguments as JSON: an empty text is none.
     if (open.kind == OpenBlock::Kind::kCall && !open.own && !open.custom && !open.wrote) {
       on(ArgumentsDelta{d.choice, d.index, "{}"});
@@ -213,6 +224,7 @@ class Encoder final : public StreamEncoder {
 
   void on(const Finish& d) {
     const std::string_view word = finish_word(d.reason, dialect_);
+    write_held(d.choice);
     piece(
         d.choice, [](ObjectWriter&) {}, word);
     losses_.finish(d.reason, finish_reason(word).kind, dialect_);
@@ -241,7 +253,8 @@ class Encoder final : public StreamEncoder {
   }
 
   void on(const End&) {
-    for (const auto& [number, state] : choices_) {
+    for (auto& [number, state] : choices_) {
+      write_held(number);
       if (state.logprobs.has_value() || !state.extra.empty()) piece(number, [](ObjectWriter&) {});
     }
     const bool counted = include_usage_ && usage_.has_value();
@@ -290,6 +303,14 @@ class Encoder final : public StreamEncoder {
   }
 
   ChoiceState& choice(int number) { return choices_[number]; }
+
+  // What waits for its end, where the source did not say that it ended.
+  void write_held(int number) {
+    for (auto& [index, open] : choice(number).blocks) {
+      if (open.kind == OpenBlock::Kind::kThinking) tell(number, open);
+    }
+    write_annotations(number);
+  }
 
   template <class Write>
   void piece(int number, Write&& write, std::string_view finish = {}) {
@@ -352,6 +373,7 @@ class Encoder final : public StreamEncoder {
       });
       return;
     }
+    write_annotations(d.choice);
     open.kind = OpenBlock::Kind::kCall;
     open.number = state.calls++;
     call_piece(d.choice, open, [&](ObjectWriter& writer) {
@@ -372,17 +394,14 @@ class Encoder final : public StreamEncoder {
     open.kind = OpenBlock::Kind::kThinking;
     open.shape = d.block;
     Thinking& shape = *open.shape.as<Thinking>();
-    shape.text.clear();
-    open.shape.signature.clear();
-    if (!shape.data.empty()) {
-      // Encrypted thoughts come whole.
-      piece(d.choice, [&](ObjectWriter& writer) {
-        writer.key("reasoning_details") += '[';
-        write_detail(*out_, d.block, losses_);
-        *out_ += ']';
-      });
+    if (!shape.data.empty()) {  // encrypted thoughts come whole
+      open.told = true;
+      write_detail_of(d.choice, open);
       return;
     }
+    if (!open.own) open.shape.extra = Extra{.dialect = dialect_};
+    shape.text.clear();
+    open.shape.signature.clear();
     if (!thinking.text.empty() || !d.block.signature.empty()) {
       thought(d.choice, d.index, thinking.text, d.block.signature);
     }
@@ -391,6 +410,7 @@ class Encoder final : public StreamEncoder {
   // A piece of thinking in the form that its block has.
   void thought(int number, int index, std::string_view text, std::string_view signature) {
     OpenBlock& open = choice(number).blocks[index];
+    if (!open.shape.as<Thinking>()) open.shape.what = Thinking{};
     const std::uint32_t form = open.own ? open.shape.extra.forms : 0;
     if (form & forms::kThinkPart) {
       piece(number, [&](ObjectWriter& writer) {
@@ -401,24 +421,60 @@ class Encoder final : public StreamEncoder {
       });
       return;
     }
-    const bool detailed = open.own ? (form & forms::kThinkDetail) != 0 : dialect_ != Dialect::kNone;
-    const bool word = (form & (forms::kThinkWord | forms::kThinkDetail)) != 0;
-    piece(number, [&](ObjectWriter& writer) {
-      if (!text.empty()) writer.string(word ? "reasoning" : "reasoning_content", text);
-      if (!detailed) return;
+    if (form & forms::kThinkDetail) {  // each piece in a detail, as it came
       Block block = open.shape;
-      if (!block.as<Thinking>()) block.what = Thinking{};
       block.as<Thinking>()->text = text;
       block.signature = signature;
-      if (!open.own) block.extra = Extra{.dialect = dialect_};
-      writer.key("reasoning_details") += '[';
-      write_detail(*out_, block, losses_);
-      if (!open.own) {
-        out_->pop_back();
-        *out_ += fmt::format(",\"index\":{}}}", index);
+      if (!text.empty()) {
+        piece(number, [&](ObjectWriter& writer) {
+          writer.string("reasoning", text);
+          write_details(writer, number, open, block);
+        });
+      } else {
+        piece(number, [&](ObjectWriter& writer) { write_details(writer, number, open, block); });
       }
-      *out_ += ']';
+      return;
+    }
+    const bool detailed = !open.own && dialect_ != Dialect::kNone;
+    if (detailed) {
+      open.shape.as<Thinking>()->text += text;
+      open.shape.signature += signature;
+    }
+    if (text.empty()) return;
+    const bool begins = detailed && open.detail < 0;
+    piece(number, [&](ObjectWriter& writer) {
+      writer.string((form & forms::kThinkWord) != 0 ? "reasoning" : "reasoning_content", text);
+      if (!begins) return;
+      open.detail = choice(number).details++;
+      std::string& list = writer.key("reasoning_details");
+      list += '[';
+      ObjectWriter detail(list);
+      detail.string("type", detail_type(*open.shape.as<Thinking>()));
+      detail.integer("index", open.detail);
+      detail.end();
+      list += ']';
     });
+  }
+
+  // The whole of a thought with its proof, once: what adds deltas up has it once then, and what
+  // keeps the last delta has all of it.
+  void tell(int number, OpenBlock& open) {
+    if (std::exchange(open.told, true) || open.own || dialect_ == Dialect::kNone) return;
+    const Thinking& thinking = *open.shape.as<Thinking>();
+    if (thinking.text.empty() && open.shape.signature.empty()) return;
+    write_detail_of(number, open);
+  }
+
+  void write_detail_of(int number, OpenBlock& open) {
+    piece(number, [&](ObjectWriter& writer) { write_details(writer, number, open, open.shape); });
+  }
+
+  void write_details(ObjectWriter& writer, int number, OpenBlock& open, const Block& block) {
+    if (open.detail < 0) open.detail = choice(number).details++;
+    std::string& list = writer.key("reasoning_details");
+    list += '[';
+    write_detail(list, block, losses_, open.detail);
+    list += ']';
   }
 
   const bool include_usage_;

@@ -64,11 +64,25 @@ class Encoder final : public StreamEncoder {
         return;
       }
     }
-    if constexpr (!std::is_same_v<T, StreamStart> && !std::is_same_v<T, Ping>) {
+    // What is said of the reply may come before its start, which has its id: only what is shown
+    // has to follow it.
+    if constexpr (std::is_same_v<T, RawEvent>) {
+      if (!started_ && d.dialect == kMe) {
+        early_.push_back(d);
+        return;
+      }
+    } else if constexpr (kShown<T>) {
       if (!started_) on(StreamStart{});
     }
     on(d);
   }
+
+  template <class T>
+  static constexpr bool kShown =
+      !std::is_same_v<T, StreamStart> && !std::is_same_v<T, Ping> &&
+      !std::is_same_v<T, UsageDelta> && !std::is_same_v<T, ReplyExtra> &&
+      !std::is_same_v<T, ChoiceExtra> && !std::is_same_v<T, MessageExtra> &&
+      !std::is_same_v<T, LogprobsDelta>;
 
   // ---- events ----
 
@@ -151,10 +165,11 @@ class Encoder final : public StreamEncoder {
     if (model_.empty()) model_ = d.model;
     created_s_ = d.created_s.value_or(created_s_);
     tier_ = own_tier(dialect_, d.service_tier);
-    usage_ = d.usage;
+    if (d.usage.has_value()) usage_ = d.usage;
     merge(d.extra);
     response("response.created", "in_progress", {}, {});
     response("response.in_progress", "in_progress", {}, {});
+    for (const RawEvent& event : std::exchange(early_, {})) on(event);
   }
 
   void merge(const Extra& extra) {
@@ -588,6 +603,7 @@ class Encoder final : public StreamEncoder {
   std::vector<std::string> done_;                               // JSON of items, by output_index
   std::map<int, std::pair<std::size_t, std::size_t>> sources_;  // block to item and part
   JsonArray logprobs_;                                          // for the next piece of text
+  std::vector<RawEvent> early_;                                 // came before the start
   std::optional<Usage> usage_;
   FinishReason finish_;
 };

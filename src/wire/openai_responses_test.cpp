@@ -115,6 +115,29 @@ TEST(ResponsesStream, SeveralTextsAreOneMessageOfSeveralParts) {
   EXPECT_EQ(last.pointer("/response/output/0/content/1/text")->as_string(), "b");
 }
 
+// Azure's first chunk has no id, and says of the whole reply what its filters found.
+TEST(ResponsesStream, WhatComesBeforeTheStartWaitsForItsId) {
+  Extra filters{.dialect = Dialect::kOpenAiChat};
+  filters.members.set("prompt_filter_results", Json::array());
+  const Written out =
+      write({ReplyExtra{filters}, UsageDelta{{.input = 3}}, Ping{},
+             RawEvent{.dialect = Dialect::kAnthropic, .name = "new", .json = Json::object()},
+             start(), BlockStart{0, 0, foreign(Text{.text = "a"})}, BlockStop{0, 0},
+             finish(FinishReason::Kind::kStop), End{}});
+  const Json first = parse(out.events.at(0).data);
+  EXPECT_EQ(first.pointer("/response/id")->as_string(), "resp_msg_1");
+  EXPECT_EQ(first.pointer("/response/model")->as_string(), "claude");
+  EXPECT_EQ(out.last().pointer("/response/usage/input_tokens")->to_int(), 3);
+}
+
+TEST(ResponsesStream, OwnEventsBeforeTheStartFollowIt) {
+  const Written out = write(
+      {RawEvent{
+           .dialect = Dialect::kOpenAiResponses, .name = "response.new", .json = Json::object()},
+       StreamStart{.dialect = Dialect::kOpenAiResponses, .id = "resp_1"}, End{}});
+  EXPECT_EQ(out.types(), "created in_progress new completed");
+}
+
 TEST(ResponsesStream, RefusalsAndCitations) {
   Citation citation{.url = "u", .title = "t"};
   const Written out =

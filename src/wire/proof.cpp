@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/utf8.hpp"
+#include "wire/media.hpp"
 #include "wire/openai_chat_message.hpp"
 
 namespace sighter::wire {
@@ -146,6 +148,41 @@ std::string marked_proof(const Block& block, std::string_view word, std::size_t 
   if (block.signature.empty() || block.signed_by() == Dialect::kNone) return {};
   return fmt::format("{}{}:{}{}:{}", kMark, to_string(block.signed_by()), word,
                      back == 0 ? std::string() : fmt::format("-{}", back), block.signature);
+}
+
+namespace {
+
+// Nothing where the blob is none of Anthropic's: theirs holds text.
+std::optional<std::string> text_in_blob(const std::string& data) {
+  std::optional<std::string> text = base64_decode(data);
+  if (text && find_invalid_utf8(*text)) text.reset();
+  return text;
+}
+
+}  // namespace
+
+bool signed_by_claude(const Block& block) {
+  const Thinking* thinking = block.as<Thinking>();
+  if (thinking == nullptr || (block.signature.empty() && thinking->data.empty())) return false;
+  switch (block.extra.dialect) {
+    case Dialect::kAnthropic:
+      return true;
+    case Dialect::kBedrock:
+      return thinking->data.empty() || text_in_blob(thinking->data).has_value();
+    case Dialect::kOpenAiChat: {
+      const Json* format = block.extra.members.find("format");
+      return format != nullptr && format->is_string() &&
+             format->as_string() == "anthropic-claude-v1";
+    }
+    default:
+      return false;
+  }
+}
+
+std::string claude_data(const Block& block) {
+  const std::string& data = block.as<Thinking>()->data;
+  if (block.extra.dialect != Dialect::kBedrock) return data;
+  return text_in_blob(data).value_or(data);
 }
 
 void restore_proofs(std::vector<Message>& messages, Dialect dialect) {

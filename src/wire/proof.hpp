@@ -32,6 +32,13 @@ std::string marked_proof(const Block& block, std::string_view word, std::size_t 
 // Turns the marks in the messages of a request that came in `dialect` back into what they mark.
 void restore_proofs(std::vector<Message>& messages, Dialect dialect);
 
+// Whether a thought is proven by Anthropic's models, whose proofs are the same on each platform:
+// Anthropic's own, Bedrock's, and what a server of Chat Completions says it is.
+bool signed_by_claude(const Block& block);
+// Encrypted thoughts as Anthropic gives them: Bedrock's member is a blob, base64 around the same
+// text. Of all others the data as it is.
+std::string claude_data(const Block& block);
+
 // True where a body may hold such a mark: it is not to reach a provider as it is.
 bool holds_marked_proof(std::string_view body);
 

@@ -1,0 +1,166 @@
+// What clients make of streams of Chat Completions by adding up the deltas, as the official SDKs do
+// it, and what of it comes back to the provider with the next request.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "wire/codec.hpp"
+#include "wire/reply_builder.hpp"
+#include "wire/test_events.hpp"
+
+namespace sighter::wire {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+Json parse(std::string_view text) {
+  Result<Json> json = json_parse(text);
+  EXPECT_TRUE(json) << json.error().what << text;
+  return json ? std::move(*json) : Json();
+}
+
+// openai-python, lib/streaming/_deltas.py: texts are appended, numbers added, entries of lists are
+// found by their index, which each has to have.
+void add_up(Json& whole, const Json& delta);
+
+void add_entry(JsonArray& list, const Json& entry) {
+  const Json* index = entry.find("index");
+  ASSERT_NE(index, nullptr) << "Expected list delta entry to have an `index` key: "
+                            << json_write(entry);
+  const auto at = static_cast<std::size_t>(index->to_int().value_or(0));
+  if (at < list.size()) {
+    add_up(list[at], entry);
+  } else {
+    list.push_back(entry);
+  }
+}
+
+void add_up(Json& whole, const Json& delta) {
+  for (const auto& [name, value] : delta.as_object()) {
+    Json* old = whole.find(name);
+    if (old == nullptr || old->is_null() || name == "index" || name == "type") {
+      whole.as_object().set(name, value);
+    } else if (old->is_string() && value.is_string()) {
+      old->as_string() += value.as_string();
+    } else if (old->is_object() && value.is_object()) {
+      add_up(*old, value);
+    } else if (old->is_array() && value.is_array()) {
+      for (const Json& entry : value.as_array()) add_entry(old->as_array(), entry);
+    }
+  }
+}
+
+// openai-node, ChatCompletionStream: of members that it does not know the last one counts.
+void keep_last(Json& whole, const Json& delta) {
+  for (const auto& [name, value] : delta.as_object()) whole.as_object().set(name, value);
+}
+
+std::string chat_events(const std::vector<Delta>& deltas) {
+  const auto encoder = codec_of(Dialect::kOpenAiChat)->stream_encoder({}, {});
+  std::string raw;
+  for (const Delta& delta : deltas) encoder->write(delta, raw);
+  return raw;
+}
+
+template <class Add>
+Json message_of(const std::vector<Delta>& deltas, Add add) {
+  Json message = Json::object();
+  for (const Event& event : split_events(chat_events(deltas))) {
+    if (event.data == "[DONE]") continue;
+    const Json chunk = parse(event.data);
+    if (const Json* delta = chunk.pointer("/choices/0/delta")) add(message, *delta);
+  }
+  return message;
+}
+
+std::vector<Delta> whole(Dialect dialect, std::string_view reply) {
+  return deltas_of(codec_of(dialect)->decode_reply(parse(reply), nullptr).value());
+}
+
+std::string next_request(Dialect upstream, const Json& message) {
+  Json body = Json::object({{"model", "m"}, {"max_tokens", 5}});
+  body.as_object().set("messages", Json::array({message}));
+  const ChatRequest request =
+      codec_of(Dialect::kOpenAiChat)->decode_request(std::move(body)).value();
+  Result<Encoded> encoded = codec_of(upstream)->encode_request(request, {.allow_drop = {}});
+  EXPECT_TRUE(encoded) << encoded.error().what;
+  return encoded ? encoded->body : std::string();
+}
+
+constexpr std::string_view kAnthropic =
+    R"({"id":"m","type":"message","role":"assistant","model":"c","content":[{"type":"thinking","thinking":"ab","signature":"SIG1"},{"type":"redacted_thinking","data":"RED"},{"type":"text","text":"hi","citations":[{"type":"web_search_result_location","url":"https://a","title":"A","cited_text":"c","encrypted_index":"e"},{"type":"web_search_result_location","url":"https://b","title":"B","cited_text":"c","encrypted_index":"e"}]},{"type":"thinking","thinking":"cd","signature":"SIG2"},{"type":"tool_use","id":"t","name":"f","input":{"a":1}}],"stop_reason":"tool_use","stop_sequence":null,"usage":{"input_tokens":1,"output_tokens":2}})";
+
+constexpr std::string_view kBedrock =
+    R"({"output":{"message":{"role":"assistant","content":[{"reasoningContent":{"reasoningText":{"text":"h","signature":"SIG-B"}}},{"reasoningContent":{"redactedContent":"YWJj"}},{"toolUse":{"toolUseId":"t","name":"f","input":{"a":1}}}]}},"stopReason":"tool_use","usage":{"inputTokens":1,"outputTokens":2,"totalTokens":3}})";
+
+TEST(HandedBack, DeltasOfChatAddUp) {
+  const Json message = message_of(whole(Dialect::kAnthropic, kAnthropic), add_up);
+  EXPECT_EQ(message.find("reasoning_content")->as_string(), "abcd");
+  const JsonArray& details = message.find("reasoning_details")->as_array();
+  ASSERT_EQ(details.size(), 3u) << json_write(message);
+  EXPECT_EQ(details[0].find("text")->as_string(), "ab");
+  EXPECT_EQ(details[0].find("format")->as_string(), "anthropic-claude-v1");
+  EXPECT_EQ(details[1].find("data")->as_string(), "RED");
+  EXPECT_EQ(details[2].find("signature")->as_string(), "SIG2");
+  const JsonArray& annotations = message.find("annotations")->as_array();
+  ASSERT_EQ(annotations.size(), 2u) << json_write(message);
+  EXPECT_EQ(annotations[1].pointer("/url_citation/url")->as_string(), "https://b");
+
+  const std::string back = next_request(Dialect::kAnthropic, message);
+  EXPECT_THAT(back, HasSubstr(R"({"type":"thinking","thinking":"ab","signature":"SIG1"})"));
+  EXPECT_THAT(back, HasSubstr(R"({"type":"redacted_thinking","data":"RED"})"));
+  EXPECT_THAT(back, HasSubstr(R"({"type":"thinking","thinking":"cd","signature":"SIG2"})"));
+}
+
+TEST(HandedBack, TheLastDeltaOfAThoughtHasAllOfIt) {
+  constexpr std::string_view kOne =
+      R"({"id":"m","type":"message","role":"assistant","model":"c","content":[{"type":"thinking","thinking":"ab","signature":"SIG"},{"type":"text","text":"x","citations":[{"type":"web_search_result_location","url":"https://a","title":"A","cited_text":"c","encrypted_index":"e"}]},{"type":"text","text":"y","citations":[{"type":"web_search_result_location","url":"https://b","title":"B","cited_text":"c","encrypted_index":"e"}]}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":2}})";
+  const Json message = message_of(whole(Dialect::kAnthropic, kOne), keep_last);
+  EXPECT_EQ(message.find("annotations")->as_array().size(), 2u);
+  EXPECT_THAT(next_request(Dialect::kAnthropic, message),
+              HasSubstr(R"({"type":"thinking","thinking":"ab","signature":"SIG"})"));
+}
+
+// Bedrock's proofs are those of Anthropic's models, and say so.
+TEST(HandedBack, BedrocksProofsThroughChat) {
+  const std::vector<Delta> deltas = whole(Dialect::kBedrock, kBedrock);
+  Json body =
+      parse(codec_of(Dialect::kOpenAiChat)
+                ->encode_reply(
+                    codec_of(Dialect::kBedrock)->decode_reply(parse(kBedrock), nullptr).value(), {})
+                .body);
+  for (const Json& message : {message_of(deltas, add_up), *body.pointer("/choices/0/message")}) {
+    const std::string back = next_request(Dialect::kBedrock, message);
+    EXPECT_THAT(
+        back,
+        HasSubstr(R"({"reasoningContent":{"reasoningText":{"text":"h","signature":"SIG-B"}}})"));
+    EXPECT_THAT(back, HasSubstr(R"({"reasoningContent":{"redactedContent":"YWJj"}})"));
+    EXPECT_THAT(next_request(Dialect::kAnthropic, message),
+                HasSubstr(R"({"type":"redacted_thinking","data":"abc"})"));
+  }
+}
+
+// Pieces of one detail, kept as they came.
+TEST(HandedBack, PiecesOfOneDetailAreOneThought) {
+  const Json message = parse(
+      R"({"role":"assistant","content":"x","reasoning_details":[{"type":"reasoning.text","text":"a","format":"anthropic-claude-v1","index":0},{"type":"reasoning.text","text":"b","format":"anthropic-claude-v1","index":0},{"type":"reasoning.text","signature":"S","format":"anthropic-claude-v1","index":0}]})");
+  EXPECT_THAT(next_request(Dialect::kAnthropic, message),
+              HasSubstr(R"([{"type":"thinking","thinking":"ab","signature":"S"},)"));
+}
+
+// Read as a stream again: the thought once, with its proof.
+TEST(HandedBack, AStreamOfChatIsReadAsItWasSaid) {
+  const Streamed back = read_stream(*codec_of(Dialect::kOpenAiChat),
+                                    chat_events(whole(Dialect::kAnthropic, kAnthropic)));
+  const std::vector<Block>& content = back.builder.reply().choices.at(0).message.content;
+  ASSERT_EQ(content.size(), 5u);
+  EXPECT_EQ(content[0].as<Thinking>()->text, "ab");
+  EXPECT_EQ(content[0].signature, "SIG1");
+  EXPECT_EQ(content[2].as<Text>()->citations.size(), 2u);
+  EXPECT_EQ(content[3].as<Thinking>()->text, "cd");
+  EXPECT_EQ(content[3].signature, "SIG2");
+}
+
+}  // namespace
+}  // namespace sighter::wire
