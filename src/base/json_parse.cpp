@@ -148,6 +148,53 @@ Words words_for(const error_code& ec, std::string_view rest) {
           "a value is \"text\", a number, true, false, null, [...] or {\"name\": ...}"};
 }
 
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// The UTF-16 unit of the escape "\\uXXXX" that stands there; -1 where none does.
+int unit_at(std::string_view text, std::size_t at) {
+  if (text.size() < at + 6 || text[at] != '\\' || text[at + 1] != 'u') return -1;
+  int unit = 0;
+  for (std::size_t i = at + 2; i < at + 6; ++i) {
+    const int digit = hex_digit(text[i]);
+    if (digit < 0) return -1;
+    unit = unit * 16 + digit;
+  }
+  return unit;
+}
+
+// With "\\ufffd" for each escape of half a surrogate pair: as long as before.
+std::string with_whole_pairs(std::string_view text) {
+  std::string out(text);
+  for (std::size_t at = text.find('\\'); at < text.size(); at = text.find('\\', at)) {
+    const int unit = unit_at(text, at);
+    if (unit < 0xd800 || unit > 0xdfff) {
+      at += unit < 0 ? 2 : 6;
+      continue;
+    }
+    const int next = unit < 0xdc00 ? unit_at(text, at + 6) : -1;
+    if (next >= 0xdc00 && next <= 0xdfff) {
+      at += 12;
+      continue;
+    }
+    out.replace(at, 6, "\\ufffd");
+    at += 6;
+  }
+  return out;
+}
+
+// Whether that may be what the parser stopped at.
+bool half_a_pair(const error_code& ec, std::string_view text) {
+  const bool syntax = ec == bj::error::syntax || ec == bj::error::illegal_leading_surrogate ||
+                      ec == bj::error::illegal_trailing_surrogate ||
+                      ec == bj::error::expected_utf16_escape;
+  return syntax && (text.find("\\ud") != text.npos || text.find("\\uD") != text.npos);
+}
+
 }  // namespace
 
 Result<Json> json_parse(std::string_view text, std::string_view origin, std::int64_t first_line) {
@@ -165,6 +212,12 @@ Result<Json> json_parse(std::string_view text, std::string_view origin, std::int
     ec = bj::error::extra_data;
   }
   if (!ec) return std::move(builder.root);
+  // JSON's grammar allows halves, and models whose characters were cut apart write them. They are
+  // read as the replacement character, as others do.
+  if (half_a_pair(ec, text)) {
+    if (std::string whole = with_whole_pairs(text); whole != text)
+      return json_parse(whole, origin, first_line);
+  }
   TextPosition position = position_at(text, used);
   position.line += first_line - 1;
   const Words words = !builder.duplicate

@@ -52,6 +52,19 @@ TEST(Json, RefusesWhatIsNotUtf8) {
   EXPECT_NE(error_of("[\"\xed\xa0\x80\"]"), "no error");
 }
 
+// The grammar allows them, and a character cut apart by a stream is one.
+TEST(Json, ReadsHalfAPairAsTheReplacementCharacter) {
+  const auto read = [](std::string_view text) { return json_write(json_parse(text).value()); };
+  EXPECT_EQ(read(R"(["a\ud83d"])"), "[\"a\xef\xbf\xbd\"]");
+  EXPECT_EQ(read(R"(["\ude00\ud83d\u0041"])"),
+            "[\"\xef\xbf\xbd\xef\xbf\xbd"
+            "A\"]");
+  EXPECT_EQ(read(R"(["\ud83d\ud83d\ude00"])"), "[\"\xef\xbf\xbd\xf0\x9f\x98\x80\"]");
+  EXPECT_EQ(read(R"({"\ud83d":"\\ud83d"})"), "{\"\xef\xbf\xbd\":\"\\\\ud83d\"}");
+  EXPECT_EQ(error_of(R"(["\ud83d", tru])"), "f.json:1:12: unexpected 't'");
+  EXPECT_NE(error_of(R"(["\ud83x"])"), "no error");
+}
+
 TEST(Json, LimitsTheDepth) {
   EXPECT_TRUE(json_parse(std::string(256, '[') + std::string(256, ']')));
   EXPECT_NE(error_of(std::string(300, '[')).find("nested deeper than 256"), std::string::npos);

@@ -197,16 +197,24 @@ class StreamReader {
   // What the fresh deltas tell about the answer as a whole.
   void count_fresh() {
     for (std::size_t i = counted_; i < fresh_.size(); ++i) {
-      const wire::Delta& delta = fresh_[i];
+      wire::Delta& delta = fresh_[i];
       output(output_of(delta));
-      if (!shown_) shown_ = call_.options.sink->shows(delta);
       if (const auto* usage = std::get_if<wire::UsageDelta>(&delta)) exchange_.usage = usage->usage;
-      if (const auto* start = std::get_if<wire::StreamStart>(&delta); start && start->usage)
-        exchange_.usage = start->usage;
+      if (auto* start = std::get_if<wire::StreamStart>(&delta)) {
+        if (start->usage) exchange_.usage = start->usage;
+        if (start->model.empty()) start->model = exchange_.route->upstream;
+      }
       if (const auto* finish = std::get_if<wire::Finish>(&delta); finish && finish->choice == 0)
         call_.result.finish_reason = word_of(finish->reason);
       if (const auto* error = std::get_if<wire::StreamError>(&delta)) said_ = error->error;
-      if (std::holds_alternative<wire::End>(delta)) complete_ = true;
+      if (const auto* finish = std::get_if<wire::Finish>(&delta);
+          finish && !relay_ && finish->reason.kind == wire::FinishReason::Kind::kError)
+        failed_ = wire::failure_of(finish->reason);
+      if (std::holds_alternative<wire::End>(delta)) {
+        complete_ = !failed_;
+        if (failed_) said_ = std::move(failed_);
+      }
+      if (!shown_ && !said_ && !failed_) shown_ = call_.options.sink->shows(delta);
       if (builder_) builder_->add(delta);
     }
     if (relay_) fresh_.clear();
@@ -231,10 +239,7 @@ class StreamReader {
       out_.clear();
       co_return given;
     }
-    if (said_)
-      std::erase_if(fresh_, [](const wire::Delta& delta) {
-        return std::holds_alternative<wire::StreamError>(delta);
-      });
+    if (said_ || failed_) std::erase_if(fresh_, is_bad_end);
     if (fresh_.empty() || !shown_) co_return Status{};
     if (!call_.result.begun) {
       Status begun = co_await begin();
@@ -245,6 +250,15 @@ class StreamReader {
     fresh_.clear();
     counted_ = 0;
     co_return given;
+  }
+
+  // What the stream is not shown to end with: the error is told by whoever knows that no other
+  // route is asked.
+  static bool is_bad_end(const wire::Delta& delta) {
+    const auto* finish = std::get_if<wire::Finish>(&delta);
+    return std::holds_alternative<wire::StreamError>(delta) ||
+           std::holds_alternative<wire::End>(delta) ||
+           (finish != nullptr && finish->reason.kind == wire::FinishReason::Kind::kError);
   }
 
   io::Task<Status> begin() {
@@ -306,7 +320,8 @@ class StreamReader {
   std::size_t counted_ = 0;         // of these
   std::string out_;                 // relayed: whole events for the sink
   std::optional<Error> broken_;
-  Boxed<wire::WireError> said_;  // the provider's own error event
+  Boxed<wire::WireError> said_;    // the provider's own error event
+  Boxed<wire::WireError> failed_;  // its finish reason, until its stream ends: usage may follow
   bool complete_ = false;
   bool ended_ = false;
 };

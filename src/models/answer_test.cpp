@@ -121,6 +121,8 @@ routes = ["claude/m", "two/m"]
 [models.both]
 routes = ["one/m", "two/m"]
 price = {{ input = 1, output = 10 }}
+[models.either]
+routes = ["google/m", "two/m"]
 )",
                        first.url("/v1"), second.url("/v1")));
   }
@@ -588,6 +590,46 @@ TEST_F(AnswerTest, AnEmptyBeginningComesWithTheFirstContentOrAtOnceWhereNobodyEl
     EXPECT_EQ(seen.raw, kRole + piece("a") + kStop + kDone);
     EXPECT_EQ(seen.writes, writes + 1) << model;
   }
+}
+
+// A provider that says its own answer failed has not answered, whole or streamed.
+TEST_F(AnswerTest, AnAnswerThatFailedGoesToTheNextRoute) {
+  const std::string failed =
+      R"({"candidates":[{"finishReason":"MALFORMED_FUNCTION_CALL","finishMessage":"no call","index":0}],"usageMetadata":{"promptTokenCount":10,"totalTokenCount":10}})";
+  for (const bool streamed : {false, true}) {
+    SCOPED_TRACE(streamed);
+    ask(streamed ? kAskStream : kAsk.substr(0, kAsk.find(",\"new_thing")) + "}");
+    first.add(streamed ? reply_stream({"data: " + failed + "\n\n"}) : reply_json(failed));
+    second.add(streamed ? reply_stream({piece("b") + kStop + kDone}) : reply_json(kReply));
+    const ClientResult result = answer("either");
+    ASSERT_FALSE(result.error) << result.error->message();
+    ASSERT_EQ(result.attempts.size(), 2u);
+    EXPECT_EQ(result.attempts[0].usage->input, 10);
+    EXPECT_THAT(result.attempts[0].error->what, HasSubstr("MALFORMED_FUNCTION_CALL"));
+  }
+}
+
+TEST_F(AnswerTest, AStreamWhoseAnswerFailedIsBroken) {
+  ask(kAskStream);
+  first.add(reply_stream(
+      {R"(data: {"candidates":[{"content":{"parts":[{"text":"so"}]},"index":0}],"responseId":"r"})"
+       "\n\n"
+       R"(data: {"candidates":[{"finishReason":"MALFORMED_FUNCTION_CALL","index":0}],"responseId":"r"})"
+       "\n\n"}));
+  const ClientResult result = answer("google/m");
+  EXPECT_TRUE(result.broken);
+  EXPECT_THAT(result.error->what, HasSubstr("MALFORMED_FUNCTION_CALL"));
+  EXPECT_EQ(seen.words, "so");
+  EXPECT_FALSE(seen.ended);
+}
+
+TEST_F(AnswerTest, AReplyWithoutAModelIsThatOfTheModelAskedFor) {
+  ask(kAsk.substr(0, kAsk.find(",\"new_thing")) + "}");
+  first.add(reply_json(
+      R"({"candidates":[{"content":{"parts":[{"text":"so"}]},"finishReason":"STOP","index":0}]})"));
+  const ClientResult result = answer("google/m");
+  ASSERT_FALSE(result.error) << result.error->message();
+  EXPECT_EQ(result.reply->model, "m");
 }
 
 TEST_F(AnswerTest, AClientThatGoesAwayClosesTheUpstreamAtOnce) {

@@ -58,6 +58,9 @@ Status read_chat(Json json, std::size_t bytes, ClientResult& result, Exchange& e
   if (!reply) return std::unexpected(std::move(reply.error()));
   exchange.output_bytes = reply->text().size();
   exchange.usage = reply->usage;
+  if (const auto failed = exchange.out.relay ? std::nullopt : wire::failure_of(*reply))
+    return fail(Kind::kUpstream, failed->message);
+  if (reply->model.empty()) reply->model = exchange.route->upstream;
   if (!reply->choices.empty())
     result.finish_reason = word_of(reply->choices.front().settled_finish());
   result.reply = std::move(*reply);

@@ -152,8 +152,11 @@ io::Task<void> answer_whole(Exchange& exchange, const Asked& asked) {
     if (cost && result.cost) *cost += *result.cost;
     if (!result.cost) cost.reset();
   }
+  if (!replies.empty() && replies.front().id.empty())
+    replies.front().id = asked.calls.front().to_string();
   wire::Encoded encoded = legacy::encode_reply(asked.completion, replies, encode_options(exchange));
-  const models::ClientResult& first = results.front();
+  models::ClientResult& first = results.front();
+  add_names(first.dropped, asked.completion.dropped);
   add_call_headers(exchange.headers, asked.calls.front(), first);
   if (cost) exchange.headers.add("x-sighter-cost-usd", fmt::format("{}", cost->usd()));
   co_await send_json(exchange, 200, std::move(encoded.body));
@@ -164,19 +167,22 @@ class Writer final : public models::ReplySink {
  public:
   // `told`: the headers of a prompt's call, as headers or as comments.
   Writer(Exchange& exchange, EventStream& stream, legacy::StreamEncoder& encoder, Id call,
-         std::size_t prompt, bool& told)
+         std::size_t prompt, bool& told, const std::vector<std::string>& dropped)
       : exchange_(exchange),
         stream_(stream),
         encoder_(encoder),
         call_(call),
         prompt_(prompt),
-        told_(told) {}
+        told_(told),
+        dropped_(dropped) {}
 
   io::Task<Status> begin(const models::ReplyBegin& begin) override {
     if (std::exchange(told_, true)) co_return Status{};
+    models::ReplyBegin known = begin;
+    add_names(known.dropped, dropped_);
     const bool waited = stream_.begun();  // its headers have gone
     io::Headers late;
-    add_call_headers(waited ? late : exchange_.headers, call_, begin);
+    add_call_headers(waited ? late : exchange_.headers, call_, known);
     if (!waited) co_return stream_.begin();
     std::string comments = as_comments(late);
     Status written = co_await stream_.write(std::move(comments));
@@ -187,7 +193,11 @@ class Writer final : public models::ReplySink {
   }
   io::Task<Status> deltas(std::vector<wire::Delta>& deltas) override {
     std::string events;
-    for (const wire::Delta& delta : deltas) encoder_.write(prompt_, delta, events);
+    for (wire::Delta& delta : deltas) {
+      wire::StreamStart* start = std::get_if<wire::StreamStart>(&delta);
+      if (start != nullptr && start->id.empty()) start->id = call_.to_string();
+      encoder_.write(prompt_, delta, events);
+    }
     if (events.empty()) co_return Status{};
     Status written = co_await stream_.write(std::move(events));
     co_return written;
@@ -200,6 +210,7 @@ class Writer final : public models::ReplySink {
   const Id call_;
   const std::size_t prompt_;
   bool& told_;
+  const std::vector<std::string>& dropped_;
 };
 
 io::Task<void> answer_streamed(Exchange& exchange, const Asked& asked) {
@@ -209,7 +220,8 @@ io::Task<void> answer_streamed(Exchange& exchange, const Asked& asked) {
       legacy::stream_encoder(asked.completion, encode_options(exchange));
   bool told = false;
   for (std::size_t prompt = 0; prompt < asked.calls.size(); ++prompt) {
-    Writer writer(exchange, stream, *encoder, asked.calls[prompt], prompt, told);
+    Writer writer(exchange, stream, *encoder, asked.calls[prompt], prompt, told,
+                  asked.completion.dropped);
     models::ClientRequest request = request_of(asked, prompt);
     functions::AnswerOptions options = options_of(exchange, asked, prompt);
     options.sink = &writer;
@@ -246,7 +258,8 @@ io::Task<void> answer_streamed(Exchange& exchange, const Asked& asked) {
 Result<Asked> asked_of(Exchange& exchange, models::ClientRequest client, std::string model) {
   Result<Json> json = json_parse(client.body, "request");
   if (!json) return std::unexpected(std::move(json.error()));
-  Result<legacy::CompletionRequest> completion = legacy::decode_request(std::move(*json));
+  Result<legacy::CompletionRequest> completion =
+      legacy::decode_request(std::move(*json), client.allow_drop);
   if (!completion) return std::unexpected(std::move(completion.error()));
   Asked asked{std::move(client), std::move(*completion), std::move(model), {}};
   for (std::size_t i = 0; i < asked.completion.prompts.size(); ++i)

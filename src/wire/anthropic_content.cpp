@@ -1,5 +1,7 @@
 #include "wire/anthropic_content.hpp"
 
+#include "wire/proof.hpp"
+
 namespace sighter::wire::anthropic {
 namespace {
 
@@ -112,6 +114,11 @@ Citation decode_citation(Json json) {
   if (citation.title.empty()) copy("document_title", citation.title);
   copy("cited_text", citation.cited_text);
   copy("file_id", citation.file_id);
+  const std::string* index = json.find_string("encrypted_index");
+  if (index != nullptr && *index == kCitationMark) {
+    citation.dialect = Dialect::kNone;
+    return citation;
+  }
   citation.raw = std::move(json);
   return citation;
 }

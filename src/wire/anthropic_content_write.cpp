@@ -93,8 +93,8 @@ bool write_thinking(std::string& out, const Block& block, const Thinking& thinki
   } else {
     writer.string("type", "thinking");
     writer.string("thinking", thinking.text);
-    if (!losses.own(block.extra) || !block.signature.empty())
-      writer.string("signature", side == Side::kReply ? proof_of(block) : block.signature);
+    const std::string proof = side == Side::kReply ? proof_of(block) : block.signature;
+    if (block.extra.dialect != kMe || !proof.empty()) writer.string("signature", proof);
   }
   finish(writer, block, losses, "messages.content.thinking");
   return true;
@@ -193,14 +193,14 @@ bool write_citation(std::string& out, const Citation& citation) {
   writer.string("url", citation.url);
   writer.string("title", citation.title);
   writer.string("cited_text", citation.cited_text);
-  writer.string("encrypted_index", "");
+  // What comes back with the mark is known to be no citation of the provider's own.
+  writer.string("encrypted_index", kCitationMark);
   writer.end();
   return true;
 }
 
 std::string proof_of(const Block& block) {
-  const bool own = block.extra.dialect == kMe || block.extra.dialect == Dialect::kNone;
-  return own || !foreign_thought(block) ? block.signature : marked_thought(block);
+  return foreign_thought(block) ? marked_thought(block) : block.signature;
 }
 
 void write_proof(std::string& out, std::string_view mark) {

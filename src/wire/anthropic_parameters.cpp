@@ -34,10 +34,16 @@ Reasoning thinking_of(const ChatRequest& request, std::string_view model, Losses
   losses.foreign(r.extra, "reasoning");
   // The newest models keep their thoughts to themselves unless they are asked; older ones show
   // them.
+  const bool hidden = r.summary == "omitted";
   const bool shown = !r.summary.empty() || r.include_thoughts.value_or(false);
   r.extra = {};
   if (!losses.effort(r.effort)) r.effort.clear();
-  r.summary = shown && !thinks_by_budget(model) ? "summarized" : "";
+  if (thinks_by_budget(model)) {
+    if (hidden) losses.approximate("reasoning.summary");
+    r.summary.clear();
+  } else {
+    r.summary = hidden ? "omitted" : shown ? "summarized" : "";
+  }
   if (r.effort == "none" || (r.effort.empty() && r.budget_tokens == 0)) {
     r = Reasoning{};
     r.mode = Reasoning::Mode::kOff;

@@ -65,6 +65,7 @@ class RequestWriter {
       }
       // A system message in the list that was read here stays in the list.
       if (message.extra.dialect == kMe && !message.apart) continue;
+      if (message.extra.dialect != kMe && says_nothing(message)) continue;
       if (!in_front) losses_.approximate("messages.system_position");
       leading.push_back(&message);
     }
@@ -90,6 +91,10 @@ class RequestWriter {
   // Returns with `empty` false where something was written.
   void write_blocks(const std::vector<Block>& blocks, bool& empty) {
     for (const Block& block : blocks) {
+      if (unsigned_thought(block)) {
+        losses_.approximate("messages.content.thinking");
+        continue;
+      }
       const std::size_t before = out_.size();
       if (!empty) out_ += ',';
       if (write_block(out_, block, losses_, Side::kRequest)) {
@@ -98,6 +103,13 @@ class RequestWriter {
         out_.resize(before);
       }
     }
+  }
+
+  // A thought of another server of this dialect, where the upstream takes its own alone.
+  bool unsigned_thought(const Block& block) const {
+    const Thinking* thinking = block.as<Thinking>();
+    return thinking != nullptr && options_.quirks != nullptr && options_.quirks->signed_thoughts &&
+           block.signature.empty() && thinking->data.empty();
   }
 
   void note_message(const Message& message) {

@@ -325,7 +325,7 @@ class Encoder final : public StreamEncoder {
     if (d.block.as<Thinking>()) thoughts_.insert(d.index);
     refused_ = refused_ || d.block.as<Refusal>() != nullptr;
     Block shape = d.block;
-    if (!losses_.own(shape.extra)) begin_carried(d.index, shape);
+    if (shape.extra.dialect != kMe) begin_carried(d.index, shape);
     if (held_.contains(d.index)) return;
     start(d, std::move(shape));
   }

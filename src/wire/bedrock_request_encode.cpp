@@ -55,6 +55,7 @@ class RequestWriter {
         in_front = false;
         continue;
       }
+      if (message.extra.dialect != kMe && says_nothing(message)) continue;
       if (!in_front) losses_.approximate("messages.system_position");
       if (!open) writer.key("system") += '[';
       open = true;

@@ -70,6 +70,12 @@ struct Codec {
 // nullptr for kNone.
 const Codec* codec_of(Dialect dialect);
 
+// What went wrong where the provider itself says that its answer failed (FinishReason::kError in
+// each choice): no end that a client may take for a good one. nullopt where it is an answer.
+std::optional<WireError> failure_of(const ChatReply& reply);
+// The same of the finish reason of a stream; `reason` is one of kind kError.
+WireError failure_of(const FinishReason& reason, std::string_view words = {});
+
 // An error of the house as a provider would say it, for encode_error.
 WireError to_wire_error(const Error& error);
 

@@ -244,6 +244,9 @@ std::string encode_reply(const EmbeddingReply& reply, const EncodeOptions& optio
     } else {
       writer.json("usage", reply.usage->raw);
     }
+  } else if (reply.extra.dialect != kMe) {
+    // Clients read it without looking; the provider said none.
+    writer.raw("usage", "{\"prompt_tokens\":0,\"total_tokens\":0}");
   }
   writer.rest(reply.extra.members);
   writer.end();

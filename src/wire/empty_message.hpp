@@ -7,16 +7,19 @@
 
 namespace sighter::wire {
 
+// True where it is nothing but empty texts.
+inline bool says_nothing(const Message& message) {
+  return std::all_of(message.content.begin(), message.content.end(), [](const Block& block) {
+    const Text* text = block.as<Text>();
+    return text != nullptr && text->text.empty();
+  });
+}
+
 // Notes that `message` is left out because nothing of it can be written. What a user is to have
 // said is refused by name; an assistant's turn without a word is no loss of meaning, and reported.
 // What had something to say is reported by what it was.
 inline void note_left_out(const Message& message, Losses& losses) {
-  const bool empty =
-      std::all_of(message.content.begin(), message.content.end(), [](const Block& block) {
-        const Text* text = block.as<Text>();
-        return text != nullptr && text->text.empty();
-      });
-  if (!empty) return;
+  if (!says_nothing(message)) return;
   if (message.role == Role::kAssistant) {
     losses.approximate("messages.content.empty");
   } else {

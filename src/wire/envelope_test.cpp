@@ -42,6 +42,12 @@ TEST(Envelope, readsEscapesOfNamesAndValues) {
   EXPECT_EQ(*good(body).string(body, "model"), "a\n\xf0\x9f\x98\x80");
 }
 
+TEST(Envelope, takesHalvesOfSurrogatePairsAsTheyStand) {
+  const std::string body = R"({"model":"a","x":"\ud83d","y":"\ude00\ud83d\u0041"})";
+  EXPECT_EQ(*good(body).string(body, "model"), "a");
+  EXPECT_EQ(*good(body).string(body, "x"), "\xef\xbf\xbd");
+}
+
 TEST(Envelope, refusesANameTwiceAtAnyDepthHoweverItIsWritten) {
   EXPECT_TRUE(refused(R"({"a":1,"a":2})"));
   EXPECT_TRUE(refused(R"({"a":1,"\u0061":2})"));

@@ -217,11 +217,16 @@ Kind kind_of_error(int status, std::string_view type, std::string_view code,
       return row.kind;
     }
   }
+  std::string said(message);
+  for (char& c : said) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   // No provider but OpenAI has a code for this, and each has other words.
   for (const std::string_view words :
        {"prompt is too long", "maximum context length", "exceeds the maximum number of tokens",
-        "context window", "exceed_context_size"}) {
-    if ((status == 400 || status == 0 || status == 413) && message.find(words) != message.npos)
+        "context window", "exceed_context_size", "input is too long", "input tokens exceed",
+        "exceed context limit", "context length exceeded", "exceeds the context",
+        "exceeds the available context", "maximum prompt length", "maximum model length",
+        "too many input tokens", "reduce the length of the messages"}) {
+    if ((status == 400 || status == 0 || status == 413) && said.find(words) != said.npos)
       return Kind::kTooLarge;
   }
   int number = 0;
@@ -271,6 +276,28 @@ WireError read_error(Dialect dialect, int status, std::string_view body) {
   error.message = shortened(std::move(error.message));
   error.kind = kind_of_error(status, {}, {}, error.message);
   return error;
+}
+
+WireError failure_of(const FinishReason& reason, std::string_view words) {
+  WireError error{.kind = Kind::kUpstream, .status = 502};
+  error.message = fmt::format("the model's answer failed: {}",
+                              reason.word.empty() ? std::string_view("error") : reason.word);
+  if (!words.empty()) error.message += fmt::format(": {}", words);
+  error.message = shortened(std::move(error.message));
+  error.code = shortened(reason.word);
+  return error;
+}
+
+std::optional<WireError> failure_of(const ChatReply& reply) {
+  if (reply.choices.empty()) return std::nullopt;
+  for (const Choice& choice : reply.choices) {
+    if (choice.finish.kind != FinishReason::Kind::kError) return std::nullopt;
+  }
+  const Choice& first = reply.choices.front();
+  const Json* words = first.extra.members.find("finishMessage");
+  return failure_of(first.finish, words != nullptr && words->is_string()
+                                      ? std::string_view(words->as_string())
+                                      : std::string_view());
 }
 
 WireError to_wire_error(const Error& error) {

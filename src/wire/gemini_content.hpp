@@ -86,8 +86,4 @@ std::string url_safe_base64(std::string text);
 // OpenAPI's schema objects ("type": "STRING", "nullable") as JSON Schema.
 Json schema_of_open_api(const Json& schema);
 
-// Calls without an id get one: the reply's id and the call's number make it, so that reading the
-// same reply again gives the same.
-std::string made_id(std::string_view reply_id, std::size_t number);
-
 }  // namespace sighter::wire::gemini

@@ -31,11 +31,12 @@ std::string_view guessed_type(const Media& media) {
       {".webp", "image/webp"}, {".gif", "image/gif"},   {".pdf", "application/pdf"},
       {".mp4", "video/mp4"},   {".webm", "video/webm"}, {".mp3", "audio/mpeg"},
       {".wav", "audio/wav"},   {".txt", "text/plain"}};
-  const std::string_view url = std::string_view(media.url).substr(0, media.url.find_first_of("?#"));
+  std::string url = media.url.substr(0, media.url.find_first_of("?#"));
+  for (char& c : url) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   for (const Row& row : kRows) {
     if (url.ends_with(row.ending)) return row.type;
   }
-  return media.kind == Media::Kind::kImage ? "image/jpeg" : "";
+  return {};
 }
 
 bool write_media(ObjectWriter& part, const Block& block, const Media& media, Losses& losses,
@@ -57,6 +58,10 @@ bool write_media(ObjectWriter& part, const Block& block, const Media& media, Los
   if (!own && type.empty()) type = type_of_format(media.format);
   if (!own && type.empty()) {
     type = file ? guessed_type(media) : media.text.empty() ? "application/pdf" : "text/plain";
+    if (type.empty() && media.kind == Media::Kind::kImage) {
+      type = "image/jpeg";  // it demands one, and most are
+      losses.approximate("messages.content.media_type");
+    }
   }
   inner.string_if(spelled("mimeType", inner_lines), type);
   if (file) {

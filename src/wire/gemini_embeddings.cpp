@@ -29,6 +29,9 @@ Result<Encoded> encode_request(const EmbeddingRequest& request, const EncodeOpti
   out += ']';
   writer.end();
   if (request.user) losses.cannot("user");
+  const std::string& format = request.encoding_format;
+  if (!format.empty() && format != "float" && format != "base64")
+    losses.cannot("encoding_format", fmt::format("'{}' is neither float nor base64", format));
   losses.foreign(request.extra, "");
   if (Status status = losses.refused(); !status) return std::unexpected(status.error());
   return Encoded{std::move(out), losses.take_dropped(), {}};
@@ -52,6 +55,10 @@ Result<EmbeddingReply> decode_reply(Json body, std::string_view model) {
     }
     reply.data.push_back(std::move(embedding));
   }
+  const Json* usage = body.find("usageMetadata");
+  const Json* tokens = usage == nullptr ? nullptr : usage->find("promptTokenCount");
+  if (tokens != nullptr && tokens->to_int())
+    reply.usage = Usage{.input = *tokens->to_int(), .dialect = Dialect::kGemini};
   return reply;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "wire/call_id.hpp"
 #include "wire/errors.hpp"
 #include "wire/gemini.hpp"
 #include "wire/gemini_content.hpp"
@@ -186,7 +187,7 @@ Result<Choice> decode_candidate(Json& json, const Place& place, std::string_view
     if (call == nullptr) continue;
     const std::size_t number = calls++;
     if (!call->id.empty()) continue;
-    call->id = made_id(reply_id, number);
+    call->id = made_call_id(reply_id, number);
     block.extra.forms |= forms::kMadeId;
   }
   std::string word;

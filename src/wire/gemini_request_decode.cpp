@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 
+#include "wire/call_id.hpp"
 #include "wire/gemini.hpp"
 #include "wire/gemini_content.hpp"
 
@@ -40,7 +41,7 @@ void make_ids(std::vector<Message>& messages) {
   for (Message& message : messages) {
     for (Block& block : message.content) {
       if (ToolCall* call = block.as<ToolCall>(); call && call->id.empty()) {
-        call->id = made_id("", number++);
+        call->id = made_call_id("", number++);
         block.extra.forms |= forms::kMadeId;
         open[call->name].push_back(call->id);
       }
@@ -49,7 +50,7 @@ void make_ids(std::vector<Message>& messages) {
       block.extra.forms |= forms::kMadeId;
       std::vector<std::string>& waiting = open[result->name];
       if (waiting.empty()) {
-        result->id = made_id("", number++);
+        result->id = made_call_id("", number++);
       } else {
         result->id = waiting.front();
         waiting.erase(waiting.begin());

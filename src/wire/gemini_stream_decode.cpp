@@ -2,6 +2,7 @@
 #include <map>
 #include <utility>
 
+#include "wire/call_id.hpp"
 #include "wire/errors.hpp"
 #include "wire/gemini.hpp"
 #include "wire/gemini_partial_arguments.hpp"
@@ -248,7 +249,7 @@ class Decoder final : public StreamDecoder {
     ToolCall& call = *block.as<ToolCall>();
     const std::size_t made = calls_++;
     if (!call.id.empty()) return;
-    call.id = made_id(id_, made);
+    call.id = made_call_id(id_, made);
     block.extra.forms |= forms::kMadeId;
   }
 

@@ -260,8 +260,11 @@ TEST(GeminiReply, WhatFailedIsNotAPlainStopInSilence) {
   const ChatReply reply =
       reply_of(R"({"candidates":[{"content":{},"finishReason":"MALFORMED_FUNCTION_CALL"}]})");
   EXPECT_EQ(reply.choices.at(0).finish.kind, FinishReason::Kind::kError);
-  EXPECT_THAT(codec_of(Dialect::kOpenAiChat)->encode_reply(reply, {}).dropped,
+  EXPECT_THAT(codec_of(Dialect::kOpenAiChat)->encode_reply(reply, {}).body,
+              HasSubstr(R"("finish_reason":"error")"));
+  EXPECT_THAT(codec_of(Dialect::kAnthropic)->encode_reply(reply, {}).dropped,
               ElementsAre("choices.finish_reason"));
+  EXPECT_THAT(failure_of(reply)->message, HasSubstr("MALFORMED_FUNCTION_CALL"));
 }
 
 TEST(GeminiReply, IdsAreNoLongerThanOthersTake) {

@@ -162,5 +162,30 @@ TEST(HandedBack, AStreamOfChatIsReadAsItWasSaid) {
   EXPECT_EQ(content[3].signature, "SIG2");
 }
 
+// Calls without ids get them where a dialect needs them, and keep none where it was spoken.
+TEST(HandedBack, CallsThatHadNoId) {
+  const Json body = parse(
+      R"({"id":"c1","choices":[{"index":0,"message":{"role":"assistant","content":null,"tool_calls":[{"type":"function","function":{"name":"f","arguments":"{}"}},{"type":"function","function":{"name":"g","arguments":"{}"}}]},"finish_reason":"tool_calls"}]})");
+  const ChatReply reply = codec_of(Dialect::kOpenAiChat)->decode_reply(body, nullptr).value();
+  const std::string claude = codec_of(Dialect::kAnthropic)->encode_reply(reply, {}).body;
+  EXPECT_THAT(claude, HasSubstr(R"("id":"call_c1_0")"));
+  EXPECT_THAT(claude, HasSubstr(R"("id":"call_c1_1")"));
+  EXPECT_TRUE(parse(codec_of(Dialect::kOpenAiChat)->encode_reply(reply, {}).body) == body);
+}
+
+TEST(HandedBack, CallsWhoseIdComesLate) {
+  constexpr std::string_view kLate =
+      "data: {\"id\":\"c1\",\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,"
+      "\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}}]}}]}\n\n"
+      "data: {\"id\":\"c1\",\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,"
+      "\"id\":\"late\",\"function\":{\"arguments\":\"{}\"}}]},\"finish_reason\":\"tool_calls\"}]}"
+      "\n\ndata: [DONE]\n\n";
+  const Streamed read = read_stream(*codec_of(Dialect::kOpenAiChat), kLate);
+  EXPECT_EQ(read.builder.reply().choices.at(0).message.content.at(0).as<ToolCall>()->id,
+            "call_c1_0");
+  EXPECT_THAT(chat_events(read.deltas), HasSubstr(R"("id":"late")"));
+  EXPECT_THAT(chat_events(read.deltas), Not(HasSubstr("call_c1_0")));
+}
+
 }  // namespace
 }  // namespace sighter::wire

@@ -87,12 +87,7 @@ class Scan {
     if (at_ == end_) return false;
     const char c = *at_++;
     if (c != 'u') return std::strchr("\"\\/bfnrt", c) != nullptr && c != '\0';
-    const int unit = code_unit();
-    if (unit < 0 || (unit >= 0xdc00 && unit <= 0xdfff)) return false;
-    if (unit < 0xd800 || unit > 0xdbff) return true;
-    if (!take('\\') || !take('u')) return false;
-    const int low = code_unit();
-    return low >= 0xdc00 && low <= 0xdfff;
+    return code_unit() >= 0;  // halves of surrogate pairs may stand alone
   }
   // Behind the first quote; `escaped` is set where an escape was met.
   bool string(bool& escaped) {

@@ -59,17 +59,101 @@ std::optional<std::string> base64_decode(std::string_view text) {
   return out;
 }
 
+namespace {
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return out;
+}
+
+int hex(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// RFC 3986, section 2.1; what is no escape stays.
+std::string without_escapes(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool escape =
+        text[i] == '%' && i + 2 < text.size() && hex(text[i + 1]) >= 0 && hex(text[i + 2]) >= 0;
+    out += escape ? static_cast<char>(hex(text[i + 1]) * 16 + hex(text[i + 2])) : text[i];
+    if (escape) i += 2;
+  }
+  return out;
+}
+
+// What base64 of an image begins with.
+std::string_view sniffed(std::string_view base64) {
+  struct Row {
+    std::string_view head;
+    std::string_view type;
+  };
+  constexpr Row kRows[] = {{"iVBORw0KGgo", "image/png"},
+                           {"/9j/", "image/jpeg"},
+                           {"R0lGOD", "image/gif"},
+                           {"UklGR", "image/webp"},
+                           {"JVBERi0", "application/pdf"}};
+  for (const Row& row : kRows) {
+    if (base64.starts_with(row.head)) return row.type;
+  }
+  return {};
+}
+
+struct DataHead {
+  std::string type{};
+  bool base64 = false;
+  bool readable = true;  // text in UTF-8, or no text at all
+};
+
+// What stands between "data:" and the comma.
+DataHead head_of(std::string_view text) {
+  DataHead head;
+  for (bool first = true; !text.empty() || first; first = false) {
+    const std::size_t end = std::min(text.find(';'), text.size());
+    const std::string word = lower(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (first) {
+      head.type = word;
+    } else if (word == "base64") {
+      head.base64 = true;
+    } else if (word.starts_with("charset=") && word != "charset=utf-8" &&
+               word != "charset=us-ascii" && head.type.starts_with("text/")) {
+      head.readable = false;
+    }
+  }
+  if (head.type == "image/jpg") head.type = "image/jpeg";
+  return head;
+}
+
+}  // namespace
+
 void set_url(Media& media, std::string url) {
-  constexpr std::string_view kMark = ";base64,";
-  const std::size_t mark = url.starts_with("data:") ? url.find(kMark) : url.npos;
-  if (mark == url.npos || mark == 5 || url.find(',') < mark ||
-      std::string_view(url).substr(5, mark - 5).find(';') != url.npos) {
+  constexpr std::string_view kData = "data:";
+  const std::size_t comma = url.find(',');
+  const bool is_data = comma != url.npos && lower(url.substr(0, kData.size())) == kData;
+  const DataHead head =
+      is_data ? head_of(std::string_view(url).substr(kData.size(), comma - kData.size()))
+              : DataHead{};
+  if (!is_data || !head.readable) {
     media.url = std::move(url);
     return;
   }
-  media.media_type = url.substr(5, mark - 5);
-  url.erase(0, mark + kMark.size());
-  media.data = std::move(url);
+  media.media_type = head.type;
+  url.erase(0, comma + 1);
+  if (!head.base64) {
+    media.data = base64_encode(without_escapes(url));
+    if (media.media_type.empty()) media.media_type = "text/plain";
+    return;
+  }
+  // Escaped where somebody was careful: '+', '/' and '=' mean something else in addresses.
+  media.data = url.find('%') == url.npos ? std::move(url) : without_escapes(url);
+  if (media.media_type.empty()) media.media_type = sniffed(media.data);
 }
 
 std::string url_of(const Media& media) {

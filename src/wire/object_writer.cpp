@@ -42,6 +42,7 @@ void add_once(std::vector<std::string>& names, std::string_view name) {
 // Where Responses keeps how its items and objects were laid out, and what another dialect is told
 // in another way ("logprobs": Choice::logprobs).
 bool layout(Dialect dialect, std::string_view name) {
+  if (dialect == Dialect::kOpenAiChat) return name == kPieces;
   return dialect == Dialect::kOpenAiResponses &&
          (name == "item" || name == "response" || name == "previous" || name == "responses" ||
           name == "logprobs");
@@ -160,6 +161,9 @@ void Losses::foreign(const Extra& extra, std::string_view prefix,
                      std::span<const std::string_view> structure) {
   if (own(extra)) return;
   for (const auto& [name, value] : extra.members) {
+    // What a message of Responses is to its model: comment or answer.
+    const Json* phase = name == "item" ? value.find("phase") : nullptr;
+    if (phase != nullptr && !says_nothing(*phase)) approximate("messages.phase");
     if (layout(extra.dialect, name) || asks_nothing(prefix, name, value)) continue;
     if (std::find(structure.begin(), structure.end(), name) != structure.end()) continue;
     const std::string full = prefix.empty() ? name : fmt::format("{}.{}", prefix, name);

@@ -73,6 +73,9 @@ class Commas {
   bool first_ = true;
 };
 
+// Where Chat Completions keeps the entries of reasoning_details that one block was read from.
+inline constexpr std::string_view kPieces = "sighter:pieces";
+
 // "messages.role: 'x' is no role", for a message whose role is kOther.
 std::string unknown_role(const Message& message);
 

@@ -112,6 +112,15 @@ const std::string* google_signature(const Json* content) {
   return signature == nullptr || signature->empty() ? nullptr : signature;
 }
 
+// A list of one: the detail as it was read.
+Json detail_of(const Block& block) {
+  Losses losses = Losses::of_reply(kMe);
+  std::string text = "[";
+  write_detail(text, block, losses);
+  Result<Json> json = json_parse(text + "]");
+  return json ? std::move(*json) : Json(JsonArray{Json()});
+}
+
 // Pieces of one detail, as a client that keeps what a stream said hands them back: one index.
 bool join_detail(Block& into, Block& piece) {
   Thinking* thought = into.as<Thinking>();
@@ -120,6 +129,10 @@ bool join_detail(Block& into, Block& piece) {
   const Json* same = piece.extra.members.find("index");
   if (thought == nullptr || index == nullptr || same == nullptr || *index != *same) return false;
   if (thought->kind != more.kind || more.kind == Thinking::Kind::kRedacted) return false;
+  if (!into.signature.empty()) return false;  // it is whole
+  Json* pieces = into.extra.members.find(kPieces);
+  if (pieces == nullptr) pieces = &into.extra.members.append(std::string(kPieces), detail_of(into));
+  pieces->as_array().push_back(detail_of(piece).as_array()[0]);
   thought->text += more.text;
   into.signature += piece.signature;
   if (thought->id.empty()) thought->id = more.id;

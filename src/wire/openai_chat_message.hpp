@@ -32,6 +32,7 @@ inline constexpr std::uint32_t kLegacyCall = 128;     // "function_call"
 inline constexpr std::uint32_t kArgumentsJson = 256;  // "arguments" was not a string
 inline constexpr std::uint32_t kRefusalPart = 512;    // a content part
 inline constexpr std::uint32_t kAny = 1024;           // tool_choice "any"
+inline constexpr std::uint32_t kMadeId = 2048;        // the call had no id: it was made
 // of a reply
 inline constexpr std::uint32_t kNoObject = 1;  // "object" was absent
 // of a choice
@@ -46,6 +47,9 @@ bool is_detail(const Json& json);
 Result<Block> decode_tool_call(Json& json, const Place& place, ObjectReader::Mode mode);
 Citation decode_annotation(Json json);
 
+// Whether the server takes Google's signatures of calls: Google's own, and those that take members
+// that OpenAI does not document.
+bool takes_call_proofs(const Quirks& quirks);
 // "messages.content.image": what a reply has no place for.
 std::string media_name(const Media& media);
 // "reasoning.text", "reasoning.summary" or "reasoning.encrypted"
@@ -80,6 +84,7 @@ class MessageWriter {
   bool refused(const Block& block, const Media& media);
   void write_media(const Block& block, const Media& media);
   void write_thinking(ObjectWriter& writer, const std::vector<const Block*>& thoughts);
+  void leave_out_thoughts(ObjectWriter& writer, const Extra& extra);
   void write_calls(ObjectWriter& writer, const std::vector<const Block*>& calls);
   void write_call(const Block& block, const ToolCall& call);
   void write_citations(ObjectWriter& writer, const Message& message);

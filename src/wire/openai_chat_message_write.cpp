@@ -27,6 +27,11 @@ bool is_part(const Block& block) {
   return block.as<Refusal>() && (block.extra.forms & forms::kRefusalPart) != 0;
 }
 
+bool says_no_word(const Block& block) {
+  const Text* text = block.as<Text>();
+  return text != nullptr && text->text.find_first_not_of(" \n\r\t") == std::string::npos;
+}
+
 std::string_view audio_format(const Media& media) {
   if (!media.format.empty()) return media.format;
   const std::string_view type = media.media_type;
@@ -36,6 +41,10 @@ std::string_view audio_format(const Media& media) {
 }
 
 }  // namespace
+
+bool takes_call_proofs(const Quirks& quirks) {
+  return quirks.reasoning_field != ReasoningField::kNone || quirks.provider == "gemini-openai";
+}
 
 std::string media_name(const Media& media) {
   switch (media.kind) {
@@ -86,6 +95,15 @@ std::string_view detail_type(const Thinking& thinking) {
 
 void write_detail(std::string& out, const Block& block, Losses& losses, std::optional<int> index) {
   const Thinking& thinking = *block.as<Thinking>();
+  const Json* pieces = losses.own(block.extra) ? block.extra.members.find(kPieces) : nullptr;
+  if (pieces != nullptr && pieces->is_array()) {  // as they came
+    Commas commas;
+    for (const Json& piece : pieces->as_array()) {
+      commas.next(out);
+      json_write_to(out, piece);
+    }
+    return;
+  }
   ObjectWriter writer(out);
   writer.string("type", detail_type(thinking));
   switch (thinking.kind) {
@@ -335,13 +353,19 @@ void MessageWriter::write_thinking(ObjectWriter& writer,
   for (const Block* block : thoughts) {
     const Thinking& thinking = *block->as<Thinking>();
     if (block->extra.dialect == kMe) {
+      if (side_ == Side::kRequest && quirks_ != nullptr &&
+          quirks_->reasoning_field == ReasoningField::kNone) {
+        losses_.approximate("messages.content.thinking");
+        continue;
+      }
       if (block->extra.forms & forms::kThinkDetail) {
         details.push_back(block);
       } else {
         text += thinking.text;
         const bool word = (block->extra.forms & forms::kThinkWord) != 0 ||
                           (side_ == Side::kRequest && quirks_ != nullptr &&
-                           quirks_->reasoning_field == ReasoningField::kReasoning);
+                           (quirks_->reasoning_field == ReasoningField::kReasoning ||
+                            quirks_->reasoning_field == ReasoningField::kReasoningDetails));
         member = word ? "reasoning" : "reasoning_content";
       }
       continue;
@@ -384,7 +408,7 @@ void MessageWriter::write_thinking(ObjectWriter& writer,
 void MessageWriter::write_call(const Block& block, const ToolCall& call) {
   const bool custom = call.kind == ToolCall::Kind::kCustom;
   ObjectWriter writer(out_);
-  writer.string_if("id", tool_id(call.id));
+  if (!losses_.form(block.extra, forms::kMadeId)) writer.string_if("id", tool_id(call.id));
   if (!losses_.form(block.extra, forms::kNoType))
     writer.string("type", custom ? "custom" : "function");
   const std::string_view member = custom ? "custom" : "function";
@@ -404,8 +428,9 @@ void MessageWriter::write_call(const Block& block, const ToolCall& call) {
   inner.inner_rest(block.extra, member, kMe);
   inner.end();
   // Gemini's own dialect signed it: of the servers that speak this one, Google's alone takes it.
-  const bool theirs = side_ == Side::kReply || block.signed_by() != Dialect::kGemini ||
-                      quirks_ == nullptr || quirks_->provider == "gemini-openai";
+  const bool theirs = side_ == Side::kReply || quirks_ == nullptr ||
+                      quirks_->provider == "gemini-openai" ||
+                      (block.signed_by() != Dialect::kGemini && takes_call_proofs(*quirks_));
   if (!block.signature.empty() && !theirs) losses_.approximate("messages.content.signature");
   if (!block.signature.empty() && theirs) {
     ObjectWriter content(writer.key("extra_content"));
@@ -482,6 +507,8 @@ void MessageWriter::write_one(const Message& message) {
       // A reply's content is one text.
       losses_.cannot(media_name(*block.as<Media>()));
     } else if (is_part(block)) {
+      // Content stands before the calls.
+      if (!calls.empty() && !says_no_word(block)) losses_.approximate("messages.content.order");
       parts.push_back(&block);
     } else if (block.as<Thinking>()) {
       thoughts.push_back(&block);
@@ -514,9 +541,24 @@ void MessageWriter::write_one(const Message& message) {
   write_thinking(writer, thoughts);
   write_calls(writer, calls);
   write_citations(writer, message);
+  if (side_ == Side::kRequest && quirks_ != nullptr &&
+      quirks_->reasoning_field == ReasoningField::kNone) {
+    leave_out_thoughts(writer, message.extra);
+  }
   // With details, "reasoning" only repeats them.
   losses_.rest(writer, message.extra, "messages", kStructure);
   writer.end();
+}
+
+// What a server that does not know them is not sent, where they were not read as thoughts.
+void MessageWriter::leave_out_thoughts(ObjectWriter& writer, const Extra& extra) {
+  if (extra.dialect != kMe) return;
+  for (const std::string_view name : {"reasoning", "reasoning_content", "reasoning_details"}) {
+    const Json* member = extra.members.find(name);
+    if (member == nullptr) continue;
+    writer.skip(name);
+    if (!says_nothing(*member)) losses_.approximate("messages.content.thinking");
+  }
 }
 
 void MessageWriter::write_tool_result(const Message& message, const Block& block,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "wire/call_id.hpp"
 #include "wire/openai_chat.hpp"
 #include "wire/openai_chat_message.hpp"
 
@@ -122,6 +123,20 @@ Error not_a_reply(std::string what) {
   return Error{Kind::kUpstream, "the reply is not one of Chat Completions: " + std::move(what), {}};
 }
 
+void name_calls(std::vector<Choice>& choices, std::string_view reply_id) {
+  std::size_t number = 0;
+  for (Choice& choice : choices) {
+    for (Block& block : choice.message.content) {
+      ToolCall* call = block.as<ToolCall>();
+      if (call == nullptr) continue;
+      const std::size_t its = number++;
+      if (!call->id.empty()) continue;
+      call->id = made_call_id(reply_id, its);
+      block.extra.forms |= forms::kMadeId;
+    }
+  }
+}
+
 Result<Choice> decode_choice(Json& json, const Place& place) {
   if (!json.is_object()) return std::unexpected(not_a_reply(place.text() + " is not an object"));
   ObjectReader reader(json.as_object(), place, Mode::kLenient);
@@ -192,6 +207,8 @@ std::string_view finish_word(const FinishReason& reason, Dialect dialect) {
     case FinishReason::Kind::kContentFilter:
     case FinishReason::Kind::kRefusal:
       return "content_filter";
+    case FinishReason::Kind::kError:
+      return "error";  // no word of OpenAI's, but one of servers like it: "stop" would be a lie
     default:
       return "stop";
   }
@@ -244,8 +261,11 @@ Result<ChatReply> decode_reply(Json body, const Quirks*) {
     reply.choices.push_back(std::move(*choice));
   }
   reader.take(reader.peek("choices"));
+  std::string id;
+  reader.string("id", id);
+  name_calls(reply.choices, id);
   const std::uint32_t forms = reader.constant("object", "chat.completion") ? 0 : forms::kNoObject;
-  reader.string("id", reply.id);
+  reply.id = std::move(id);
   reader.string("model", reply.model);
   reader.integer("created", reply.created_s);
   reader.string("service_tier", reply.service_tier);

@@ -1,6 +1,7 @@
 #include <map>
 #include <utility>
 
+#include "wire/call_id.hpp"
 #include "wire/errors.hpp"
 #include "wire/openai_chat.hpp"
 #include "wire/openai_chat_facts.hpp"
@@ -168,6 +169,7 @@ class Decoder final : public StreamDecoder {
     // Azure's first chunk has neither id nor choices.
     if (!started_ && (!start.id.empty() || (choices != nullptr && !choices->empty()))) {
       started_ = true;
+      id_ = start.id;
       start.extra = std::move(changed);
       changed = Extra{.dialect = kMe};
       emit(std::move(start));
@@ -319,7 +321,11 @@ class Decoder final : public StreamDecoder {
     const std::string piece = std::exchange(thought.text, {});
     const std::string signature = std::exchange(block.signature, {});
     JsonObject members = block.extra.members;
+    if (!thought.id.empty()) members.append("id", thought.id);
+    const std::string id = thought.id;
+    const int before = state_->next;
     const int index = flow(Flow::Kind::kThinking, forms::kThinkDetail, std::move(block), key);
+    if (state_->next != before && !id.empty()) state_->flow.seen.append("id", id);
     Extra changed{.dialect = kMe, .members = changes(std::move(members), state_->flow.seen)};
     if (!changed.members.empty()) emit(BlockExtra{number_, index, std::move(changed)});
     // The whole again, at its end.
@@ -363,6 +369,7 @@ class Decoder final : public StreamDecoder {
     const Json* index = json.find("index");
     const std::string* id = json.find_string("id");
     const bool has_id = id != nullptr && !id->empty();
+    const std::optional<std::string> id_found = has_id ? std::optional(*id) : std::nullopt;
     const Json* function = json.find("function");
     const std::string* name = function == nullptr ? nullptr : function->find_string("name");
     const bool has_name = name != nullptr && !name->empty();
@@ -398,6 +405,10 @@ class Decoder final : public StreamDecoder {
     int at = 0;
     if (found != nullptr) {
       at = found->index;
+      if (has_id && found->id.empty()) {  // what was made stays for those who were told it
+        found->id = *id_found;
+        block.extra.members.append("id", found->id);
+      }
       if (!block.extra.members.empty()) {
         emit(BlockExtra{number_, at, {.dialect = kMe, .members = std::move(block.extra.members)}});
       }
@@ -406,9 +417,19 @@ class Decoder final : public StreamDecoder {
       close_flow();
       at = state_->next++;
       state_->calls.push_back(Call{.number = position, .index = at, .id = call->id});
+      name_call(block);
       emit(BlockStart{number_, at, std::move(block)});
     }
     if (!arguments.empty()) emit(ArgumentsDelta{number_, at, std::move(arguments)});
+  }
+
+  // An id where the provider gives none, or gives it later.
+  void name_call(Block& block) {
+    ToolCall& call = *block.as<ToolCall>();
+    const std::size_t number = made_++;
+    if (!call.id.empty()) return;
+    call.id = made_call_id(id_, number);
+    block.extra.forms |= forms::kMadeId;
   }
 
   // Empty strings stand for "nothing yet" in a stream.
@@ -441,6 +462,7 @@ class Decoder final : public StreamDecoder {
       state_->calls.push_back(Call{.number = -1, .index = state_->next++, .id = {}});
       Block block(std::move(call));
       block.extra = {.dialect = kMe, .forms = forms::kLegacyCall};
+      name_call(block);
       emit(BlockStart{number_, state_->calls.back().index, std::move(block)});
     }
     if (!arguments.empty())
@@ -507,6 +529,8 @@ class Decoder final : public StreamDecoder {
   bool ended_ = false;
   std::vector<Delta>* out_ = nullptr;
   std::map<int, ChoiceState> choices_;
+  std::string id_;
+  std::size_t made_ = 0;  // calls so far
   JsonObject seen_;
   int number_ = 0;
   ChoiceState* state_ = nullptr;

@@ -377,7 +377,7 @@ class Encoder final : public StreamEncoder {
     open.kind = OpenBlock::Kind::kCall;
     open.number = state.calls++;
     call_piece(d.choice, open, [&](ObjectWriter& writer) {
-      writer.string_if("id", call.id);
+      if (!losses_.form(d.block.extra, forms::kMadeId)) writer.string_if("id", call.id);
       if (!losses_.form(d.block.extra, forms::kNoType))
         writer.string("type", open.custom ? "custom" : "function");
       ObjectWriter inner(writer.key(open.custom ? "custom" : "function"));

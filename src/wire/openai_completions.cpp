@@ -1,5 +1,7 @@
 #include "wire/openai_completions.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "wire/object_writer.hpp"
@@ -36,13 +38,15 @@ Result<std::vector<std::string>> prompts_of(const Json* prompt) {
 }
 
 // What the chat dialect lacks, or has by another shape.
-Status translate(JsonObject& body, CompletionRequest& request) {
+Status translate(JsonObject& body, CompletionRequest& request,
+                 std::span<const std::string> allow_drop) {
+  Losses losses(Dialect::kOpenAiChat, allow_drop);
   const auto said = [&](std::string_view name) -> const Json* {
     const Json* member = body.find(name);
     return member == nullptr || member->is_null() ? nullptr : member;
   };
   if (const Json* suffix = said("suffix"); suffix != nullptr && !says_nothing(*suffix))
-    return fail(Kind::kInvalid, "an upstream of conversations cannot express suffix");
+    losses.cannot("suffix");
   const Json* best = said("best_of");
   const Json* n = said("n");
   if (n != nullptr) {
@@ -50,8 +54,14 @@ Status translate(JsonObject& body, CompletionRequest& request) {
     if (request.n < 1 || request.n > 128)
       return fail(Kind::kInvalid, "n must be a whole number from 1 to 128");
   }
-  if (best != nullptr && best->to_int() != request.n)
-    return fail(Kind::kInvalid, "an upstream of conversations cannot express best_of");
+  if (best != nullptr && best->to_int() != request.n) losses.cannot("best_of");
+  if (Status status = losses.refused(); !status) {
+    const std::string names = fmt::format("{}", fmt::join(losses.refused_names(), ", "));
+    return fail(Kind::kInvalid,
+                fmt::format("an upstream of conversations cannot express {}", names),
+                std::move(status.error().hint));
+  }
+  request.dropped = losses.take_dropped();
   if (const Json* echo = said("echo")) {
     if (!echo->is_bool()) return fail(Kind::kInvalid, "echo must be true or false");
     request.echo = echo->as_bool();
@@ -282,13 +292,13 @@ class Encoder final : public StreamEncoder {
 
 }  // namespace
 
-Result<CompletionRequest> decode_request(Json body) {
+Result<CompletionRequest> decode_request(Json body, std::span<const std::string> allow_drop) {
   if (!body.is_object()) return fail(Kind::kInvalid, "the body must be a JSON object");
   CompletionRequest request;
   Result<std::vector<std::string>> prompts = prompts_of(body.find("prompt"));
   if (!prompts) return std::unexpected(prompts.error());
   request.prompts = std::move(*prompts);
-  if (Status done = translate(body.as_object(), request); !done)
+  if (Status done = translate(body.as_object(), request, allow_drop); !done)
     return std::unexpected(done.error());
   body.as_object().set("messages", JsonArray{});
   Result<ChatRequest> chat = openai_chat::decode_request(std::move(body));

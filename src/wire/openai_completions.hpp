@@ -8,6 +8,7 @@
 // through, the n choices of the first prompt first.
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,14 +22,16 @@ struct CompletionRequest {
   // Of the first prompt; the dialect's default of 16 tokens is written where no limit is asked.
   ChatRequest chat{};
   bool echo = false;
-  std::int64_t n = 1;  // choices of each prompt
+  std::int64_t n = 1;                  // choices of each prompt
+  std::vector<std::string> dropped{};  // what allow_drop let go
 };
 
 // At most this many prompts; more are kTooLarge.
 inline constexpr std::size_t kPromptsMax = 128;
 
-// kInvalid, naming the member.
-Result<CompletionRequest> decode_request(Json body);
+// kInvalid, naming the member, and all that a conversation cannot express and that allow_drop does
+// not list.
+Result<CompletionRequest> decode_request(Json body, std::span<const std::string> allow_drop = {});
 // The conversation of one of the prompts.
 ChatRequest conversation(const CompletionRequest& request, std::size_t prompt);
 

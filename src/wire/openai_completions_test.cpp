@@ -49,7 +49,21 @@ TEST(Completions, WhatAConversationCannotDoIsNamed) {
             "an upstream of conversations cannot express suffix");
   EXPECT_EQ(error(R"({"prompt":"a","best_of":3})"),
             "an upstream of conversations cannot express best_of");
+  EXPECT_EQ(error(R"({"prompt":"a","best_of":3,"suffix":"b"})"),
+            "an upstream of conversations cannot express suffix, best_of");
   EXPECT_EQ(error(R"({"prompt":"a","n":0})"), "n must be a whole number from 1 to 128");
+}
+
+TEST(Completions, WhatMayBeDroppedIs) {
+  const std::vector<std::string> allow{"suffix", "best_of"};
+  const CompletionRequest one =
+      openai_completions::decode_request(parse(R"({"prompt":"a","best_of":3,"suffix":"b"})"), allow)
+          .value();
+  EXPECT_EQ(one.dropped, allow);
+  EXPECT_TRUE(one.chat.extra.members.empty());
+  const auto half = openai_completions::decode_request(
+      parse(R"({"prompt":"a","best_of":3,"suffix":"b"})"), std::span(allow).first(1));
+  EXPECT_EQ(half.error().what, "an upstream of conversations cannot express best_of");
 }
 
 TEST(Completions, RepliesOfSeveralPrompts) {

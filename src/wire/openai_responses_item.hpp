@@ -65,7 +65,7 @@ struct Item {
 Item::Kind kind_of(const Block& block);
 // True where the block belongs to the item that is there, of kind `open`, and begins no other.
 bool continues(const Block& block, Item::Kind open, bool open_is_own);
-std::vector<Item> items_of(const std::vector<Block>& content);
+std::vector<Item> items_of(const std::vector<Block>& content, Side side);
 
 struct ItemContext {
   Losses& losses;
@@ -100,6 +100,8 @@ std::string make_id(std::string_view prefix, std::string_view response, std::siz
 // ---- other parts that several sources need ----------------------------------------------------
 
 void write_usage(std::string& out, const Usage& usage);
+// A token's entry of Chat Completions' logprobs as this dialect has it: `bytes` is a list.
+Json with_bytes(Json token);
 // What a response says again of its request, with defaults where there is none.
 JsonObject echo_of(const ChatRequest* request);
 // Into what an upstream of this dialect said again: what the client asked of us, not we of it.

@@ -94,7 +94,9 @@ bool write_reasoning(std::string& out, const Item& item, ItemContext& context) {
   const Block& first = *item.blocks.front();
   const bool own = mine(first);
   const JsonObject* rest = rest_of(item);
-  if (context.side == Side::kRequest && !own_thought(first)) {
+  const bool theirs = std::any_of(item.blocks.begin(), item.blocks.end(),
+                                  [](const Block* block) { return own_thought(*block); });
+  if (context.side == Side::kRequest && !theirs) {
     context.losses.approximate("messages.content.thinking");
     return false;
   }
@@ -243,7 +245,20 @@ bool continues(const Block& block, Item::Kind open, bool open_is_own) {
          (block.extra.forms & forms::kContinues) != 0;
 }
 
-std::vector<Item> items_of(const std::vector<Block>& content) {
+namespace {
+
+// What a client of Chat Completions was given as several details: the parts of one reasoning item.
+bool same_thought(const Block& before, const Block& block) {
+  const Thinking* first = before.as<Thinking>();
+  const Thinking* second = block.as<Thinking>();
+  return first != nullptr && second != nullptr && before.extra.dialect == Dialect::kOpenAiChat &&
+         before.signature.empty() && block.extra.dialect == Dialect::kOpenAiChat &&
+         !first->id.empty() && first->id == second->id;
+}
+
+}  // namespace
+
+std::vector<Item> items_of(const std::vector<Block>& content, Side side) {
   std::vector<Item> items;
   for (const Block& block : content) {
     // Other dialects' empty texts say nothing.
@@ -252,7 +267,8 @@ std::vector<Item> items_of(const std::vector<Block>& content) {
       continue;
     }
     if (!items.empty() && items.back().kind != Item::Kind::kLost &&
-        continues(block, items.back().kind, mine(*items.back().blocks.front()))) {
+        (continues(block, items.back().kind, mine(*items.back().blocks.front())) ||
+         (side == Side::kRequest && same_thought(*items.back().blocks.back(), block)))) {
       items.back().blocks.push_back(&block);
     } else {
       items.push_back(Item{.kind = kind_of(block), .blocks = {&block}});
@@ -355,7 +371,9 @@ void write_part(std::string& out, const Block& block, ItemContext& context) {
   } else if (reply) {
     writer.key("logprobs");
     if (context.logprobs != nullptr && whole) {
-      json_write_to(out, *context.logprobs);
+      JsonArray tokens;
+      for (const Json& one : context.logprobs->as_array()) tokens.push_back(with_bytes(one));
+      json_write_to(out, Json(std::move(tokens)));
       context.logprobs = nullptr;
     } else {
       out += "[]";
@@ -403,6 +421,22 @@ bool write_input_part(std::string& out, const Block& block, Losses& losses) {
   }
   write_media(out, block, *media, losses);
   return true;
+}
+
+Json with_bytes(Json token) {
+  if (!token.is_object()) return token;
+  const Json* bytes = token.find("bytes");
+  const std::string* text = token.find_string("token");
+  if (bytes == nullptr || !bytes->is_array()) {
+    JsonArray list;
+    for (const char c : text == nullptr ? std::string() : *text)
+      list.push_back(Json(static_cast<int>(static_cast<unsigned char>(c))));
+    token.as_object().set("bytes", Json(std::move(list)));
+  }
+  if (Json* top = token.find("top_logprobs"); top != nullptr && top->is_array()) {
+    for (Json& one : top->as_array()) one = with_bytes(std::move(one));
+  }
+  return token;
 }
 
 void write_usage(std::string& out, const Usage& usage) {

@@ -4,7 +4,7 @@
 namespace sighter::wire::openai_responses {
 std::string proof_of(const Block& block, std::size_t back) {
   if (const Thinking* thinking = block.as<Thinking>()) {
-    if (block.extra.dialect == Dialect::kNone) return {};
+    if (block.extra.dialect == Dialect::kNone) return marked_thought(block);
     // What this dialect's own provider said comes back as it was.
     if (own_thought(block)) return block.signature.empty() ? thinking->data : block.signature;
     return marked_thought(block);

@@ -55,7 +55,7 @@ std::optional<Json> logprobs_of(const std::vector<Block>& content) {
 }
 
 std::string items_json(const ChatReply& reply, const Choice& choice, Losses& losses) {
-  const std::vector<Item> items = items_of(choice.message.content);
+  const std::vector<Item> items = items_of(choice.message.content, Side::kReply);
   const Json* logprobs = choice.logprobs.has_value() ? choice.logprobs->find("content") : nullptr;
   if (logprobs != nullptr && !logprobs->is_array()) logprobs = nullptr;
   const bool cut = reply.dialect != kMe && !incomplete_word(choice.finish).empty();

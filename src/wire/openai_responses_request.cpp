@@ -11,11 +11,23 @@ namespace {
 
 using Mode = ObjectReader::Mode;
 
+// What is included anyway, or asked for in another way.
+bool includes_the_usual(const Json& include) {
+  for (std::size_t i = 0; include.at(i) != nullptr; ++i) {
+    const Json& one = *include.at(i);
+    if (!one.is_string() || (one.as_string() != "reasoning.encrypted_content" &&
+                             one.as_string() != "message.output_text.logprobs"))
+      return false;
+  }
+  return true;
+}
+
 // What a front door takes care of itself, or what says nothing of the model's work: no upstream of
 // another dialect needs to express it.
 bool of_the_service(std::string_view name, const Json& value) {
-  if (name == "include" || name == "store" || name == "stream_options" ||
-      name == "max_tool_calls" || name == kService || name == kPrevious) {
+  if (name == "include") return includes_the_usual(value);
+  if (name == "store" || name == "stream_options" || name == "max_tool_calls" || name == kService ||
+      name == kPrevious) {
     return true;
   }
   if (name == "background") return value.is_bool() && !value.as_bool();

@@ -205,7 +205,9 @@ void write_reasoning(ObjectWriter& writer, const ChatRequest& request, Losses& l
   // Who asks for thoughts in other words wants to see them.
   const bool on =
       reasoning.mode == Reasoning::Mode::kOn || reasoning.mode == Reasoning::Mode::kAdaptive;
-  if (summary.empty() && effort != "none" && (on || reasoning.include_thoughts.value_or(false)))
+  const bool hidden = reasoning.summary == "omitted";
+  if (summary.empty() && !hidden && effort != "none" &&
+      (on || reasoning.include_thoughts.value_or(false)))
     summary = "auto";
   losses.foreign(reasoning.extra, "reasoning");
   if (effort.empty() && summary.empty()) return;
@@ -290,7 +292,7 @@ class RequestWriter {
       const ToolCall* call = block.as<ToolCall>();
       if (call != nullptr && call->kind == ToolCall::Kind::kCustom) custom_calls_.insert(call->id);
     }
-    for (const Item& item : items_of(message.content)) {
+    for (const Item& item : items_of(message.content, Side::kRequest)) {
       ItemContext context{.losses = losses_, .side = Side::kRequest};
       const std::size_t before = out_.size();
       if (commas_) out_ += ',';

@@ -506,7 +506,7 @@ class Encoder final : public StreamEncoder {
   void on(const LogprobsDelta& d) {
     const Json* content = d.logprobs.find("content");
     if (content == nullptr || !content->is_array()) return;
-    for (const Json& one : content->as_array()) logprobs_.push_back(one);
+    for (const Json& one : content->as_array()) logprobs_.push_back(with_bytes(one));
   }
   void on(const ChoiceExtra& d) { losses_.foreign(d.extra, "choices", kStructure); }
   void on(const MessageExtra& d) { losses_.foreign(d.extra, "choices.message", kStructure); }

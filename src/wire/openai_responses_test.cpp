@@ -138,6 +138,20 @@ TEST(ResponsesStream, OwnEventsBeforeTheStartFollowIt) {
   EXPECT_EQ(out.types(), "created in_progress new completed");
 }
 
+TEST(ResponsesStream, BytesOfTokensAreAlwaysAList) {
+  const Json token = parse(
+      R"({"token":"\u00e9","logprob":-1,"bytes":null,"top_logprobs":[{"token":"a","logprob":-2,"bytes":null}]})");
+  Json logprobs = Json::object();
+  logprobs.as_object().set("content", Json::array({token}));
+  const Written out = write({start(), BlockStart{0, 0, foreign(Text{})}, LogprobsDelta{0, logprobs},
+                             TextDelta{0, 0, "\xc3\xa9"}, BlockStop{0, 0},
+                             finish(FinishReason::Kind::kStop), End{}});
+  const Json last = out.last();
+  const Json& one = *last.pointer("/response/output/0/content/0/logprobs/0");
+  EXPECT_EQ(json_write(*one.find("bytes")), "[195,169]");
+  EXPECT_EQ(json_write(*one.pointer("/top_logprobs/0/bytes")), "[97]");
+}
+
 TEST(ResponsesStream, RefusalsAndCitations) {
   Citation citation{.url = "u", .title = "t"};
   const Written out =

@@ -8,6 +8,7 @@
 #include "base/utf8.hpp"
 #include "wire/media.hpp"
 #include "wire/openai_chat_message.hpp"
+#include "wire/openai_responses_item.hpp"
 
 namespace sighter::wire {
 namespace {
@@ -19,7 +20,7 @@ struct Proof {
   std::string_view word = {};
   std::size_t back = 0;  // of "previous-N"
   std::string_view format =
-      {};  // of "thinking@FORMAT": whose thoughts a router of many says they are
+      {};  // of "thinking@FORMAT": whose thoughts a router of many says they are; or their id
   std::string_view text = {};
 };
 
@@ -54,6 +55,11 @@ const std::string& place_of(const Block& block, const Thinking& thinking) {
   return block.signature.empty() ? thinking.data : block.signature;
 }
 
+void as_text_alone(Block& block) {
+  block.as<Thinking>()->id.clear();
+  block.extra = {.dialect = Dialect::kOpenAiChat, .forms = openai_chat::forms::kThinkContent};
+}
+
 void restore_thinking(Block& block, const Proof& proof) {
   Thinking thinking = *block.as<Thinking>();
   thinking.id.clear();
@@ -67,16 +73,50 @@ void restore_thinking(Block& block, const Proof& proof) {
     thinking.data = std::exchange(restored.signature, {});
     thinking.text.clear();
   }
-  restored.what = std::move(thinking);
+  const bool proven = !proof.text.empty();
   restored.extra.dialect = proof.dialect;
-  if (proof.dialect == Dialect::kOpenAiChat) {
+  if (proof.dialect == Dialect::kOpenAiResponses) {
+    thinking.id = proof.format;
+  } else if (proof.dialect == Dialect::kOpenAiChat && proven) {
     restored.extra.forms = openai_chat::forms::kThinkDetail;
     if (!proof.format.empty()) restored.extra.members.set("format", std::string(proof.format));
   }
+  restored.what = std::move(thinking);
+  // Unproven, it is a text alone; Bedrock's models take none back.
+  if (!proven && (proof.dialect == Dialect::kOpenAiChat || proof.dialect == Dialect::kBedrock))
+    as_text_alone(restored);
   block = std::move(restored);
 }
 
+// The parts of one reasoning item of Responses are one item again. One without any proof lies with
+// its provider, if at all: it is a text alone.
+void join_items(std::vector<Block>& blocks) {
+  const auto id_of = [](const Block& block) -> std::string_view {
+    const Thinking* thinking = block.as<Thinking>();
+    return thinking == nullptr || block.extra.dialect != Dialect::kOpenAiResponses
+               ? std::string_view()
+               : thinking->id;
+  };
+  for (std::size_t i = 0; i < blocks.size();) {
+    std::size_t end = i + 1;
+    while (end < blocks.size() && !id_of(blocks[i]).empty() &&
+           id_of(blocks[end]) == id_of(blocks[i])) {
+      blocks[end++].extra.forms |= openai_responses::forms::kContinues;
+    }
+    const bool theirs =
+        blocks[i].as<Thinking>() && blocks[i].extra.dialect == Dialect::kOpenAiResponses;
+    const bool proven = std::any_of(blocks.begin() + static_cast<std::ptrdiff_t>(i),
+                                    blocks.begin() + static_cast<std::ptrdiff_t>(end),
+                                    [](const Block& block) { return !block.signature.empty(); });
+    for (; i < end; ++i) {
+      if (theirs && !proven) as_text_alone(blocks[i]);
+    }
+  }
+}
+
+// Marks of other blocks lie in thoughts that say nothing, and are of no thought.
 void prove(Block& block, const Proof& proof) {
+  if (block.as<Thinking>() != nullptr) return;
   block.signature = proof.text;
   block.signer = proof.dialect;
 }
@@ -90,6 +130,11 @@ Block* last_said(std::vector<Message>& messages, const Message* end) {
       found = &message.content.back();
   }
   return found;
+}
+
+// Whether a mark is that of a block beside the one it lies in.
+bool of_another(std::string_view word) {
+  return word == proof_words::kPrevious || word == proof_words::kNext || word == proof_words::kPart;
 }
 
 void restore(std::vector<Message>& messages, Message& message, Dialect dialect) {
@@ -106,6 +151,10 @@ void restore(std::vector<Message>& messages, Message& message, Dialect dialect) 
       kept.push_back(std::move(block));
       if (!next.empty()) prove(kept.back(), *read_proof(next));
       next.clear();
+    } else if (!thinking->text.empty() && of_another(proof->word)) {
+      block.signature.clear();
+      as_text_alone(block);
+      kept.push_back(std::move(block));
     } else if (proof->word == proof_words::kPrevious) {
       Block* before = proof->back < kept.size() ? &kept[kept.size() - 1 - proof->back]
                       : kept.empty()            ? last_said(messages, &message)
@@ -124,6 +173,7 @@ void restore(std::vector<Message>& messages, Message& message, Dialect dialect) 
       kept.push_back(std::move(block));
     }
   }
+  if (dialect != Dialect::kOpenAiResponses) join_items(kept);
   message.content = std::move(kept);
 }
 
@@ -132,16 +182,20 @@ void restore(std::vector<Message>& messages, Message& message, Dialect dialect) 
 std::string marked_thought(const Block& block) {
   const Thinking& thinking = *block.as<Thinking>();
   const std::string& proof = place_of(block, thinking);
-  if (proof.empty() || block.extra.dialect == Dialect::kNone) return {};
-  std::string word(block.signature.empty()                     ? proof_words::kRedacted
-                   : thinking.kind == Thinking::Kind::kSummary ? proof_words::kSummary
+  const Dialect dialect =
+      block.extra.dialect == Dialect::kNone ? Dialect::kOpenAiChat : block.extra.dialect;
+  std::string word(thinking.kind == Thinking::Kind::kSummary   ? proof_words::kSummary
+                   : block.signature.empty() && !proof.empty() ? proof_words::kRedacted
                                                                : proof_words::kThinking);
-  const Json* format =
-      block.extra.dialect == Dialect::kOpenAiChat ? block.extra.members.find("format") : nullptr;
-  if (format != nullptr && format->is_string() &&
-      format->as_string().find(':') == std::string::npos)
-    word += "@" + format->as_string();
-  return fmt::format("{}{}:{}:{}", kMark, to_string(block.extra.dialect), word, proof);
+  std::string_view whose;
+  if (dialect == Dialect::kOpenAiResponses) {
+    whose = thinking.id;
+  } else if (const Json* format = block.extra.members.find("format");
+             dialect == Dialect::kOpenAiChat && format != nullptr && format->is_string()) {
+    whose = format->as_string();
+  }
+  if (!whose.empty() && whose.find(':') == whose.npos) word += fmt::format("@{}", whose);
+  return fmt::format("{}{}:{}:{}", kMark, to_string(dialect), word, proof);
 }
 
 std::string marked_proof(const Block& block, std::string_view word, std::size_t back) {

@@ -24,7 +24,11 @@ inline constexpr std::string_view kNext = "next";
 inline constexpr std::string_view kPart = "part";
 }  // namespace proof_words
 
-// The mark of a thought's proof; empty where it has none.
+// In the place of a proof that citations have: this one was made of another dialect's.
+inline constexpr std::string_view kCitationMark = "sighter:citation";
+
+// The mark of a thought's proof. One that has no proof is marked too, with an empty one: what comes
+// back is known to be none of the provider's own.
 std::string marked_thought(const Block& block);
 // That of another block's; `word` says where the block lies, `back` is the number of "previous-N".
 std::string marked_proof(const Block& block, std::string_view word, std::size_t back = 0);

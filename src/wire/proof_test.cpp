@@ -174,5 +174,147 @@ TEST(Proofs, ABodyWithOneIsNotRelayed) {
   }
 }
 
+// Thoughts that nobody signed, of every dialect that has them, and those of the program itself.
+std::vector<Case> unsigned_cases() {
+  return {
+      {Dialect::kOpenAiChat,
+       R"({"id":"c","choices":[{"index":0,"message":{"role":"assistant","content":"t","reasoning_content":"THOUGHT"},"finish_reason":"stop"}]})",
+       {}},
+      {Dialect::kGemini,
+       R"({"candidates":[{"content":{"role":"model","parts":[{"text":"THOUGHT","thought":true},{"text":"t"}]},"finishReason":"STOP","index":0}],"responseId":"r"})",
+       {}},
+      {Dialect::kBedrock,
+       R"({"output":{"message":{"role":"assistant","content":[{"reasoningContent":{"reasoningText":{"text":"THOUGHT"}}},{"text":"t"}]}},"stopReason":"end_turn"})",
+       {}},
+      {Dialect::kOpenAiResponses,
+       R"({"id":"resp_1","object":"response","status":"completed","output":[{"id":"rs_1","type":"reasoning","summary":[{"type":"summary_text","text":"THOUGHT"}]},{"id":"m","type":"message","role":"assistant","status":"completed","content":[{"type":"output_text","text":"t","annotations":[]}]}]})",
+       {}}};
+}
+
+void reaches_none(Dialect front, const Json& turn) {
+  const std::string body = next_body(front, turn);
+  EXPECT_FALSE(relayable(front, body, Envelope::scan(body).value(), quirks_of("vllm"))) << body;
+  const ChatRequest request = codec_of(front)->decode_request(parse(body)).value();
+  const Dialect own =
+      front == Dialect::kAnthropic ? Dialect::kAnthropic : Dialect::kOpenAiResponses;
+  const Encoded there = codec_of(own)->encode_request(request, {}).value();
+  EXPECT_EQ(there.body.find("THOUGHT"), there.body.npos) << there.body;
+  EXPECT_EQ(there.body.find("sighter:"), there.body.npos) << there.body;
+  EXPECT_EQ(there.approximated, std::vector<std::string>{"messages.content.thinking"});
+}
+
+TEST(Proofs, ThoughtsWithoutOneReachNoProviderAsItsOwn) {
+  for (const Case& one : unsigned_cases()) {
+    for (const Dialect front : {Dialect::kOpenAiResponses, Dialect::kAnthropic}) {
+      if (front == one.upstream) continue;
+      SCOPED_TRACE(fmt::format("{} through {}", to_string(one.upstream), to_string(front)));
+      reaches_none(front, whole_turn(front, one));
+      reaches_none(front, streamed_turn(front, deltas_of(read(one))));
+    }
+  }
+  ChatReply local{.id = "l", .model = "m"};  // a local model's
+  local.choices.emplace_back();
+  local.choices[0].message.content = {Block(Thinking{.text = "THOUGHT"}), Block(Text{.text = "t"})};
+  for (const Dialect front : {Dialect::kOpenAiResponses, Dialect::kAnthropic}) {
+    reaches_none(front, turn_of(front, parse(codec_of(front)->encode_reply(local, {}).body)));
+    reaches_none(front, streamed_turn(front, deltas_of(local)));
+  }
+}
+
+// A server that signs nothing is given its model's thoughts again, as it said them.
+TEST(Proofs, ThoughtsWithoutOneComeBackToServersOfChat) {
+  for (const Dialect front : {Dialect::kOpenAiResponses, Dialect::kAnthropic}) {
+    const Json turn = whole_turn(front, unsigned_cases()[0]);
+    const ChatRequest request =
+        codec_of(front)->decode_request(parse(next_body(front, turn))).value();
+    const std::string back = codec_of(Dialect::kOpenAiChat)
+                                 ->encode_request(request, {.quirks = &quirks_of("deepseek")})
+                                 .value()
+                                 .body;
+    EXPECT_NE(back.find(R"("reasoning_content":"THOUGHT")"), back.npos) << back;
+  }
+}
+
+// Another server of Messages may sign nothing; Anthropic takes signed thoughts alone.
+TEST(Proofs, AnthropicIsSentNoThoughtThatNobodySigned) {
+  const std::string body =
+      R"({"model":"m","max_tokens":5,"messages":[{"role":"user","content":"q"},{"role":"assistant","content":[{"type":"thinking","thinking":"h","signature": ""},{"type":"text","text":"t"}]},{"role":"user","content":"r"}]})";
+  const Envelope envelope = Envelope::scan(body).value();
+  const Quirks& anthropic = quirks_of("anthropic");
+  EXPECT_FALSE(relayable(Dialect::kAnthropic, body, envelope, anthropic));
+  EXPECT_TRUE(relayable(Dialect::kAnthropic, body, envelope, quirks_of("deepseek")));
+  const ChatRequest request = codec_of(Dialect::kAnthropic)->decode_request(parse(body)).value();
+  const Encoded sent =
+      codec_of(Dialect::kAnthropic)->encode_request(request, {.quirks = &anthropic}).value();
+  EXPECT_EQ(sent.body.find("thinking"), sent.body.npos) << sent.body;
+  EXPECT_EQ(sent.approximated, std::vector<std::string>{"messages.content.thinking"});
+}
+
+TEST(Proofs, CitationsMadeOfAnothersAreSentToNone) {
+  constexpr std::string_view kCited =
+      R"({"id":"c","choices":[{"index":0,"message":{"role":"assistant","content":"t","annotations":[{"type":"url_citation","url_citation":{"url":"https://x","title":"T","start_index":0,"end_index":1}}]},"finish_reason":"stop"}]})";
+  const Json turn = whole_turn(Dialect::kAnthropic, {Dialect::kOpenAiChat, kCited, {}});
+  EXPECT_NE(json_write(turn).find("https://x"), std::string::npos);
+  const std::string body = next_body(Dialect::kAnthropic, turn);
+  EXPECT_FALSE(
+      relayable(Dialect::kAnthropic, body, Envelope::scan(body).value(), quirks_of("vllm")));
+  const ChatRequest request = codec_of(Dialect::kAnthropic)->decode_request(parse(body)).value();
+  const Encoded sent = codec_of(Dialect::kAnthropic)->encode_request(request, {}).value();
+  EXPECT_EQ(sent.body.find("citation"), sent.body.npos) << sent.body;
+  EXPECT_EQ(sent.approximated, std::vector<std::string>{"messages.content.citations"});
+}
+
+// A reasoning item of two parts is proven by one proof, and is one item again.
+TEST(Proofs, PartsOfAReasoningItemComeBackAsOneItem) {
+  constexpr std::string_view kParts =
+      R"({"id":"resp_1","object":"response","status":"completed","model":"m","output":[{"id":"rs_1","type":"reasoning","summary":[{"type":"summary_text","text":"s1"},{"type":"summary_text","text":"s2"}],"encrypted_content":"ENC"},{"id":"m","type":"message","role":"assistant","status":"completed","content":[{"type":"output_text","text":"t","annotations":[]}]}]})";
+  const Case one{Dialect::kOpenAiResponses, kParts, {}};
+  for (const Dialect front : {Dialect::kAnthropic, Dialect::kOpenAiChat}) {
+    for (const Json& turn : {whole_turn(front, one), streamed_turn(front, deltas_of(read(one)))}) {
+      const Json back = parse(said_to(Dialect::kOpenAiResponses, front, turn));
+      EXPECT_EQ(
+          json_write(*back.pointer("/input/0")),
+          R"({"id":"rs_1","type":"reasoning","summary":[{"type":"summary_text","text":"s1"},{"type":"summary_text","text":"s2"}],"encrypted_content":"ENC"})")
+          << to_string(front) << json_write(turn);
+      EXPECT_EQ(back.pointer("/input")->as_array().size(), 2u) << json_write(back);
+    }
+  }
+}
+
+// OpenAI and Azure take neither thoughts nor proofs of others in Chat Completions.
+TEST(Proofs, OpenAiIsSentNoThoughtsOfOthersInChat) {
+  const std::string body =
+      R"({"model":"m","messages":[{"role":"assistant","content":"t","reasoning_content":"h","reasoning_details":[{"type":"reasoning.text","text":"h","signature":"S","format":"anthropic-claude-v1"}],"tool_calls":[{"id":"t","type":"function","function":{"name":"f","arguments":"{}"},"extra_content":{"google":{"thought_signature":"TS"}}}]}]})";
+  const std::string call =
+      R"({"model":"m","messages":[{"role":"assistant","content":"t","tool_calls":[{"id":"t","type":"function","function":{"name":"f","arguments":"{}"},"extra_content":{"google":{"thought_signature":"TS"}}}]}]})";
+  const ChatRequest request = codec_of(Dialect::kOpenAiChat)->decode_request(parse(body)).value();
+  const auto sent = [&](std::string_view provider) {
+    return codec_of(Dialect::kOpenAiChat)
+        ->encode_request(request, {.quirks = &quirks_of(provider)})
+        .value();
+  };
+  for (const std::string_view provider : {"openai", "azure"}) {
+    for (const std::string& one : {body, call})
+      EXPECT_FALSE(
+          relayable(Dialect::kOpenAiChat, one, Envelope::scan(one).value(), quirks_of(provider)));
+    const Encoded there = sent(provider);
+    EXPECT_EQ(there.body.find("reasoning"), there.body.npos) << there.body;
+    EXPECT_EQ(there.body.find("TS"), there.body.npos) << there.body;
+    EXPECT_EQ(there.approximated, (std::vector<std::string>{"messages.content.thinking",
+                                                            "messages.content.signature"}));
+  }
+  EXPECT_NE(sent("openrouter").body.find("\"S\""), std::string::npos);
+  EXPECT_NE(sent("gemini-openai").body.find("TS"), std::string::npos);
+}
+
+// The mark of another block in a thought that has words: the words are a thought's, and no more.
+TEST(Proofs, AMarkBesideWordsProvesNothing) {
+  const std::string body =
+      R"({"model":"m","input":[{"type":"reasoning","id":"rs_1","summary":[{"type":"summary_text","text":"s"}],"content":[{"type":"reasoning_text","text":"th"}],"encrypted_content":"sighter:gemini:previous:TS1"},{"type":"function_call","call_id":"a","name":"f","arguments":"{}"}]})";
+  const std::string there =
+      said_to(Dialect::kOpenAiResponses, Dialect::kOpenAiResponses, *parse(body).find("input"));
+  EXPECT_EQ(there.find("TS1"), there.npos) << there;
+}
+
 }  // namespace
 }  // namespace sighter::wire

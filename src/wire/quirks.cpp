@@ -19,6 +19,13 @@ constexpr std::array kRows{
     // Any server that is not known: llama-server, LM Studio, SGLang ... take more than OpenAI.
     // What OpenAI alone has is theirs to take or to refuse.
     Quirks{.provider = "", .host = "", .top_k = true, .min_p = true, .openai_members = true},
+    // Its own dialect; its servers of Chat Completions are like any that is not known.
+    Quirks{.provider = "anthropic",
+           .host = "api.anthropic.com",
+           .top_k = true,
+           .min_p = true,
+           .openai_members = true,
+           .signed_thoughts = true},
     // vLLM reads the thoughts of earlier turns from `reasoning` only: what comes as
     // `reasoning_content` is lost without a word (vllm-project/vllm issue 38488). It is known
     // by its name alone: its port says nothing.

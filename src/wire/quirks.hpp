@@ -54,6 +54,8 @@ struct Quirks {
   bool cache_control = false;       // marks on content parts are understood
   bool done_marker = true;          // streams end with [DONE]; false: a finish reason suffices
   std::uint8_t tool_id_length = 0;  // ids of tool calls have this many letters and digits; 0: any
+  // Of Messages: a thought without its signature is refused. Others that speak it sign nothing.
+  bool signed_thoughts = false;
   ReasoningField reasoning_field = ReasoningField::kReasoningContent;  // of requests
   ReasoningAsk reasoning_ask = ReasoningAsk::kEffort;
   Completions completions = Completions::kAll;

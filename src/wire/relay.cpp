@@ -11,6 +11,7 @@
 #include "base/json.hpp"
 #include "wire/openai_chat.hpp"
 #include "wire/openai_chat_facts.hpp"
+#include "wire/openai_chat_message.hpp"
 #include "wire/proof.hpp"
 
 namespace sighter::wire {
@@ -66,6 +67,10 @@ bool names_what_differs(std::string_view body, const Envelope& envelope, const Q
       case 'c':
         if (!quirks.cache_control && rest.starts_with("cache_control\"")) return true;
         continue;
+      case 'e':
+        if (!rest.starts_with("extra_content\"") || openai_chat::takes_call_proofs(quirks))
+          continue;
+        break;
       case 'r':
         if (!rest.starts_with("reasoning")) continue;
         break;
@@ -79,6 +84,17 @@ bool names_what_differs(std::string_view body, const Envelope& envelope, const Q
         continue;
     }
     if (messages != nullptr && at >= messages->begin && at < messages->end) return true;
+  }
+  return false;
+}
+
+// Whether an empty signature may stand there, whatever the white space.
+bool unsigned_thoughts(std::string_view body) {
+  constexpr std::string_view kName = "\"signature\"";
+  for (std::size_t at = body.find(kName); at != body.npos; at = body.find(kName, at + 1)) {
+    std::string_view rest = body.substr(at + kName.size());
+    while (!rest.empty() && (is_space(rest.front()) || rest.front() == ':')) rest.remove_prefix(1);
+    if (rest.starts_with("\"\"")) return true;
   }
   return false;
 }
@@ -189,6 +205,9 @@ bool relayable(Dialect dialect, std::string_view body, const Envelope& envelope,
     case Dialect::kOpenAiChat:
       return chat_relayable(body, envelope, quirks);
     case Dialect::kAnthropic:
+      if (quirks.signed_thoughts && contains(body, "\"thinking\"") && unsigned_thoughts(body))
+        return false;
+      [[fallthrough]];
     case Dialect::kOpenAiResponses:
       return !holds_marked_proof(body);  // no provider is sent another one's
     default:

@@ -44,6 +44,14 @@ TEST(Errors, EveryShapeKeepsTheWords) {
       {400,
        R"({"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 9 tokens"}})",
        Kind::kTooLarge, "prompt is too long: 9 tokens"},
+      {400, R"({"message":"Input is too long for requested model."})", Kind::kTooLarge,
+       "Input is too long for requested model."},
+      {400,
+       R"({"type":"error","error":{"type":"invalid_request_error","message":"input length and `max_tokens` exceed context limit: 9 + 9 > 10"}})",
+       Kind::kTooLarge, "input length and `max_tokens` exceed context limit: 9 + 9 > 10"},
+      {400,
+       R"({"message":"Input Tokens Exceeded: Number of input tokens exceeds maximum length."})",
+       Kind::kTooLarge, "Input Tokens Exceeded: Number of input tokens exceeds maximum length."},
       {529, R"({"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}})",
        Kind::kUnavailable, "Overloaded"},
       {401, R"({"error":"bad key"})", Kind::kUnauthorized, "bad key"},
@@ -276,16 +284,6 @@ TEST(MediaText, Base64) {
   EXPECT_EQ(base64_decode(""), "");
 }
 
-TEST(MediaText, DataUrlsComeBack) {
-  for (const char* url :
-       {"data:image/png;base64,AAAA", "data:,x", "data:text/plain;charset=utf-8;base64,AA",
-        "data:;base64,AA", "https://x/a,b;base64,c"}) {
-    Media media;
-    set_url(media, url);
-    EXPECT_EQ(url_of(media), url);
-  }
-}
-
 TEST(Numbers, KeepTheirTextAndCompareByValue) {
   EXPECT_EQ(Number(0.7).text, "0.7");
   EXPECT_TRUE(Number(1) == Number(JsonNumber{"1.0"}));
@@ -368,6 +366,31 @@ TEST(Embeddings, FloatsAndBase64SayTheSame) {
   ASSERT_TRUE(back);
   EXPECT_EQ(back->data[0].values[1], -0.25);
   EXPECT_FLOAT_EQ(static_cast<float>(back->data[0].values[2]), 0.1f);
+}
+
+TEST(Embeddings, OverGemini) {
+  const EmbeddingRequest odd =
+      openai_embeddings::decode_request(
+          json_parse(R"({"model":"m","input":"a","encoding_format":"int8"})").value())
+          .value();
+  const Result<Encoded> refused = gemini_embeddings::encode_request(odd, {});
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().what.find("encoding_format"), std::string::npos);
+  const std::vector<std::string> allow{"encoding_format"};
+  EXPECT_EQ(gemini_embeddings::encode_request(odd, {.allow_drop = allow}).value().dropped, allow);
+
+  const auto said = [](std::string_view body) {
+    return json_parse(openai_embeddings::encode_reply(
+                          gemini_embeddings::decode_reply(json_parse(body).value(), "m").value()))
+        .value();
+  };
+  // Clients read the usage without looking.
+  EXPECT_EQ(said(R"({"embeddings":[{"values":[0.5]}]})").pointer("/usage/total_tokens")->to_int(),
+            0);
+  EXPECT_EQ(said(R"({"embeddings":[{"values":[0.5]}],"usageMetadata":{"promptTokenCount":4}})")
+                .pointer("/usage/prompt_tokens")
+                ->to_int(),
+            4);
 }
 
 TEST(Embeddings, RecordedExchangesSurvive) {
