@@ -1,11 +1,9 @@
 #pragma once
-// A JSON value that loses nothing: members keep their order, numbers keep the text they were
-// written with (1e400, 0.10 and 123456789012345678901 survive), and what was read can be written
-// back.
+// A JSON value that loses nothing: members keep their order, numbers keep the text they were written
+// with (1e400, 0.10 and 123456789012345678901 survive), and what was read can be written back.
 //
-// Reading (json_parse): UTF-8 only (the escape of half a surrogate pair, which the grammar allows,
-// is read as U+FFFD), duplicate member names refused, depth at most kJsonDepthMax, errors with line
-// and column. Values are plain data: copy, move, compare; no sharing, any thread.
+// Reading (json_parse): UTF-8 only, escapes of half a surrogate pair are U+FFFD, duplicate names
+// are refused, depth at most kJsonDepthMax, errors have line and column. Plain data: any thread.
 
 #include <cstdint>
 #include <initializer_list>
@@ -106,8 +104,8 @@ class Json {
   const std::string& number_text() const;
 
   // nullopt when it is not a number or does not fit.
-  std::optional<double> to_double() const;     // correctly rounded; nullopt when it overflows
-  std::optional<std::int64_t> to_int() const;  // also for 3.0 and 1e2
+  std::optional<double> to_double() const;        // correctly rounded; nullopt when it overflows
+  std::optional<std::int64_t> to_int() const;     // also for 3.0 and 1e2
 
   // The member of an object, the element of an array; nullptr when absent or of another type.
   const Json* find(std::string_view name) const;
