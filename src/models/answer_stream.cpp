@@ -196,6 +196,12 @@ class StreamReader {
 
   // What the fresh deltas tell about the answer as a whole.
   void count_fresh() {
+    // Before the rest: what stands beside a bad end in its event is nothing to show.
+    for (std::size_t i = counted_; i < fresh_.size() && !relay_; ++i) {
+      const auto* finish = std::get_if<wire::Finish>(&fresh_[i]);
+      if (finish != nullptr && finish->reason.kind == wire::FinishReason::Kind::kError)
+        failed_ = wire::failure_of(finish->reason);
+    }
     for (std::size_t i = counted_; i < fresh_.size(); ++i) {
       wire::Delta& delta = fresh_[i];
       output(output_of(delta));
@@ -207,11 +213,9 @@ class StreamReader {
       if (const auto* finish = std::get_if<wire::Finish>(&delta); finish && finish->choice == 0)
         call_.result.finish_reason = word_of(finish->reason);
       if (const auto* error = std::get_if<wire::StreamError>(&delta)) said_ = error->error;
-      if (const auto* finish = std::get_if<wire::Finish>(&delta);
-          finish && !relay_ && finish->reason.kind == wire::FinishReason::Kind::kError)
-        failed_ = wire::failure_of(finish->reason);
       if (std::holds_alternative<wire::End>(delta)) {
         complete_ = !failed_;
+        complete_events_ = true;
         if (failed_) said_ = std::move(failed_);
       }
       if (!shown_ && !said_ && !failed_) shown_ = call_.options.sink->shows(delta);
@@ -292,7 +296,10 @@ class StreamReader {
     std::optional<Trouble> trouble;
     if (said_) {
       trouble = stop(said_->to_error(exchange_.provider->name));
-      trouble->retry = is_transient(trouble->error.kind) || trouble->error.kind == Kind::kUpstream;
+      // What the model itself made a mess of is asked of another one.
+      const bool theirs = !complete_events_;
+      trouble->retry =
+          theirs && (is_transient(trouble->error.kind) || trouble->error.kind == Kind::kUpstream);
       trouble->next_route = true;
       trouble->retry_after = said_->retry_after;
       call_.result.said = std::move(said_);
@@ -323,6 +330,7 @@ class StreamReader {
   Boxed<wire::WireError> said_;    // the provider's own error event
   Boxed<wire::WireError> failed_;  // its finish reason, until its stream ends: usage may follow
   bool complete_ = false;
+  bool complete_events_ = false;  // also where the answer failed
   bool ended_ = false;
 };
 

@@ -47,7 +47,7 @@ bool ReplySink::shows(const wire::Delta& delta) const {
           [](const wire::RefusalDelta& piece) { return !piece.text.empty(); },
           [](const wire::LogprobsDelta& list) { return !wire::says_nothing(list.logprobs); },
           [](const wire::MessageExtra& more) { return says_something(more.extra); },
-          [](const wire::ChoiceExtra& more) { return says_something(more.extra); },
+          [](const wire::ChoiceExtra&) { return false; },  // beside a reason to end, or content
           [](const wire::BlockExtra& more) { return says_something(more.extra); },
           [](const auto&) { return true; },
       },

@@ -352,8 +352,6 @@ constexpr Difference kRows[] = {
      "messages.content.redacted_thinking", "a blob in base64 there, its text here"},
     {Side::kReply, "*", "openai-responses", How::kFollows, "", "id",
      "ids of responses begin with resp_"},
-    {Side::kReply, "gemini", "openai-responses", How::kFollows, "", "reply",
-     "a model that failed in between is a failed response there"},
     {Side::kReply, "anthropic", "gemini", How::kFollows, "", "messages.content.citations",
      "citations come in the order of their sources"},
     {Side::kReply, "openai anthropic bedrock", "openai-responses", How::kCarried, "",

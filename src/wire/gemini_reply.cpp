@@ -85,7 +85,9 @@ FinishReason finish_reason(std::string_view word, bool calls) {
   for (const Word& row : kWords) {
     if (row.word == word) reason.kind = row.kind;
   }
-  if (reason.kind == FinishKind::kStop && calls) reason.kind = FinishKind::kToolCalls;
+  // Calls that nobody expected, or too many, are calls all the same.
+  if ((reason.kind == FinishKind::kStop || reason.kind == FinishKind::kError) && calls)
+    reason.kind = FinishKind::kToolCalls;
   return reason;
 }
 
