@@ -227,6 +227,7 @@ io::Task<void> answer_streamed(Exchange& exchange, const Asked& asked) {
     options.sink = &writer;
     options.on_answer = [&encoder](models::ClientResult& answer) {
       add_names(answer.dropped, encoder->dropped());
+      add_names(answer.approximated, encoder->approximated());
     };
     std::string model = asked.model;
     functions::Answered answered =
@@ -247,8 +248,8 @@ io::Task<void> answer_streamed(Exchange& exchange, const Asked& asked) {
     (void)written;  // a client that has gone
     break;
   }
-  if (stream.begun() && !encoder->dropped().empty()) {
-    std::string comment = ": sighter dropped " + joined(encoder->dropped()) + "\n\n";
+  std::string comment = as_comments(*encoder);
+  if (stream.begun() && !comment.empty()) {
     Status written = co_await stream.write(std::move(comment));
     (void)written;  // a client that has gone
   }

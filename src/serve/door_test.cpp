@@ -91,18 +91,20 @@ TEST_F(DoorTest, WhatAStreamLosesIsTold) {
            R"({"type":"content_block_start","index":1,"content_block":{"type":"text","text":"good"}})"),
        event(R"({"type":"content_block_stop","index":1})"),
        event(
-           R"({"type":"message_delta","delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":2}})"),
+           R"({"type":"message_delta","delta":{"stop_reason":"pause_turn","stop_sequence":null},"usage":{"output_tokens":2}})"),
        event(R"({"type":"message_stop"})")}));
   const io::HttpReply reply =
       ask("POST", "/v1/chat/completions",
           R"({"model":"ant/c","stream":true,"messages":[{"role":"user","content":"x"}]})");
   ASSERT_EQ(reply.status, 200) << reply.body;
-  EXPECT_TRUE(reply.body.ends_with(
-      "data: [DONE]\n\n: sighter dropped messages.content.server_tool_use\n\n"))
+  EXPECT_TRUE(
+      reply.body.ends_with("data: [DONE]\n\n: sighter dropped messages.content.server_tool_use\n\n"
+                           ": sighter approximated choices.finish_reason\n\n"))
       << reply.body;
   const std::string call(reply.headers.get("x-sighter-call").value_or(""));
-  EXPECT_THAT(ask("GET", "/v1/calls/" + call).body,
-              HasSubstr(R"("dropped":["messages.content.server_tool_use"])"));
+  const io::HttpReply row = ask("GET", "/v1/calls/" + call);
+  EXPECT_THAT(row.body, HasSubstr(R"("dropped":["messages.content.server_tool_use"])"));
+  EXPECT_THAT(row.body, HasSubstr(R"("approximated":["choices.finish_reason"])"));
 }
 
 TEST_F(DoorTest, AReplyWithoutAnIdIsGivenOne) {

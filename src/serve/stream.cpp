@@ -13,6 +13,14 @@ std::string as_comments(const io::Headers& headers) {
   return out;
 }
 
+std::string as_comments(const wire::LostNames& lost) {
+  std::string out;
+  if (!lost.dropped().empty()) out += io::sse_comment("sighter dropped " + joined(lost.dropped()));
+  if (!lost.approximated().empty())
+    out += io::sse_comment("sighter approximated " + joined(lost.approximated()));
+  return out;
+}
+
 ClientStream::ClientStream(Exchange& exchange, models::ClientRequest& request, Id call)
     : exchange_(exchange), request_(request), call_(call), events_(exchange) {
   events_.expect();
@@ -55,11 +63,8 @@ io::Task<Status> ClientStream::last_bytes(std::string_view events) {
 
 void ClientStream::add_lost(models::ClientResult& result) const {
   if (!encoder_) return;
-  for (const std::string& name : encoder_->dropped()) {
-    const auto& known = result.approximated;
-    if (std::find(known.begin(), known.end(), name) == known.end())
-      add_names(result.dropped, {name});
-  }
+  add_names(result.dropped, encoder_->dropped());
+  add_names(result.approximated, encoder_->approximated());
 }
 
 std::string ClientStream::told_late(const models::ClientResult& result) {
@@ -93,9 +98,9 @@ io::Task<void> ClientStream::close(const models::ClientResult& result) {
     }
   } else if (result.relayed && !result.end_mark && request_.dialect == wire::Dialect::kOpenAiChat) {
     last = "data: [DONE]\n\n";
-  } else if (encoder_ && !encoder_->dropped().empty()) {
+  } else if (encoder_) {
     // No header can say it any more; readers of events skip comments.
-    last = ": sighter dropped " + joined(encoder_->dropped()) + "\n\n";
+    last = as_comments(*encoder_);
   }
   if (!last.empty()) {
     Status written = co_await events_.write(std::move(last));

@@ -43,6 +43,8 @@ class ClientStream final : public models::ReplySink {
 
 // What headers would have said, as comments of a stream whose headers have gone.
 std::string as_comments(const io::Headers& headers);
+// The same of what its writer lost, for the stream's end; empty where nothing was lost.
+std::string as_comments(const wire::LostNames& lost);
 
 // An answer whose bytes mean nothing to the door, on its way as they come.
 class PassedStream final : public models::ReplySink {

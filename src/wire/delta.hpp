@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "wire/lost_names.hpp"
 #include "wire/message.hpp"
 
 namespace sighter::wire {
@@ -132,13 +133,11 @@ class StreamDecoder {
 };
 
 // Writes the events of one stream as server-sent events, ready for the socket.
-class StreamEncoder {
+class StreamEncoder : public LostNames {
  public:
   virtual ~StreamEncoder() = default;
   // Appends zero or more whole events to `out`.
   virtual void write(const Delta& delta, std::string& out) = 0;
-  // What this dialect had no place for, by name, each once; empty when nothing was lost.
-  virtual const std::vector<std::string>& dropped() const = 0;
 };
 
 }  // namespace sighter::wire

@@ -32,18 +32,11 @@ class Encoder final : public StreamEncoder {
   explicit Encoder(const EncodeOptions& options)
       : model_(options.model), losses_(Losses::of_reply(kMe)) {}
 
-  const std::vector<std::string>& dropped() const override { return dropped_; }
-
   void write(const Delta& delta, std::string& out) override {
     if (ended_) return;
     out_ = &out;
     std::visit([this](const auto& d) { on(d); }, delta);
-    for (auto names : {losses_.take_dropped(), losses_.take_approximated()}) {
-      for (std::string& name : names) {
-        if (std::find(dropped_.begin(), dropped_.end(), name) == dropped_.end())
-          dropped_.push_back(std::move(name));
-      }
-    }
+    note(losses_.take_dropped(), losses_.take_approximated());
   }
 
  private:
@@ -317,7 +310,6 @@ class Encoder final : public StreamEncoder {
 
   const std::string model_;
   Losses losses_;
-  std::vector<std::string> dropped_;
   std::string* out_ = nullptr;
   Dialect dialect_ = Dialect::kNone;
   bool ended_ = false;

@@ -35,7 +35,7 @@ std::string in_dialect(Dialect dialect, const std::vector<Delta>& deltas,
       codec_of(dialect)->stream_encoder(request, {.now_s = 7});
   std::string out;
   for (const Delta& delta : deltas) encoder->write(delta, out);
-  if (dropped != nullptr) *dropped = encoder->dropped();
+  if (dropped != nullptr) *dropped = lost_by(*encoder);
   return out;
 }
 

@@ -165,7 +165,7 @@ void stream(Matrix& matrix, const std::vector<Delta>& deltas, const Exchange& ex
   for (const Delta& delta : deltas) encoder->write(delta, bytes);
   const Streamed second = read_stream(*codec_of(to), bytes);
   matrix.count();
-  matrix.reported(Side::kReply, from, to, encoder->dropped(), std::nullopt, exchange.source);
+  matrix.reported(Side::kReply, from, to, lost_by(*encoder), std::nullopt, exchange.source);
   if (first.state() == ReplyBuilder::State::kBroken) {
     EXPECT_EQ(second.builder.state(), first.state()) << exchange.source;
     EXPECT_EQ(second.builder.error().message, first.error().message) << exchange.source;
@@ -175,7 +175,7 @@ void stream(Matrix& matrix, const std::vector<Delta>& deltas, const Exchange& ex
   const bool whole = second.builder.state() == ReplyBuilder::State::kComplete;
   const Names differs = whole ? differing(facts_of(first.reply()), facts_of(second.builder.reply()))
                               : Names{std::string("reply")};
-  matrix.differ(Side::kReply, from, to, differs, encoder->dropped(), exchange.source);
+  matrix.differ(Side::kReply, from, to, differs, lost_by(*encoder), exchange.source);
   matrix.out.write("stream", from, to, exchange.source, bytes, differs,
                    MatrixOut::said(first.reply()));
 }

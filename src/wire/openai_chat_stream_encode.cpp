@@ -43,18 +43,11 @@ class Encoder final : public StreamEncoder {
         now_s_(options.now_s),
         losses_(Losses::of_reply(kMe)) {}
 
-  const std::vector<std::string>& dropped() const override { return dropped_; }
-
   void write(const Delta& delta, std::string& out) override {
     if (ended_) return;
     out_ = &out;
     std::visit([this](const auto& d) { on(d); }, delta);
-    for (auto names : {losses_.take_dropped(), losses_.take_approximated()}) {
-      for (std::string& name : names) {
-        if (std::find(dropped_.begin(), dropped_.end(), name) == dropped_.end())
-          dropped_.push_back(std::move(name));
-      }
-    }
+    note(losses_.take_dropped(), losses_.take_approximated());
   }
 
  private:
@@ -481,7 +474,6 @@ class Encoder final : public StreamEncoder {
   std::string model_;
   const std::int64_t now_s_;
   Losses losses_;
-  std::vector<std::string> dropped_;
   std::string* out_ = nullptr;
   Dialect dialect_ = Dialect::kNone;
   std::string id_;

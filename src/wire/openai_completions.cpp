@@ -171,19 +171,12 @@ class Encoder final : public StreamEncoder {
         begun_(offsets_.size()),
         losses_(Dialect::kOpenAiChat, {}) {}
 
-  const std::vector<std::string>& dropped() const override { return dropped_; }
-
   void write(std::size_t prompt, const Delta& delta, std::string& out) override {
     if (ended_) return;
     out_ = &out;
     prompt_ = prompt;
     std::visit([this](const auto& d) { on(d); }, delta);
-    for (auto names : {losses_.take_dropped(), losses_.take_approximated()}) {
-      for (std::string& name : names) {
-        if (std::find(dropped_.begin(), dropped_.end(), name) == dropped_.end())
-          dropped_.push_back(std::move(name));
-      }
-    }
+    note(losses_.take_dropped(), losses_.take_approximated());
   }
 
  private:
@@ -278,7 +271,6 @@ class Encoder final : public StreamEncoder {
   std::vector<std::int64_t> offsets_;  // of the choices' next tokens
   std::vector<bool> begun_;
   Losses losses_;
-  std::vector<std::string> dropped_;
   std::string* out_ = nullptr;
   std::size_t prompt_ = 0;
   bool started_ = false;

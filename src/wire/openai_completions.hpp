@@ -41,11 +41,10 @@ Encoded encode_reply(const CompletionRequest& request, const std::vector<ChatRep
 
 // Writes the events of all prompts, one prompt after the other: `prompt` says whose the deltas are.
 // The end of the last prompt's stream is the end of all. `request` outlives it.
-class StreamEncoder {
+class StreamEncoder : public LostNames {
  public:
   virtual ~StreamEncoder() = default;
   virtual void write(std::size_t prompt, const Delta& delta, std::string& out) = 0;
-  virtual const std::vector<std::string>& dropped() const = 0;
 };
 std::unique_ptr<StreamEncoder> stream_encoder(const CompletionRequest& request,
                                               const EncodeOptions& options = {});

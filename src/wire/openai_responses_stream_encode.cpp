@@ -41,18 +41,11 @@ class Encoder final : public StreamEncoder {
     }
   }
 
-  const std::vector<std::string>& dropped() const override { return dropped_; }
-
   void write(const Delta& delta, std::string& out) override {
     if (ended_) return;
     out_ = &out;
     std::visit([this](const auto& d) { route(d); }, delta);
-    for (auto names : {losses_.take_dropped(), losses_.take_approximated()}) {
-      for (std::string& name : names) {
-        if (std::find(dropped_.begin(), dropped_.end(), name) == dropped_.end())
-          dropped_.push_back(std::move(name));
-      }
-    }
+    note(losses_.take_dropped(), losses_.take_approximated());
   }
 
  private:
@@ -590,7 +583,6 @@ class Encoder final : public StreamEncoder {
   std::string model_;
   std::int64_t created_s_;
   Losses losses_;
-  std::vector<std::string> dropped_;
   std::string* out_ = nullptr;
   Dialect dialect_ = Dialect::kNone;
   bool started_ = false;

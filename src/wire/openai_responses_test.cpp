@@ -43,7 +43,7 @@ Written write(const std::vector<Delta>& deltas, const ChatRequest& request = {})
   const auto encoder = responses().stream_encoder(request, {.now_s = 7});
   for (const Delta& delta : deltas) encoder->write(delta, out.raw);
   out.events = split_events(out.raw);
-  out.dropped = encoder->dropped();
+  out.dropped = lost_by(*encoder);
   for (std::size_t i = 0; i < out.events.size(); ++i) {
     EXPECT_EQ(parse(out.events[i].data).find("sequence_number")->to_int(),
               static_cast<std::int64_t>(i));

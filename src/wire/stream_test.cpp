@@ -325,6 +325,21 @@ TEST(AnthropicStream, ProviderToolsAreReportedToAChatClient) {
   EXPECT_THAT(out, Not(HasSubstr("tool_calls")));
 }
 
+TEST(AnthropicStream, ARefusalInWordsIsToldToBeAnApproximation) {
+  const std::unique_ptr<StreamEncoder> encoder = messages().stream_encoder({}, {});
+  std::string out;
+  const std::vector<Delta> deltas{StreamStart{.dialect = Dialect::kOpenAiChat},
+                                  BlockStart{0, 0, Block(Refusal{})},
+                                  RefusalDelta{0, 0, "no"},
+                                  BlockStop{0, 0},
+                                  Finish{0, {.kind = FinishReason::Kind::kRefusal}, {}},
+                                  End{}};
+  for (const Delta& delta : deltas) encoder->write(delta, out);
+  EXPECT_THAT(out, HasSubstr("\"no\""));
+  EXPECT_THAT(encoder->approximated(), ::testing::ElementsAre("messages.refusal"));
+  EXPECT_THAT(encoder->dropped(), ::testing::IsEmpty());
+}
+
 TEST(Builder, NothingIsBrokenByDeltasForBlocksThatWereNeverOpened) {
   ReplyBuilder builder;
   builder.add(TextDelta{3, 2'000'000'000, "x"});

@@ -2,6 +2,7 @@
 // For tests of this room: server-sent events split in the simplest way (the real splitter lives in
 // io, which this room may not see).
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,6 +60,15 @@ inline Streamed read_stream(const Codec& codec, std::string_view raw,
     out.error = status.error().what;
   for (const Delta& delta : out.deltas) out.builder.add(delta);
   out.builder.end();
+  return out;
+}
+
+// Everything that a stream's writer lost.
+inline std::vector<std::string> lost_by(const LostNames& writer) {
+  std::vector<std::string> out = writer.dropped();
+  for (const std::string& name : writer.approximated()) {
+    if (std::find(out.begin(), out.end(), name) == out.end()) out.push_back(name);
+  }
   return out;
 }
 
