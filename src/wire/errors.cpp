@@ -200,9 +200,11 @@ const Json* inner_error(const Json& body) {
   return inner != nullptr && inner->is_object() ? inner : at;
 }
 
-// A status that says what it is about; one of the four hundreds, that the request is at fault.
+// A status that says what it is about; one of the four hundreds, that the request is at fault. (424
+// is Bedrock's for a model that failed.)
 bool telling(int status) {
-  return (status >= 400 && status < 500) || status == 503 || status == 504 || status == 529;
+  const bool request = status >= 400 && status < 500 && status != 424;
+  return request || status == 503 || status == 504 || status == 529;
 }
 
 }  // namespace
