@@ -11,7 +11,7 @@ namespace sighter::io {
 namespace {
 
 constexpr std::size_t kFieldsUsual = 8;  // of one message
-constexpr std::size_t kBytesUsual = 240;
+constexpr std::size_t kBytesUsual = 112;
 
 char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
