@@ -12,6 +12,11 @@
 
 namespace sighter {
 
+// White space between tokens (RFC 8259, section 2).
+inline constexpr bool is_json_space(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
 // How many of the kJsonRun bytes at `bytes` come before the first quote, backslash, control
 // character or byte that is not ASCII.
 #ifdef __SSE2__

@@ -88,7 +88,6 @@ struct Outcome {
 };
 
 void add_cost(std::optional<NanoUsd>& sum, const std::optional<NanoUsd>& more);
-void add_usage(std::optional<wire::Usage>& sum, const std::optional<wire::Usage>& more);
 
 // A call whose body knows exactly what it will be given, but has not been asked yet.
 class Work {

@@ -118,7 +118,7 @@ io::Task<Outcome> CascadeWork::run() {
       co_return outcome;
     }
     add_cost(outcome.inner_cost, answer->cost);
-    add_usage(outcome.inner_usage, answer->usage);
+    models::add_usage(outcome.inner_usage, answer->usage);
     latency += answer->latency;
     outcome.reused = outcome.reused && answer->reused;
     if (!last && answer->confidence.value_or(-1.0) < least) {

@@ -32,7 +32,7 @@ Applied applied_of(const Call& call, const Record& what, Outcome& outcome) {
   applied.confidence = outcome.confidence;
   applied.probabilities = std::move(outcome.probabilities);
   applied.usage = outcome.usage;
-  add_usage(applied.usage, outcome.inner_usage);
+  models::add_usage(applied.usage, outcome.inner_usage);
   applied.cost = outcome.cost;
   add_cost(applied.cost, outcome.inner_cost);
   applied.latency = what.latency;

@@ -282,7 +282,7 @@ io::Task<Json> ChatWork::call_tool(wire::ToolCall call, Outcome& outcome, bool& 
   ApplyResult answer = co_await runner_.engine().engine.apply(
       function, variant, std::move(arguments), std::move(options));
   add_cost(outcome.inner_cost, answer ? answer->cost : answer.error().cost);
-  if (answer) add_usage(outcome.inner_usage, answer->usage);
+  if (answer) models::add_usage(outcome.inner_usage, answer->usage);
   if (!answer) co_return Json(answer.error().error.message());
   failed = false;
   co_return std::move(answer->output);

@@ -180,25 +180,6 @@ void add_cost(std::optional<NanoUsd>& sum, const std::optional<NanoUsd>& more) {
     sum.reset();
 }
 
-void add_usage(std::optional<wire::Usage>& sum, const std::optional<wire::Usage>& more) {
-  if (!more) return;
-  if (!sum) {
-    sum = more;
-    return;
-  }
-  sum->input += more->input;
-  sum->output += more->output;
-  sum->cache_read += more->cache_read;
-  sum->cache_write += more->cache_write;
-  sum->cache_write_1h += more->cache_write_1h;
-  sum->reasoning += more->reasoning;
-  sum->audio_input += more->audio_input;
-  sum->audio_output += more->audio_output;
-  sum->image_input += more->image_input;
-  sum->tool_requests += more->tool_requests;
-  sum->raw = Json();
-}
-
 io::Task<Status> record(Engine::Impl& engine, Record what, const Outcome& outcome, Slot& slot) {
   const Call& call = *what.call;
   if (engine.shared.store == nullptr || call.options.record == RecordLevel::kNone)

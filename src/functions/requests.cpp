@@ -212,7 +212,7 @@ void take_answer(const models::CompletionResult& answer, Outcome& outcome) {
   const std::vector<models::Attempt>& attempts =
       answer ? answer->attempts : answer.error().attempts;
   for (const models::Attempt& attempt : attempts) {
-    add_usage(outcome.usage, attempt.usage);
+    models::add_usage(outcome.usage, attempt.usage);
     if (attempt.error) {
       outcome.tried.as_array().push_back(
           Json::object({{"route", attempt.route}, {"error", attempt.error->what}}));

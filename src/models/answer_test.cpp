@@ -5,6 +5,19 @@
 namespace sighter::models {
 namespace {
 
+TEST(AddUsage, ASumIsEstimatedWhereAPartOfItIsAndHasNoCharge) {
+  std::optional<wire::Usage> sum;
+  add_usage(sum, std::nullopt);
+  EXPECT_FALSE(sum);
+  add_usage(sum, wire::Usage{.input = 3, .output = 1, .cost_usd = wire::Number(0.5)});
+  EXPECT_TRUE(sum->cost_usd);
+  add_usage(sum, wire::Usage{.input = 4, .output = 2, .estimated = true});
+  EXPECT_EQ(sum->input, 7);
+  EXPECT_EQ(sum->output, 3);
+  EXPECT_TRUE(sum->estimated);
+  EXPECT_FALSE(sum->cost_usd);
+}
+
 TEST_F(AnswerTest, RelaysBytesAndChangesTheModelAlone) {
   ask(kAsk);
   first.add(reply_json(kReply));

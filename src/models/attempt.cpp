@@ -63,6 +63,27 @@ bool is_overload(const Exchange& exchange, const Error& error) {
 
 }  // namespace
 
+void add_usage(std::optional<wire::Usage>& sum, const std::optional<wire::Usage>& more) {
+  if (!more) return;
+  if (!sum) {
+    sum = more;
+    return;
+  }
+  sum->input += more->input;
+  sum->output += more->output;
+  sum->cache_read += more->cache_read;
+  sum->cache_write += more->cache_write;
+  sum->cache_write_1h += more->cache_write_1h;
+  sum->reasoning += more->reasoning;
+  sum->audio_input += more->audio_input;
+  sum->audio_output += more->audio_output;
+  sum->image_input += more->image_input;
+  sum->tool_requests += more->tool_requests;
+  sum->estimated = sum->estimated || more->estimated;
+  sum->cost_usd.reset();
+  sum->raw = Json();
+}
+
 Trouble stop(Error error) {
   return Trouble{.error = std::move(error)};
 }
@@ -183,7 +204,7 @@ void tell_end(const Call& call, const Exchange& exchange) {
                 .finish_reason = call.result.finish_reason};
   if (end.cost && last.cost) *end.cost += *last.cost;
   if (!last.cost) end.cost.reset();
-  for (const Attempt& attempt : call.result.attempts) add(end.usage, attempt.usage);
+  for (const Attempt& attempt : call.result.attempts) add_usage(end.usage, attempt.usage);
   call.options.before_end(end);
 }
 

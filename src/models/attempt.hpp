@@ -23,6 +23,10 @@ struct Attempt {
   std::optional<Error> error;
 };
 
+// Adds what several requests used. A sum is estimated where a part of it is, and has neither the
+// raw JSON nor the charge of any of them.
+void add_usage(std::optional<wire::Usage>& sum, const std::optional<wire::Usage>& more);
+
 // The requests that failed, in order, with the word for why: "a/m rate_limited, b/m timeout"; ""
 // when none did. Names are cut to 100 bytes, and of more than 10 the first and the last five are
 // told.

@@ -86,27 +86,6 @@ class TextSink final : public ReplySink {
 
 }  // namespace
 
-void add(std::optional<wire::Usage>& sum, const std::optional<wire::Usage>& more) {
-  if (!more) return;
-  if (!sum) {
-    sum = more;
-    return;
-  }
-  sum->input += more->input;
-  sum->output += more->output;
-  sum->cache_read += more->cache_read;
-  sum->cache_write += more->cache_write;
-  sum->cache_write_1h += more->cache_write_1h;
-  sum->reasoning += more->reasoning;
-  sum->audio_input += more->audio_input;
-  sum->audio_output += more->audio_output;
-  sum->image_input += more->image_input;
-  sum->tool_requests += more->tool_requests;
-  sum->estimated = sum->estimated || more->estimated;
-  sum->cost_usd.reset();
-  sum->raw = Json();
-}
-
 std::optional<NanoUsd> sum_of(const std::vector<Attempt>& attempts) {
   NanoUsd sum;
   for (const Attempt& attempt : attempts) {
@@ -133,7 +112,7 @@ io::Task<void> Router::Impl::run(Call& call) {
   if (result.error && result.route.empty() && !result.attempts.empty())
     result.route = result.attempts.back().route;
   result.cost = sum_of(result.attempts);
-  for (const Attempt& attempt : result.attempts) add(result.usage, attempt.usage);
+  for (const Attempt& attempt : result.attempts) add_usage(result.usage, attempt.usage);
 }
 
 io::Task<ClientResult> Router::answer(ClientRequest& request, std::string model,

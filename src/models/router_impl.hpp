@@ -56,8 +56,6 @@ struct Metered {
 // `trouble`: why the answer did not come to its end; null where it did. Of such an answer the
 // tokens are estimated where the provider did not count them.
 Metered metered(const Call& call, const Exchange& exchange, const Trouble* trouble);
-// Adds `more` to `sum`, where there is any.
-void add(std::optional<wire::Usage>& sum, const std::optional<wire::Usage>& more);
 // Says that the answer is complete, before its last piece is given to the client.
 void tell_end(const Call& call, const Exchange& exchange);
 

@@ -61,9 +61,7 @@ class Scan {
     return true;
   }
   void skip_space() {
-    while (at_ != end_ && static_cast<unsigned char>(*at_) <= ' ' &&
-           (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t'))
-      ++at_;
+    while (at_ != end_ && is_json_space(*at_)) ++at_;
   }
 
   static int hex_digit(char c) {

@@ -4,6 +4,7 @@
 #include <limits>
 #include <span>
 
+#include "base/json_text.hpp"
 #include "wire/json_members.hpp"
 #include "wire/openai_chat_reply.hpp"
 
@@ -14,10 +15,6 @@ constexpr std::uint32_t kDepth = 4;  // of the members of a message
 constexpr std::size_t kUsual = 32;
 
 using Members = std::span<const JsonMember>;
-
-bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
 
 // The members inside the value of `outer`, at any depth that was kept.
 Members inside(const std::vector<JsonMember>& members, const JsonMember& outer) {
@@ -31,7 +28,7 @@ Members inside(const std::vector<JsonMember>& members, const JsonMember& outer) 
 bool is_only(std::string_view text, std::string_view characters) {
   std::size_t met = 0;
   for (const char c : text) {
-    if (is_space(c)) continue;
+    if (is_json_space(c)) continue;
     if (met == characters.size() || c != characters[met++]) return false;
   }
   return met == characters.size();

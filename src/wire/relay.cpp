@@ -9,6 +9,7 @@
 #endif
 
 #include "base/json.hpp"
+#include "base/json_text.hpp"
 #include "wire/openai_chat.hpp"
 #include "wire/openai_chat_facts.hpp"
 #include "wire/openai_chat_message.hpp"
@@ -20,10 +21,6 @@ namespace {
 // find() would make a call for each of the many quotes in JSON.
 bool contains(std::string_view text, std::string_view word) {
   return ::memmem(text.data(), text.size(), word.data(), word.size()) != nullptr;
-}
-
-bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
 // Whether a server with these quirks takes a parameter of that name as it is written.
@@ -93,7 +90,8 @@ bool unsigned_thoughts(std::string_view body) {
   constexpr std::string_view kName = "\"signature\"";
   for (std::size_t at = body.find(kName); at != body.npos; at = body.find(kName, at + 1)) {
     std::string_view rest = body.substr(at + kName.size());
-    while (!rest.empty() && (is_space(rest.front()) || rest.front() == ':')) rest.remove_prefix(1);
+    while (!rest.empty() && (is_json_space(rest.front()) || rest.front() == ':'))
+      rest.remove_prefix(1);
     if (rest.starts_with("\"\"")) return true;
   }
   return false;
@@ -151,10 +149,10 @@ enum class Meaning { kNothing, kFinishIsNull, kMore };
 // Of the member whose name's colon stands at `at`. Most are told by one character.
 Meaning meaning_of(std::string_view data, std::size_t at) {
   std::size_t end = at;
-  while (end > 0 && is_space(data[end - 1])) --end;
+  while (end > 0 && is_json_space(data[end - 1])) --end;
   if (end < 2 || data[end - 1] != '"') return Meaning::kNothing;
   std::size_t begin = at + 1;
-  while (begin < data.size() && is_space(data[begin])) ++begin;
+  while (begin < data.size() && is_json_space(data[begin])) ++begin;
   const char first = begin < data.size() ? data[begin] : '\0';
   const auto is = [&](std::string_view name) { return data.substr(0, end).ends_with(name); };
   switch (data[end - 2]) {
