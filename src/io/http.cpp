@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 
 #include "io/http_characters.hpp"
 
@@ -165,6 +166,27 @@ bool Headers::operator==(const Headers& other) const {
   return std::equal(
       places_.begin(), places_.end(), other.places_.begin(), other.places_.end(),
       [&](const Place& mine, const Place& theirs) { return field(mine) == other.field(theirs); });
+}
+
+void Headers::write_to(std::string& out) const {
+  constexpr std::string_view kColon = ": ", kEnd = "\r\n";
+  const std::size_t before = out.size();
+  std::size_t more = 0;
+  for (const Place& place : places_) more += place.name + kColon.size() + place.value + kEnd.size();
+  out.resize_and_overwrite(before + more, [&](char* at, std::size_t size) {
+    at += before;
+    const auto put = [&at](std::string_view text) {
+      std::memcpy(at, text.data(), text.size());
+      at += text.size();
+    };
+    for (const auto& [name, value] : fields()) {
+      put(name);
+      put(kColon);
+      put(value);
+      put(kEnd);
+    }
+    return size;
+  });
 }
 
 bool list_has_token(std::string_view list, std::string_view token) {

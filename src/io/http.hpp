@@ -40,6 +40,8 @@ class Headers {
   std::size_t size() const { return places_.size(); }
   bool empty() const { return places_.empty(); }
   bool operator==(const Headers& other) const;
+  // Appends all of them as they are sent, a line each.
+  void write_to(std::string& out) const;
 
  private:
   struct Place {

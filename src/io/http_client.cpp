@@ -45,6 +45,7 @@ class Stream final : public HttpStream {
   const std::string& reason() const override { return exchange_->parser().reason(); }
   Task<Result<std::string_view>> read() override { return exchange_->read(); }
   Headers take_headers() { return std::move(exchange_->parser().headers()); }
+  std::string take_piece() { return exchange_->take_piece(); }
 
  private:
   std::unique_ptr<Exchange> exchange_;
@@ -68,21 +69,27 @@ std::size_t HttpClient::idle_connections() const {
 
 Task<Result<std::unique_ptr<HttpStream>>> HttpClient::open(HttpRequest request, Deadlines deadlines,
                                                            CancelToken token, HttpTrace* trace) {
+  return send(std::make_shared<const HttpRequest>(std::move(request)), deadlines, std::move(token),
+              trace);
+}
+
+Task<Result<std::unique_ptr<HttpStream>>> HttpClient::send(
+    std::shared_ptr<const HttpRequest> request, Deadlines deadlines, CancelToken token,
+    HttpTrace* trace) {
   const std::shared_ptr<Impl> impl = impl_;
   CHECK(impl->core.on_thread());
   HttpTrace unseen;
   HttpTrace& seen = trace ? *trace : unseen;
   seen = HttpTrace{};
   if (token.cancelled()) co_return std::unexpected(token.error());
-  const Status good = check_request(request);
+  const Status good = check_request(*request);
   if (!good) co_return std::unexpected(good.error());
-  Result<std::shared_ptr<const Route>> route = impl->route_to(request.url);
+  Result<std::shared_ptr<const Route>> route = impl->route_to(request->url);
   if (!route) co_return std::unexpected(std::move(route.error()));
-  auto shared = std::make_shared<const HttpRequest>(std::move(request));
 
   const SteadyTime total_at = impl->core.timers().now() + deadlines.total;
-  for (bool may_reuse = shared->may_resend;; may_reuse = false) {
-    auto exchange = std::make_unique<Exchange>(impl, *route, shared, deadlines, total_at, token);
+  for (bool may_reuse = request->may_resend;; may_reuse = false) {
+    auto exchange = std::make_unique<Exchange>(impl, *route, request, deadlines, total_at, token);
     ++seen.attempts;
     seen.reused = may_reuse && exchange->take_kept();
     if (!seen.reused) {
@@ -104,16 +111,23 @@ Task<Result<std::unique_ptr<HttpStream>>> HttpClient::open(HttpRequest request, 
 Task<Result<HttpReply>> HttpClient::fetch(HttpRequest request, Deadlines deadlines,
                                           CancelToken token, HttpTrace* trace,
                                           std::size_t body_bytes_max) {
-  const std::string address = request.url;
-  Result<std::unique_ptr<HttpStream>> stream =
-      co_await open(std::move(request), deadlines, std::move(token), trace);
-  if (!stream) co_return std::unexpected(std::move(stream.error()));
+  return read_whole(std::make_shared<const HttpRequest>(std::move(request)), deadlines,
+                    std::move(token), trace, body_bytes_max);
+}
+
+Task<Result<HttpReply>> HttpClient::read_whole(std::shared_ptr<const HttpRequest> request,
+                                               Deadlines deadlines, CancelToken token,
+                                               HttpTrace* trace, std::size_t body_bytes_max) {
+  Result<std::unique_ptr<HttpStream>> opened =
+      co_await send(request, deadlines, std::move(token), trace);
+  if (!opened) co_return std::unexpected(std::move(opened.error()));
+  Stream& stream = static_cast<Stream&>(**opened);  // send() makes no other
   HttpReply reply;
-  reply.status = (*stream)->status();
-  reply.reason = (*stream)->reason();
-  reply.headers = static_cast<Stream&>(**stream).take_headers();  // open() makes no other
+  reply.status = stream.status();
+  reply.reason = stream.reason();
+  reply.headers = stream.take_headers();
   for (;;) {
-    Result<std::string_view> piece = co_await (*stream)->read();
+    Result<std::string_view> piece = co_await stream.read();
     if (!piece) co_return std::unexpected(std::move(piece.error()));
     if (piece->empty()) co_return reply;
     const bool good = reply.status >= 200 && reply.status < 300;
@@ -121,9 +135,13 @@ Task<Result<HttpReply>> HttpClient::fetch(HttpRequest request, Deadlines deadlin
     if (reply.body.size() + piece->size() > body_bytes_max) {
       co_return fail(Kind::kTooLarge,
                      fmt::format("{} answered with more than {} bytes",
-                                 Url::parse(address)->authority(), body_bytes_max));
+                                 Url::parse(request->url)->authority(), body_bytes_max));
     }
-    reply.body.append(*piece);
+    if (reply.body.empty()) {
+      reply.body = stream.take_piece();
+    } else {
+      reply.body.append(*piece);
+    }
   }
 }
 

@@ -105,6 +105,12 @@ class HttpClient {
   struct Impl;
 
  private:
+  Task<Result<std::unique_ptr<HttpStream>>> send(std::shared_ptr<const HttpRequest> request,
+                                                 Deadlines deadlines, CancelToken token,
+                                                 HttpTrace* trace);
+  Task<Result<HttpReply>> read_whole(std::shared_ptr<const HttpRequest> request,
+                                     Deadlines deadlines, CancelToken token, HttpTrace* trace,
+                                     std::size_t body_bytes_max);
   std::shared_ptr<Impl> impl_;
 };
 

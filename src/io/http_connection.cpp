@@ -14,6 +14,7 @@ constexpr std::size_t kInputBytesMax = 65'536;      // read ahead of the handler
 constexpr std::size_t kDrainBytesMax = 256 * 1024;  // of a body that the handler left unread
 constexpr auto kLinger = std::chrono::seconds(2);   // for the client to read the last answer
 constexpr std::size_t kJoinBodyBytesMax = 16'384;
+constexpr std::size_t kHeadBytesUsual = 512;
 constexpr std::uint64_t kBodyBytesPerSecondMin = 1000;  // of a client, on average
 
 }  // namespace
@@ -316,14 +317,12 @@ bool Connection::has_no_body(int status) const {
   return status / 100 == 1 || status == 204 || status == 304;
 }
 
-std::string Connection::head_of(int status, const Headers& headers) const {
+std::string Connection::head_of(int status, const Headers& headers, std::size_t more) const {
   std::string head;
-  head.reserve(256);
+  head.reserve(kHeadBytesUsual + more);
   head.append("HTTP/1.1 ").append(std::to_string(status)).append(" ");
   head.append(reason_of(status)).append("\r\n");
-  for (const auto& [name, value] : headers.fields()) {
-    head.append(name).append(": ").append(value).append("\r\n");
-  }
+  headers.write_to(head);
   head.append("Date: ").append(server_.date()).append("\r\n");
   if (!keep_) {
     head.append("Connection: close\r\n");
@@ -358,7 +357,7 @@ Task<Status> Connection::send(int status, Headers headers, std::string body) {
   if (!good) co_return good;
   said_ = Said::kAll;
   if (server_.stopping) keep_ = false;
-  std::string head = head_of(status, headers);
+  std::string head = head_of(status, headers, std::min(body.size(), kJoinBodyBytesMax));
   if (!has_no_body(status)) {
     head.append("Content-Length: ").append(std::to_string(body.size())).append("\r\n");
   }
@@ -385,7 +384,7 @@ Status Connection::start(int status, Headers headers) {
   raw_ = !parser_.version_1_1();
   mute_ = parser_.method() == "HEAD" || has_no_body(status);
   if (raw_ || server_.stopping) keep_ = false;
-  pending_head_ = head_of(status, headers);
+  pending_head_ = head_of(status, headers, 0);
   if (!raw_ && !has_no_body(status)) pending_head_.append("Transfer-Encoding: chunked\r\n");
   pending_head_.append("\r\n");
   return {};

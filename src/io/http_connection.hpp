@@ -103,7 +103,8 @@ class Connection final : public ServerRequest, public Responder {
   Task<Status> sent();
   bool all_sent() const;
   void add_chunk(std::string_view bytes, std::string& out) const;
-  std::string head_of(int status, const Headers& headers) const;
+  // With room for `more` bytes behind it.
+  std::string head_of(int status, const Headers& headers, std::size_t more) const;
   int objection() const;  // the status to refuse the request's header with, 0 for none
   Status parse_body();
   bool has_no_body(int status) const;

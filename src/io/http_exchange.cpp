@@ -9,6 +9,7 @@
 namespace sighter::io {
 namespace {
 
+constexpr std::size_t kHeadBytesUsual = 512;
 constexpr std::size_t kJoinBodyBytesMax = 16'384;  // smaller bodies leave with the header
 constexpr auto kUnseen = std::chrono::seconds(1);  // the longest way of a connection's end
 
@@ -120,13 +121,12 @@ std::string Exchange::request_head() const {
   const bool plain_proxy = route_.proxy && !route_.url.https;
   const std::string& host = route_.authority;
   std::string head;
-  head.reserve(512);
+  const std::size_t body = request_->body.size();
+  head.reserve(kHeadBytesUsual + (body <= kJoinBodyBytesMax ? body : 0));
   head.append(request_->method).append(" ");
   if (plain_proxy) head.append("http://").append(host);
   head.append(route_.url.target).append(" HTTP/1.1\r\nHost: ").append(host).append("\r\n");
-  for (const auto& [name, value] : request_->headers.fields()) {
-    head.append(name).append(": ").append(value).append("\r\n");
-  }
+  request_->headers.write_to(head);
   const auto add = [&](std::string_view name, const std::string& value) {
     if (!request_->headers.has(name)) head.append(name).append(": ").append(value).append("\r\n");
   };
@@ -135,8 +135,8 @@ std::string Exchange::request_head() const {
   if (plain_proxy && !route_.proxy->user_info.empty()) {
     add("Proxy-Authorization", "Basic " + base64(route_.proxy->user_info));
   }
-  if (!request_->body.empty() || (request_->method != "GET" && request_->method != "HEAD")) {
-    head.append("Content-Length: ").append(std::to_string(request_->body.size())).append("\r\n");
+  if (body > 0 || (request_->method != "GET" && request_->method != "HEAD")) {
+    head.append("Content-Length: ").append(std::to_string(body)).append("\r\n");
   }
   head.append("\r\n");
   return head;

@@ -81,6 +81,8 @@ class Exchange {
   Task<Status> ask(HttpTrace* trace);
   // As HttpStream::read().
   Task<Result<std::string_view>> read();
+  // What read() gave out last, with its memory.
+  std::string take_piece() { return std::move(piece_); }
   // The other side closed before it said a single byte, so soon that it had closed before the
   // request came there.
   bool died_unanswered() const;

@@ -101,8 +101,7 @@ std::optional<std::string_view> HttpParser::next_line(std::string_view bytes, st
                                                       Wrong& wrong) {
   const std::string_view rest = bytes.substr(taken);
   const std::size_t end = rest.find('\n', searched_);
-  const bool only_line_end = rest.empty() || rest == "\r" || rest.starts_with("\r\n");
-  begun_ = begun_ || !only_line_end;
+  if (!begun_) begun_ = !(rest.empty() || rest == "\r" || rest.starts_with("\r\n"));
   if (end == rest.npos) {
     searched_ = rest.size();
     wrong = check_pending(rest);
@@ -240,7 +239,8 @@ HttpParser::Wrong HttpParser::check_framing(const Fields& fields) {
   if (role_ == Role::kResponse) return nullptr;
   if (fields.hosts > 1) return "more than one Host";
   if (fields.hosts == 0 && version_1_1_) return "no Host";
-  if (fields.host.find_first_of(" \t,/@") != fields.host.npos) return "a Host that is none";
+  const auto ends_host = [](char c) { return is_space(c) || c == ',' || c == '/' || c == '@'; };
+  if (std::ranges::any_of(fields.host, ends_host)) return "a Host that is none";
   return nullptr;
 }
 

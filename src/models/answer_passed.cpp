@@ -107,12 +107,11 @@ io::Task<std::optional<Trouble>> Router::Impl::pass_on(Call& call, Exchange& exc
   co_return std::nullopt;
 }
 
-io::Task<std::optional<Trouble>> Router::Impl::send_passed(Call& call, Exchange& exchange,
-                                                           io::HttpRequest request) {
+io::Task<std::optional<Trouble>> Router::Impl::send_passed(Call& call, Exchange& exchange) {
   const io::Deadlines deadlines = deadlines_of(exchange);
   io::CancelToken token = call.options.cancel;
   Result<std::unique_ptr<io::HttpStream>> opened =
-      co_await client.open(std::move(request), deadlines, token, &exchange.trace);
+      co_await client.open(std::move(exchange.out.http), deadlines, token, &exchange.trace);
   if (!opened) co_return of_transport(std::move(opened.error()), exchange);
   io::HttpStream& stream = **opened;
   exchange.status = stream.status();

@@ -348,15 +348,14 @@ ReplyBegin reply_begin(const Call& call, const Exchange& exchange) {
 }
 
 io::Task<std::optional<Trouble>> Router::Impl::send_streamed(Call& call, Exchange& exchange,
-                                                             Attempt& attempt,
-                                                             io::HttpRequest request) {
+                                                             Attempt& attempt) {
   const io::Deadlines deadlines = deadlines_of(exchange);
   const io::CancelSource over(call.options.cancel);
   io::Alarm patience(core.timers(),
                      [source = over]() mutable { source.cancel("the answer was complete"); });
   io::CancelToken token = over.token();
   Result<std::unique_ptr<io::HttpStream>> opened =
-      co_await client.open(std::move(request), deadlines, token, &exchange.trace);
+      co_await client.open(std::move(exchange.out.http), deadlines, token, &exchange.trace);
   if (!opened) co_return of_transport(std::move(opened.error()), exchange);
   io::HttpStream& stream = **opened;
   exchange.status = stream.status();

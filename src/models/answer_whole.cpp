@@ -216,12 +216,11 @@ std::optional<Trouble> Router::Impl::take_body(Call& call, Exchange& exchange, s
   return std::nullopt;
 }
 
-io::Task<std::optional<Trouble>> Router::Impl::send_whole(Call& call, Exchange& exchange,
-                                                          io::HttpRequest request) {
+io::Task<std::optional<Trouble>> Router::Impl::send_whole(Call& call, Exchange& exchange) {
   const io::Deadlines deadlines = deadlines_of(exchange);
   io::CancelToken token = call.options.cancel;
   Result<io::HttpReply> reply =
-      co_await client.fetch(std::move(request), deadlines, token, &exchange.trace);
+      co_await client.fetch(std::move(exchange.out.http), deadlines, token, &exchange.trace);
   if (!reply) {
     exchange.output = exchange.trace.body_bytes > 0;
     exchange.output_bytes = exchange.trace.body_bytes;

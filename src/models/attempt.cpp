@@ -281,15 +281,14 @@ io::Task<std::optional<Trouble>> Router::Impl::attempt(Call& call, const Choice&
   made.route = name;
   made.start = core.clock().system_now();
   exchange.sent = core.clock().steady_now();
-  io::HttpRequest request = std::move(exchange.out.http);
   choice.state->load.started();
   const bool passed = call.request->endpoint == Endpoint::kOther;
   if (call.options.sink != nullptr && passed) {
-    trouble = co_await send_passed(call, exchange, std::move(request));
+    trouble = co_await send_passed(call, exchange);
   } else if (call.options.sink != nullptr && call.request->stream) {
-    trouble = co_await send_streamed(call, exchange, made, std::move(request));
+    trouble = co_await send_streamed(call, exchange, made);
   } else {
-    trouble = co_await send_whole(call, exchange, std::move(request));
+    trouble = co_await send_whole(call, exchange);
   }
   choice.state->load.ended();
   add_lost(call, exchange, made);

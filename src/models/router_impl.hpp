@@ -114,15 +114,12 @@ struct Router::Impl {
   io::Task<Result<Hold>> reserve(const Call& call, const Exchange& exchange);
 
   // answer_whole.cpp, answer_stream.cpp: what comes back
-  io::Task<std::optional<Trouble>> send_whole(Call& call, Exchange& exchange,
-                                              io::HttpRequest request);
-  io::Task<std::optional<Trouble>> send_streamed(Call& call, Exchange& exchange, Attempt& attempt,
-                                                 io::HttpRequest request);
+  io::Task<std::optional<Trouble>> send_whole(Call& call, Exchange& exchange);
+  io::Task<std::optional<Trouble>> send_streamed(Call& call, Exchange& exchange, Attempt& attempt);
   io::Task<std::optional<Trouble>> whole_of_stream(Call& call, Exchange& exchange,
                                                    io::HttpStream& stream, bool as_it_is);
   // answer_passed.cpp
-  io::Task<std::optional<Trouble>> send_passed(Call& call, Exchange& exchange,
-                                               io::HttpRequest request);
+  io::Task<std::optional<Trouble>> send_passed(Call& call, Exchange& exchange);
   io::Task<std::optional<Trouble>> pass_on(Call& call, Exchange& exchange, io::HttpStream& stream);
   std::optional<Trouble> take_body(Call& call, Exchange& exchange, std::string body,
                                    const io::Headers& headers);

@@ -32,154 +32,137 @@ std::string decoded_name(std::string_view text, std::uint32_t key, std::uint32_t
   return value && value->is_string() ? value->as_string() : std::string();
 }
 
-// One pass over the text; false as soon as something is wrong (json_parse then says what).
+// One pass over the text. Each part is given where it begins and says where it ends; null as soon
+// as something is wrong (json_parse then says what). The place is handed on and not kept here, so
+// that it stays in a register.
 class Scan {
  public:
   Scan(std::string_view text, std::uint32_t depth_max, std::vector<JsonMember>& members)
-      : begin_(text.data()),
-        at_(begin_),
-        end_(begin_ + text.size()),
-        kept_(depth_max),
-        members_(members) {
+      : begin_(text.data()), end_(begin_ + text.size()), kept_(depth_max), members_(members) {
     names_.reserve(kFewNames);
   }
 
   bool run(std::uint32_t& close) {
-    skip_space();
-    if (!take('{') || !object()) return false;
-    close = offset() - 1;
-    skip_space();
-    return at_ == end_ && (ascii_ || !find_invalid_utf8({begin_, at_}));
+    const char* at = after_space(begin_);
+    if (!is(at, '{')) return false;
+    at = object(at + 1);
+    if (at == nullptr) return false;
+    close = offset(at) - 1;
+    at = after_space(at);
+    return at == end_ && (ascii_ || !find_invalid_utf8({begin_, at}));
   }
 
  private:
-  std::uint32_t offset() const { return static_cast<std::uint32_t>(at_ - begin_); }
-  std::size_t left() const { return static_cast<std::size_t>(end_ - at_); }
-  bool take(char c) {
-    if (at_ == end_ || *at_ != c) return false;
-    ++at_;
-    return true;
-  }
-  void skip_space() {
-    while (at_ != end_ && is_json_space(*at_)) ++at_;
+  std::uint32_t offset(const char* at) const { return static_cast<std::uint32_t>(at - begin_); }
+  std::size_t left(const char* at) const { return static_cast<std::size_t>(end_ - at); }
+  bool is(const char* at, char c) const { return at != end_ && *at == c; }
+  const char* after_space(const char* at) const {
+    while (at != end_ && is_json_space(*at)) ++at;
+    return at;
   }
 
-  static int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
+  static bool is_hex(char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
   }
-  // Four hex digits; -1 when they are not there.
-  int code_unit() {
-    if (left() < 4) return -1;
-    int value = 0;
-    for (int i = 0; i < 4; ++i) {
-      const int digit = hex_digit(*at_++);
-      if (digit < 0) return -1;
-      value = value * 16 + digit;
-    }
-    return value;
-  }
-  bool escape() {
-    if (at_ == end_) return false;
-    const char c = *at_++;
-    if (c != 'u') return std::strchr("\"\\/bfnrt", c) != nullptr && c != '\0';
-    return code_unit() >= 0;  // halves of surrogate pairs may stand alone
+  // Behind the backslash. Halves of surrogate pairs may stand alone.
+  const char* escape(const char* at) const {
+    constexpr std::size_t kDigits = 4;
+    if (at == end_) return nullptr;
+    const char c = *at++;
+    if (c != 'u') return c != '\0' && std::strchr("\"\\/bfnrt", c) != nullptr ? at : nullptr;
+    if (left(at) < kDigits || !std::all_of(at, at + kDigits, is_hex)) return nullptr;
+    return at + kDigits;
   }
   // Behind the first quote; `escaped` is set where an escape was met.
-  bool string(bool& escaped) {
-    if (left() >= kJsonRun) [[likely]] {
-      const char* const stop = at_ + json_plain_bytes(at_);
-      if (stop != at_ + kJsonRun && *stop == '"') {
-        at_ = stop + 1;
-        return true;
-      }
+  const char* string(const char* at, bool& escaped) {
+    if (left(at) >= kJsonRun) [[likely]] {
+      const char* const stop = at + json_plain_bytes(at);
+      if (stop != at + kJsonRun && *stop == '"') return stop + 1;
     }
-    return long_string(escaped);
+    return long_string(at, escaped);
   }
-  [[gnu::noinline]] bool long_string(bool& escaped) {
+  [[gnu::noinline]] const char* long_string(const char* at, bool& escaped) {
     for (;;) {
-      if (left() >= kJsonRun) {
-        const std::size_t plain = json_plain_bytes(at_);
-        at_ += plain;
+      if (left(at) >= kJsonRun) {
+        const std::size_t plain = json_plain_bytes(at);
+        at += plain;
         if (plain == kJsonRun) continue;
-      } else if (at_ == end_) {
-        return false;
+      } else if (at == end_) {
+        return nullptr;
       }
-      const char c = *at_++;
-      if (c == '"') return true;
+      const char c = *at++;
+      if (c == '"') return at;
       if (c == '\\') {
         escaped = true;
-        if (!escape()) return false;
+        at = escape(at);
+        if (at == nullptr) return nullptr;
       } else if (static_cast<unsigned char>(c) >= 0x80) {
         ascii_ = false;
-        while (at_ != end_ && static_cast<unsigned char>(*at_) >= 0x80) ++at_;
+        while (at != end_ && static_cast<unsigned char>(*at) >= 0x80) ++at;
       } else if (static_cast<unsigned char>(c) < ' ') {
-        return false;
+        return nullptr;
       }
     }
   }
-  bool digits() {
-    const char* const before = at_;
-    while (at_ != end_ && *at_ >= '0' && *at_ <= '9') ++at_;
-    return at_ > before;
+  // Null when there are none.
+  const char* digits(const char* at) const {
+    const char* const before = at;
+    while (at != end_ && *at >= '0' && *at <= '9') ++at;
+    return at > before ? at : nullptr;
   }
-  bool number() {
-    take('-');
-    if (!take('0') && !digits()) return false;
-    if (take('.') && !digits()) return false;
-    if (at_ != end_ && (*at_ == 'e' || *at_ == 'E')) {
-      ++at_;
-      if (!take('+')) take('-');
-      if (!digits()) return false;
+  const char* number(const char* at) const {
+    if (is(at, '-')) ++at;
+    at = is(at, '0') ? at + 1 : digits(at);
+    if (at != nullptr && is(at, '.')) at = digits(at + 1);
+    if (at != nullptr && (is(at, 'e') || is(at, 'E'))) {
+      ++at;
+      if (is(at, '+') || is(at, '-')) ++at;
+      at = digits(at);
     }
-    return true;
+    return at;
   }
-  bool word(std::string_view expected) {
-    if (left() < expected.size() || std::memcmp(at_, expected.data(), expected.size()) != 0)
-      return false;
-    at_ += expected.size();
-    return true;
+  const char* word(const char* at, std::string_view expected) const {
+    const bool there =
+        left(at) >= expected.size() && std::memcmp(at, expected.data(), expected.size()) == 0;
+    return there ? at + expected.size() : nullptr;
   }
 
   // No white space before it.
-  bool value() {
-    if (at_ == end_) return false;
+  const char* value(const char* at) {
+    if (at == end_) return nullptr;
     bool escaped = false;
-    switch (*at_) {
+    switch (*at) {
       case '{':
-        ++at_;
-        return object();
+        return object(at + 1);
       case '[':
-        ++at_;
-        return array();
+        return array(at + 1);
       case '"':
-        ++at_;
-        return string(escaped);
+        return string(at + 1, escaped);
       case 't':
-        return word("true");
+        return word(at, "true");
       case 'f':
-        return word("false");
+        return word(at, "false");
       case 'n':
-        return word("null");
+        return word(at, "null");
       default:
-        return number();
+        return number(at);
     }
   }
-  bool array() {
-    if (++depth_ > limits::kJsonDepthMax) return false;
-    skip_space();
-    if (!take(']')) {
-      do {
-        skip_space();
-        if (!value()) return false;
-        skip_space();
-      } while (take(','));
-      if (!take(']')) return false;
+  // Behind the opening bracket.
+  const char* array(const char* at) {
+    if (++depth_ > limits::kJsonDepthMax) return nullptr;
+    at = after_space(at);
+    if (!is(at, ']')) {
+      for (;; ++at) {
+        at = value(after_space(at));
+        if (at == nullptr) return nullptr;
+        at = after_space(at);
+        if (!is(at, ',')) break;
+      }
+      if (!is(at, ']')) return nullptr;
     }
     --depth_;
-    return true;
+    return at + 1;
   }
 
   std::string_view written(const Name& name) const {
@@ -221,61 +204,75 @@ class Scan {
     }
     return false;
   }
-  // At the name's first quote.
-  bool name(std::size_t first, Name& name) {
-    name.key = offset();
-    if (!take('"') || !string(name.escaped)) return false;
-    name.end = offset();
-    name.mark = mark_of(written(name));
-    if (names_.size() - first < kFewNames) {
-      bool escaped = name.escaped;
-      for (std::size_t i = first; i < names_.size(); ++i) {
-        escaped |= names_[i].escaped;
-        if (names_[i].mark == name.mark && same(names_[i], name)) return false;
-      }
-      if (escaped && escaped_twice(first, name)) return false;
-    }
-    names_.push_back(name);
-    return true;
+  // What is known of the names of one object that is open.
+  struct Met {
+    std::size_t first = 0;    // of names_
+    std::uint64_t marks = 0;  // one bit for each mark: a name whose bit is free is new
+    bool escaped = false;     // one of them is
+  };
+  bool is_new(Met& met, const Name& name) const {
+    const std::uint64_t bit = std::uint64_t{1} << (name.mark * 0x9e3779b97f4a7c15 >> 58);
+    const bool free = (met.marks & bit) == 0;
+    met.marks |= bit;
+    met.escaped |= name.escaped;
+    if (free && !met.escaped) [[likely]]
+      return true;
+    if (names_.size() - met.first >= kFewNames) return true;  // any_twice() looks
+    return std::none_of(names_.begin() + static_cast<std::ptrdiff_t>(met.first), names_.end(),
+                        [&](const Name& other) { return same(other, name); });
   }
-  bool escaped_twice(std::size_t first, const Name& name) const {
-    return std::any_of(names_.begin() + static_cast<std::ptrdiff_t>(first), names_.end(),
-                       [&](const Name& other) { return same(other, name); });
+  // Where a name begins; behind it.
+  const char* name(const char* at, Met& met, Name& name) {
+    if (!is(at, '"')) return nullptr;
+    name.key = offset(at);
+    at = string(at + 1, name.escaped);
+    if (at == nullptr) return nullptr;
+    name.end = offset(at);
+    name.mark = mark_of(written(name));
+    if (!is_new(met, name)) return nullptr;
+    names_.push_back(name);
+    return at;
+  }
+  // A name, a colon and a value; behind them.
+  const char* member(const char* at, Met& met) {
+    Name key;
+    at = name(at, met, key);
+    if (at == nullptr) return nullptr;
+    at = after_space(at);
+    if (!is(at, ':')) return nullptr;
+    at = after_space(at + 1);
+    if (depth_ > kept_) return value(at);
+    const std::size_t kept = members_.size();
+    members_.push_back({.key = key.key,
+                        .key_end = key.end,
+                        .begin = offset(at),
+                        .depth = depth_,
+                        .escaped = key.escaped});
+    at = value(at);
+    if (at != nullptr) members_[kept].end = offset(at);
+    return at;
   }
   // Behind the opening brace.
-  bool object() {
-    if (++depth_ > limits::kJsonDepthMax) return false;
-    const std::size_t first = names_.size();
-    skip_space();
-    if (!take('}')) {
-      do {
-        skip_space();
-        Name key;
-        if (!name(first, key)) return false;
-        skip_space();
-        if (!take(':')) return false;
-        skip_space();
-        const std::size_t kept = members_.size();
-        if (depth_ <= kept_)
-          members_.push_back({.key = key.key,
-                              .key_end = key.end,
-                              .begin = offset(),
-                              .depth = depth_,
-                              .escaped = key.escaped});
-        if (!value()) return false;
-        if (depth_ <= kept_) members_[kept].end = offset();
-        skip_space();
-      } while (take(','));
-      if (!take('}')) return false;
+  const char* object(const char* at) {
+    if (++depth_ > limits::kJsonDepthMax) return nullptr;
+    Met met{.first = names_.size()};
+    at = after_space(at);
+    if (!is(at, '}')) {
+      for (;; ++at) {
+        at = member(after_space(at), met);
+        if (at == nullptr) return nullptr;
+        at = after_space(at);
+        if (!is(at, ',')) break;
+      }
+      if (!is(at, '}')) return nullptr;
     }
-    if (names_.size() - first > kFewNames && any_twice(first)) return false;
-    names_.resize(first);
+    if (names_.size() - met.first > kFewNames && any_twice(met.first)) return nullptr;
+    names_.resize(met.first);
     --depth_;
-    return true;
+    return at + 1;
   }
 
   const char* begin_;
-  const char* at_;
   const char* end_;
   std::uint32_t depth_ = 0;
   std::uint32_t kept_;
