@@ -336,7 +336,8 @@ class StreamReader {
 
 }  // namespace
 
-ReplyBegin reply_begin(const Call& call, const Exchange& exchange) {
+ReplyBegin reply_begin(Call& call, Exchange& exchange) {
+  note_lost(call, exchange);
   ReplyBegin known;
   known.route = exchange.route->name();
   known.attempts = static_cast<int>(call.result.attempts.size()) + 1;

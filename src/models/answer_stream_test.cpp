@@ -51,6 +51,23 @@ TEST_F(AnswerTest, AStreamThatIsCutIsBrokenAndNeverComplete) {
   EXPECT_GT(result.cost->value, 0);
 }
 
+// The client is told at its beginning, as of any other attempt.
+TEST_F(AnswerTest, ARequestThatWasLostOnAKeptConnectionIsToldOfWithTheStream) {
+  ask(R"({"model":"x","messages":[]})");
+  first.add(reply_json(kReply));
+  ASSERT_FALSE(answer("one/m").error);
+  ask(kAskStream);
+  first.add({step::Close{}});
+  first.add(reply_stream({piece("a") + kStop + kDone}));
+  const ClientResult result = answer("one/m");
+  ASSERT_FALSE(result.error) << result.error->message();
+  EXPECT_EQ(seen.begun->attempts, 2);
+  EXPECT_EQ(seen.begun->tried, "one/m unavailable");
+  ASSERT_EQ(result.attempts.size(), 2u);
+  EXPECT_TRUE(result.attempts[0].error);
+  EXPECT_FALSE(result.attempts[1].error);
+}
+
 // Cut anywhere, no client reads both an end and an error.
 TEST_F(AnswerTest, AnEventThatIsCutIsNotPassedOn) {
   const std::string stop = "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";

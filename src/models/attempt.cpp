@@ -39,23 +39,6 @@ std::int64_t output_tokens_of(const ClientRequest& request, const Provider& prov
   return product(most.value_or(usual), number("n").value_or(1));
 }
 
-// Requests on a kept connection that had been closed over there, as far as can be told.
-void add_lost(Call& call, const Exchange& exchange, const Attempt& made) {
-  for (int i = 1; i < exchange.trace.attempts; ++i) {
-    Attempt lost;
-    lost.route = made.route;
-    lost.start = made.start;
-    lost.cost = NanoUsd{};
-    lost.error =
-        Error{Kind::kUnavailable,
-              fmt::format("{}: a connection kept from an earlier request was closed before "
-                          "it answered",
-                          exchange.provider->name),
-              {}};
-    call.result.attempts.push_back(std::move(lost));
-  }
-}
-
 bool is_overload(const Exchange& exchange, const Error& error) {
   return exchange.status == 429 || exchange.status == 503 || exchange.status == 529 ||
          error.kind == Kind::kRateLimited;
@@ -82,6 +65,23 @@ void add_usage(std::optional<wire::Usage>& sum, const std::optional<wire::Usage>
   sum->estimated = sum->estimated || more->estimated;
   sum->cost_usd.reset();
   sum->raw = Json();
+}
+
+// On a kept connection that had been closed over there, as far as can be told.
+void note_lost(Call& call, Exchange& exchange) {
+  for (; exchange.lost + 1 < exchange.trace.attempts; ++exchange.lost) {
+    Attempt lost;
+    lost.route = exchange.route->name();
+    lost.start = exchange.start;
+    lost.cost = NanoUsd{};
+    lost.error =
+        Error{Kind::kUnavailable,
+              fmt::format("{}: a connection kept from an earlier request was closed before "
+                          "it answered",
+                          exchange.provider->name),
+              {}};
+    call.result.attempts.push_back(std::move(lost));
+  }
 }
 
 Trouble stop(Error error) {
@@ -279,7 +279,7 @@ io::Task<std::optional<Trouble>> Router::Impl::attempt(Call& call, const Choice&
 
   Attempt made;
   made.route = name;
-  made.start = core.clock().system_now();
+  made.start = exchange.start = core.clock().system_now();
   exchange.sent = core.clock().steady_now();
   choice.state->load.started();
   const bool passed = call.request->endpoint == Endpoint::kOther;
@@ -291,7 +291,7 @@ io::Task<std::optional<Trouble>> Router::Impl::attempt(Call& call, const Choice&
     trouble = co_await send_whole(call, exchange);
   }
   choice.state->load.ended();
-  add_lost(call, exchange, made);
+  note_lost(call, exchange);
   const SteadyTime now = core.clock().steady_now();
   made.latency = std::chrono::duration_cast<std::chrono::microseconds>(now - exchange.sent);
   Metered used = metered(call, exchange, trouble ? &*trouble : nullptr);

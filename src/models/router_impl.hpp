@@ -40,7 +40,9 @@ struct Exchange {
   Outgoing out;               // its body and address are moved into the request
   io::HttpTrace trace;
   std::size_t request_bytes = 0;
+  SystemTime start{};
   SteadyTime sent{};
+  int lost = 0;  // of trace.attempts, those that are attempts of the call already (note_lost)
   int status = 0;
   bool output = false;           // some of the answer came
   std::size_t output_bytes = 0;  // of it, as far as it is text
@@ -56,6 +58,9 @@ struct Metered {
 // `trouble`: why the answer did not come to its end; null where it did. Of such an answer the
 // tokens are estimated where the provider did not count them.
 Metered metered(const Call& call, const Exchange& exchange, const Trouble* trouble);
+// Adds the requests that were lost on kept connections to the call's attempts: as soon as there is
+// an answer to tell of them with, and at the end.
+void note_lost(Call& call, Exchange& exchange);
 // Says that the answer is complete, before its last piece is given to the client.
 void tell_end(const Call& call, const Exchange& exchange);
 
@@ -138,7 +143,7 @@ io::Deadlines deadlines_of(const Exchange& exchange);
 io::Headers limits_of(const io::Headers& headers, bool passed);
 // "stop", "length", ...
 // What is told with the first piece of a provider's answer.
-ReplyBegin reply_begin(const Call& call, const Exchange& exchange);
+ReplyBegin reply_begin(Call& call, Exchange& exchange);
 // What a path that is passed on counts: as Chat Completions do, or input_tokens and output_tokens.
 // nullopt: neither.
 std::optional<wire::Usage> any_usage(const Json& usage);

@@ -39,8 +39,6 @@ void write_proof(std::string& out, std::string_view mark);
 bool write_citation(std::string& out, const Citation& citation);
 // A JSON object whatever the model wrote; a text that is none goes under "INVALID_JSON".
 void write_arguments(std::string& out, const ToolCall& call, Losses& losses);
-// Ids may have letters, digits, '_' and '-' only.
-std::string tool_id(std::string_view id);
 void write_usage(std::string& out, const Usage& usage);
 std::string_view stop_word(const FinishReason& reason, Dialect dialect);
 

@@ -2,6 +2,7 @@
 
 #include "base/utf8.hpp"
 #include "wire/anthropic_content.hpp"
+#include "wire/call_id.hpp"
 #include "wire/media.hpp"
 #include "wire/proof.hpp"
 
@@ -128,7 +129,7 @@ void write_result(std::string& out, const Block& block, const ToolResult& result
   ObjectWriter writer(out);
   writer.string("type", "tool_result");
   if (!losses.own(block.extra) || !result.id.empty())
-    writer.string("tool_use_id", tool_id(result.id));
+    writer.string("tool_use_id", block.extra.dialect == kMe ? result.id : plain_call_id(result.id));
   const bool one_text = result.content.size() == 1 && result.content[0].as<Text>() != nullptr;
   const bool bare = one_text && !result.content[0].cache_control.has_value() &&
                     (block.extra.dialect != kMe || losses.form(block.extra, forms::kContentText));
@@ -154,16 +155,6 @@ void write_result(std::string& out, const Block& block, const ToolResult& result
 }
 
 }  // namespace
-
-std::string tool_id(std::string_view id) {
-  std::string out(id);
-  for (char& c : out) {
-    const bool fits = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                      c == '_' || c == '-';
-    if (!fits) c = '_';
-  }
-  return out;
-}
 
 void write_arguments(std::string& out, const ToolCall& call, Losses& losses) {
   if (call.arguments.find_first_not_of(" \n\r\t") == std::string::npos) {
@@ -276,7 +267,7 @@ bool write_block(std::string& out, const Block& block, Losses& losses, Side side
   ObjectWriter writer(out);
   writer.string("type", call.kind == ToolCall::Kind::kProvider ? call.provider_type : "tool_use");
   if (block.extra.dialect != kMe || !call.id.empty()) {
-    writer.string("id", block.extra.dialect == kMe ? call.id : tool_id(call.id));
+    writer.string("id", block.extra.dialect == kMe ? call.id : plain_call_id(call.id));
   }
   if (block.extra.dialect != kMe || !call.name.empty()) writer.string("name", call.name);
   if (block.extra.dialect == kMe && !call.arguments.empty()) {

@@ -172,7 +172,8 @@ WireError decode_error(int status, std::string_view body) {
 }
 
 std::string encode_error(const WireError& error) {
-  if (error.dialect == kMe && error.raw.find("error") != nullptr) return json_write(error.raw);
+  const std::string* said = error.raw.find_string("type");
+  if (error.dialect == kMe && said != nullptr && *said == "error") return json_write(error.raw);
   std::string_view type = "api_error";
   for (const ErrorWord& row : kErrorWords) {
     if (row.kind == error.kind) type = row.word;

@@ -3,6 +3,7 @@
 #include "wire/anthropic_content.hpp"
 #include "wire/bedrock_content.hpp"
 #include "wire/bedrock_media.hpp"
+#include "wire/call_id.hpp"
 #include "wire/media.hpp"
 #include "wire/proof.hpp"
 
@@ -177,7 +178,7 @@ void write_result(std::string& out, const Block& block, const ToolResult& result
   ObjectWriter outer(out);
   ObjectWriter inner(outer.key("toolResult"));
   if (!own || !result.id.empty())
-    inner.string("toolUseId", own ? result.id : anthropic::tool_id(result.id));
+    inner.string("toolUseId", own ? result.id : plain_call_id(result.id));
   if (!writing.losses.form(block.extra, forms::kNoContent)) {
     inner.key("content") += '[';
     Commas commas;
@@ -206,8 +207,7 @@ bool write_call(std::string& out, const Block& block, const ToolCall& call, Writ
   }
   ObjectWriter outer(out);
   ObjectWriter inner(outer.key("toolUse"));
-  if (!own || !call.id.empty())
-    inner.string("toolUseId", own ? call.id : anthropic::tool_id(call.id));
+  if (!own || !call.id.empty()) inner.string("toolUseId", own ? call.id : plain_call_id(call.id));
   if (!own || !call.name.empty()) inner.string("name", call.name);
   if (!losses.form(block.extra, forms::kNoInput)) {
     if (own && !call.arguments.empty() && json_parse(call.arguments, "input")) {

@@ -187,5 +187,36 @@ TEST(HandedBack, CallsWhoseIdComesLate) {
   EXPECT_THAT(chat_events(read.deltas), Not(HasSubstr("call_c1_0")));
 }
 
+// Anthropic's and Bedrock's ids have fewer letters.
+TEST(HandedBack, CallsWhoseIdsLookAlikeElsewhereStayTwo) {
+  const std::string_view body =
+      R"({"model":"m","messages":[{"role":"user","content":"q"},{"role":"assistant","tool_calls":[
+      {"id":"c.1","type":"function","function":{"name":"f","arguments":"{}"}},
+      {"id":"c/1","type":"function","function":{"name":"f","arguments":"{}"}}]},
+      {"role":"tool","tool_call_id":"c/1","content":"second"},
+      {"role":"tool","tool_call_id":"c.1","content":"first"}]})";
+  for (const Dialect to : {Dialect::kAnthropic, Dialect::kBedrock}) {
+    const Result<ChatRequest> request = codec_of(Dialect::kOpenAiChat)->decode_request(parse(body));
+    ASSERT_TRUE(request);
+    const Result<Encoded> encoded = codec_of(to)->encode_request(*request, {.model = "m"});
+    ASSERT_TRUE(encoded) << encoded.error().what;
+    const Result<ChatRequest> back = codec_of(to)->decode_request(parse(encoded->body));
+    ASSERT_TRUE(back);
+    std::vector<std::string> calls, results;
+    for (const Message& message : back->messages) {
+      for (const Block& block : message.content) {
+        if (const auto* call = block.as<ToolCall>()) calls.push_back(call->id);
+        if (const auto* result = block.as<ToolResult>()) results.push_back(result->id);
+      }
+    }
+    ASSERT_EQ(calls.size(), 2u);
+    ASSERT_EQ(results.size(), 2u);
+    EXPECT_NE(calls[0], calls[1]);
+    EXPECT_EQ(calls[0], results[1]);
+    EXPECT_EQ(calls[1], results[0]);
+    EXPECT_LE(calls[0].size(), 64u);
+  }
+}
+
 }  // namespace
 }  // namespace sighter::wire
