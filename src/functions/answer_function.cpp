@@ -223,6 +223,7 @@ io::Task<Result<Ready>> get_ready(Engine& engine, models::ClientRequest& request
   }
   ApplyOptions preparing;
   preparing.cancel = options.cancel;
+  preparing.served = true;
   Status prepared = co_await engine.prepare(*ready.what.function, *ready.what.variant, false,
                                             std::move(preparing));
   if (!prepared) co_return std::unexpected(prepared.error());
@@ -266,12 +267,19 @@ Result<Json> input_of_conversation(const Function& function, const models::Clien
   // A function of one input knows nothing of what was said before.
   if (chat.messages.size() > 1) lost.dropped.emplace_back("messages before the last user message");
   Json input;
-  if (const Field* field = function.input.only_text()) {
-    input = Json::object({{field->name, last->all_text()}});
-  } else {
-    Result<Json> object = json_parse(last->all_text(), "the last user message");
-    if (!object || !object->is_object()) return fail(Kind::kInvalid, wanted_by(function));
+  const std::string said = last->all_text();
+  const Field* field = function.input.only_text();
+  // Where that field is not the only one, an object that fits is the input and no text.
+  const bool text_only = field != nullptr && function.input.fields().size() == 1;
+  Result<Json> object = text_only ? Json() : json_parse(said, "the last user message");
+  const bool fits = object && object->is_object() &&
+                    (field == nullptr || function.input.admit(*object).has_value());
+  if (fits) {
     input = std::move(*object);
+  } else if (field != nullptr) {
+    input = Json::object({{field->name, said}});
+  } else {
+    return fail(Kind::kInvalid, wanted_by(function));
   }
   const Field* image = function.input.image();
   for (const wire::Block& block : last->content) {
@@ -325,6 +333,7 @@ io::Task<Answered> answer_function(Engine& engine, models::ClientRequest& reques
   how.tags = options.tags;
   how.key = options.key;
   how.record = options.record;
+  how.served = true;
   if (options.sink != nullptr && streams(function, variant)) how.reader = &speaker;
   Json input = std::move(ready->input);
   ApplyResult applied = co_await engine.apply(function, variant, std::move(input), std::move(how));

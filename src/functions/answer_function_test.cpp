@@ -20,6 +20,8 @@ class FunctionModel : public ::testing::Test {
     const std::string body =
         "\noutput = \"text\"\n[variants.p]\nkind = \"code\"\ncommand = [\"x\"]\n";
     folder.write("functions/one/function.toml", "input = { text = \"string\" }" + body);
+    folder.write("functions/more/function.toml",
+                 "input = { text = \"string\", times = \"integer?\" }" + body);
     folder.write("functions/talk/function.toml", "input = \"messages\"" + body);
     folder.write("sighter.toml", "");
     Result<Project> read = read_project(folder.path());
@@ -52,6 +54,20 @@ class FunctionModel : public ::testing::Test {
 };
 
 const std::string kSaid = R"("messages":[{"role":"user","content":"x"}])";
+
+// A text is the input's only text; an object that fits is the input itself.
+TEST_F(FunctionModel, AnObjectThatFitsFillsTheFieldsBesidesTheText) {
+  const auto said = [](std::string_view text) {
+    return fmt::format(R"({{"model":"x","messages":[{{"role":"user","content":{}}}]}})",
+                       json_quote(text));
+  };
+  EXPECT_EQ(json_write(*input("more", said(R"({"text":"a","times":3})"))),
+            R"({"text":"a","times":3})");
+  for (const std::string_view text : {"a", R"({"text":"a","times":"x"})", R"({"a":1})", "[1]"})
+    EXPECT_EQ(json_write(*input("more", said(text))), json_write(Json::object({{"text", text}})));
+  const std::string_view object = R"({"text":"a"})";
+  EXPECT_EQ(json_write(*input("one", said(object))), json_write(Json::object({{"text", object}})));
+}
 
 TEST_F(FunctionModel, EachParameterThatItHasNoPlaceForIsNamed) {
   const std::pair<std::string, std::string> kGiven[] = {

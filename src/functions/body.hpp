@@ -128,6 +128,9 @@ struct Engine::Impl {
   std::map<const Variant*, std::unique_ptr<Body>> bodies;
 };
 
+// What is wrong with a function itself, told as ApplyOptions::served says.
+Error of_function(const Engine::Impl& engine, const Function& function, bool served, Error error);
+
 std::unique_ptr<Body> make_code_body(Engine::Impl& engine, const Function& function,
                                      const Variant& variant);
 std::unique_ptr<Body> make_learned_body(Engine::Impl& engine, const Function& function,

@@ -106,6 +106,18 @@ std::optional<Applied> stored_output(Engine::Impl& engine, const Call& call,
 
 }  // namespace
 
+Error of_function(const Engine::Impl& engine, const Function& function, bool served, Error error) {
+  if (!served || (error.kind != Kind::kInvalid && error.kind != Kind::kNotFound)) return error;
+  engine.shared.log.error("functions", error.in(function.name).message());
+  const std::string folder = engine.shared.project.folder.string() + "/";
+  for (std::string* words : {&error.what, &error.hint}) {
+    for (std::size_t at = 0; (at = words->find(folder, at)) != words->npos;)
+      words->erase(at, folder.size());
+  }
+  error.kind = Kind::kInternal;
+  return error.in(fmt::format("the function '{}' cannot be asked", function.name));
+}
+
 Engine::Impl::Impl(Engine& the_engine, io::Core& the_core, Shared& the_shared)
     : engine(the_engine),
       core(the_core),
@@ -164,7 +176,7 @@ io::Task<ApplyResult> Engine::apply(const Function& function, const Variant& var
     Body& body = engine.body(function, variant);
     Result<std::unique_ptr<Work>> work = co_await body.plan(call);
     if (!work) {
-      outcome = failed(work.error());
+      outcome = failed(of_function(engine, function, call.options.served, work.error()));
     } else {
       what.fingerprint = (*work)->fingerprint();
       std::optional<Applied> known = stored_output(engine, call, what.fingerprint);
@@ -232,6 +244,8 @@ io::Task<Status> Engine::prepare(const Function& function, const Variant& varian
   Body& body = impl_->body(function, variant);
   if (std::optional<Error> error = body.unusable()) co_return std::unexpected(std::move(*error));
   Status prepared = co_await body.prepare(judged, options);
+  if (!prepared)
+    co_return std::unexpected(of_function(*impl_, function, options.served, prepared.error()));
   co_return prepared;
 }
 

@@ -76,6 +76,9 @@ struct ApplyOptions {
   RecordLevel record = RecordLevel::kFull;             // of this call and of those that it makes
   std::function<void()> answered = {};  // the body has answered; its row is still to be stored
   int depth = 0;                        // functions calling functions
+  // Whoever asks did not write the function: what is wrong with the function itself is kInternal,
+  // told without the places of its files, and logged with them.
+  bool served = false;
 };
 
 struct Applied {

@@ -78,7 +78,8 @@ io::Task<Result<Preview>> Engine::preview(const Function& function, const Varian
   }
   Body& body = impl_->body(function, variant);
   Result<std::unique_ptr<Work>> work = co_await body.plan(call);
-  if (!work) co_return std::unexpected(work.error());
+  if (!work)
+    co_return std::unexpected(of_function(*impl_, function, call.options.served, work.error()));
   const auto* prompt = std::get_if<PromptBody>(&variant.body);
   if (prompt != nullptr) out.model = prompt->model;
   out.input_tokens_max = static_cast<std::int64_t>(((*work)->request_bytes() + 2) / 3);

@@ -51,6 +51,12 @@ Status set_at(Json& root, const BodyEdit& edit) {
       Json* member = object.find(token);
       if (member == nullptr && edit.value.is_null()) return {};
       at = member != nullptr ? member : &object.set(token, Json());
+    } else if (token == "-" && rest.empty() && at->is_string()) {
+      // One text where a list of them may stand ("stop": "."): the first of the list.
+      JsonArray list;
+      list.push_back(std::move(*at));
+      *at = Json(std::move(list));
+      at = &at->as_array().emplace_back();
     } else {
       return leads_nowhere(edit, token);
     }

@@ -29,6 +29,13 @@ TEST(BodyEdits, MakesTheListThatAnElementIsFor) {
   }
 }
 
+// "stop" is one text or a list of them, as the client likes.
+TEST(BodyEdits, AnElementIsPutBehindOneTextToo) {
+  std::string body = R"({"stop":"a"})";
+  ASSERT_TRUE(edit_body(body, {{"/stop/-", Json("b")}}));
+  EXPECT_EQ(body, R"({"stop":["a","b"]})");
+}
+
 TEST(BodyEdits, RefusesWhatLeadsNowhere) {
   EXPECT_FALSE(read_body_edits(*json_parse(R"({"a":1})")));
   EXPECT_FALSE(read_body_edits(*json_parse("[]")));

@@ -153,7 +153,11 @@ io::Task<std::optional<Trouble>> Router::Impl::run_model(Call& call) {
     if (!last || trouble->sent || !last->sent) last = std::move(trouble);
     if (over) break;
   }
-  if (!last) last = selection.blocked(core.clock().steady_now());
+  if (!last || !last->sent) {
+    // A route that only rests would have taken it: the client may ask again.
+    Trouble rests = selection.blocked(core.clock().steady_now());
+    if (!last || rests.retry_after) last = std::move(rests);
+  }
   co_return last;
 }
 

@@ -102,10 +102,10 @@ class RoutesTest : public ::testing::Test {
     return std::move(running.value());
   }
   // As a client at the door: nobody waits for a route that is shut.
-  ClientResult at_the_door(const std::string& model) {
+  ClientResult at_the_door(const std::string& model, const std::string& more = "") {
     ClientRequest request;
     request.dialect = wire::Dialect::kOpenAiChat;
-    request.body = R"({"model":"x","messages":[{"role":"user","content":"hello"}]})";
+    request.body = R"({"model":"x","messages":[{"role":"user","content":"hello"}])" + more + "}";
     request.envelope = *wire::Envelope::scan(request.body);
     auto running = loop.start(router->answer(request, model, ClientOptions{}));
     loop.advance_until([&] { return running.done(); });
@@ -123,6 +123,26 @@ class RoutesTest : public ::testing::Test {
   std::unique_ptr<Router> router;
   std::string shown;
 };
+
+// What another route cannot express is no fault of the request while one rests that can.
+TEST_F(RoutesTest, WhoWaitsForTheRouteThatCouldTakeItIsToldHowLong) {
+  config(
+      "[providers.ant]\ndialect = \"anthropic\"\nbase_url = \"http://127.0.0.1:1\"\n"
+      "authentication = \"none\"\n[models.m]\nroutes = [\"one/m\", \"ant/m\"]\n");
+  one.add({step::Reply{
+      429, R"({"error":{"message":"slow down"}})", "application/json", {{"Retry-After", "120"}}}});
+  const ClientResult told = at_the_door("m", R"(,"seed":1)");
+  ASSERT_TRUE(told.error);
+  EXPECT_EQ(told.error->kind, Kind::kRateLimited);
+  const ClientResult again = at_the_door("m", R"(,"seed":1)");
+  ASSERT_TRUE(again.error);
+  EXPECT_EQ(again.error->kind, Kind::kRateLimited) << again.error->message();
+  EXPECT_TRUE(again.retry_after);
+  EXPECT_EQ(one.requests().size(), 1u);
+  one.otherwise([](const SeenRequest&) { return good("one"); });
+  loop.advance(120s);
+  EXPECT_FALSE(at_the_door("m", R"(,"seed":1)").error);
+}
 
 TEST_F(RoutesTest, AFlappingUpstreamIsShutOutAndComesBackByAProbe) {
   config("[models.m]\nroutes = [\"one/m\", \"two/m\"]\n");

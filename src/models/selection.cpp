@@ -209,7 +209,8 @@ Trouble Selection::blocked(SteadyTime now) const {
   Trouble trouble{.error = {Kind::kUnavailable, "no route can be asked", {}}, .next_route = true};
   std::optional<SteadyTime> earliest;
   for (std::size_t place = 0; place < choices_.size(); ++place) {
-    const std::optional<SteadyTime> until = blocked_until(place, now);
+    const std::optional<SteadyTime> until =
+        places_[place].failures == 0 ? blocked_until(place, now) : std::nullopt;
     if (!until || (earliest && *earliest <= *until)) continue;
     earliest = until;
     const bool keys = choices_[place].state->keys.resting_until(now).has_value();

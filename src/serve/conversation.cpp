@@ -211,10 +211,33 @@ io::Headers passed_on(const io::Headers& headers) {
   io::Headers out;
   for (const auto& [name, value] : headers.fields()) {
     for (const std::string_view passed : kPassedOn) {
-      if (io::equals_ignoring_case(name, passed)) out.add(std::string(passed), value);
+      if (!io::equals_ignoring_case(name, passed)) continue;
+      // Several lines of one name are one list (RFC 9110, section 5.3).
+      const std::optional<std::string_view> before = out.get(passed);
+      out.set(passed, before ? fmt::format("{}, {}", *before, value) : std::string(value));
     }
   }
   return out;
+}
+
+// The body's own list is for this program alone.
+Status take_allow_drop(models::ClientRequest& request) {
+  constexpr std::string_view kName = "allow_drop";
+  const std::optional<std::string_view> raw = request.envelope.raw(request.body, kName);
+  if (!raw) return {};
+  const Result<Json> list = json_parse(*raw);
+  if (!list || !list->is_array())
+    return fail(Kind::kInvalid, "allow_drop: must be a list of parameters' names");
+  for (const Json& name : list->as_array()) {
+    if (!name.is_string())
+      return fail(Kind::kInvalid, "allow_drop: must be a list of parameters' names");
+    request.allow_drop.push_back(name.as_string());
+  }
+  request.body = request.envelope.edited(request.body, {{kName, std::nullopt}});
+  Result<wire::Envelope> without = wire::Envelope::scan(request.body);
+  if (!without) return std::unexpected(std::move(without.error()));
+  request.envelope = std::move(*without);
+  return {};
 }
 
 Result<models::ClientRequest> client_request(const Exchange& exchange, JsonBody body,
@@ -235,9 +258,11 @@ Result<models::ClientRequest> client_request(const Exchange& exchange, JsonBody 
   const io::Headers& headers = exchange.request.headers();
   request.headers = passed_on(headers);
   request.allow_drop = exchange.door.settings.allow_drop;
-  if (const auto list = headers.get("x-sighter-allow-drop")) {
-    for (std::string& word : words(*list)) request.allow_drop.push_back(std::move(word));
+  for (const std::string_view list : headers.all("x-sighter-allow-drop")) {
+    for (std::string& word : words(list)) request.allow_drop.push_back(std::move(word));
   }
+  if (Status taken = take_allow_drop(request); !taken)
+    return std::unexpected(std::move(taken.error()));
   return request;
 }
 

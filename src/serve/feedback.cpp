@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/hash.hpp"
 #include "base/similar.hpp"
 #include "serve/disk_wait.hpp"
 #include "serve/handlers.hpp"
@@ -38,10 +39,23 @@ Status check_members(const Json& body) {
   return {};
 }
 
+// The same for the same key, also while the first one waits for the disk; its time is that of what
+// it is said of. Where that is no id of ours there is no time in it, and `made` stands.
+Id id_of_key(const Id& target, std::string_view key, const Id& made) {
+  const auto version = [](const Id& id) { return id.bytes[6] >> 4; };
+  if (key.empty() || version(target) != version(made)) return made;
+  const Digest digest = Sha256().field("feedback").field(key).finish();
+  Id id;
+  std::copy_n(digest.begin(), id.bytes.size(), id.bytes.begin());
+  std::copy_n(target.bytes.begin(), 6, id.bytes.begin());
+  id.bytes[6] = static_cast<std::uint8_t>((id.bytes[6] & 0x0f) | (made.bytes[6] & 0xf0));
+  id.bytes[8] = static_cast<std::uint8_t>((id.bytes[8] & 0x3f) | (made.bytes[8] & 0xc0));
+  return id;
+}
+
 Result<store::FeedbackRow> feedback_of(const Json& body, Id id) {
   if (Status known = check_members(body); !known) return std::unexpected(known.error());
   store::FeedbackRow row;
-  row.id = id;
   Result<Id> call = target_of(body, "call");
   if (!call) return std::unexpected(call.error());
   Result<Id> trace = target_of(body, "trace");
@@ -61,6 +75,7 @@ Result<store::FeedbackRow> feedback_of(const Json& body, Id id) {
                                               text->size(), kNameBytesMax));
     *place = std::move(*text);
   }
+  row.id = id_of_key(row.call.is_nil() ? row.trace : row.call, row.client_key, id);
   if (row.metric.empty()) return fail(Kind::kInvalid, "metric: is required");
   const Json* value = body.find("value");
   if (value == nullptr || value->is_null()) return fail(Kind::kInvalid, "value: is required");
@@ -120,7 +135,7 @@ io::Task<void> take_feedback(Exchange& exchange) {
     co_await send_error(exchange, std::move(row.error()));
     co_return;
   }
-  const Id id = row->id;
+  const Id id = row->id;  // of its key, where it has one
   Result<std::optional<store::Receipt>> kept = co_await keep(exchange, std::move(*row));
   if (!kept) {
     co_await send_error(exchange, std::move(kept.error()));

@@ -122,6 +122,7 @@ io::Task<Result<FunctionRequest>> read_function_request(Exchange& exchange) {
   co_await find_trace(exchange, asked->options);
   asked->options.cancel = exchange.request.gone();
   asked->options.record = exchange.door.settings.record;
+  asked->options.served = true;
   if (!exchange.door.key.empty()) asked->options.key = "serve";
   co_return asked;
 }

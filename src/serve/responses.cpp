@@ -265,7 +265,8 @@ io::Task<void> store_response(Exchange& exchange, const Asked& asked, Id call,
   if (!body) co_return;
   store::ResponseRow row;
   row.id = *id;
-  row.call = call;
+  // A call that is not recorded is no row that this one could belong to.
+  if (exchange.door.settings.record != functions::RecordLevel::kNone) row.call = call;
   row.previous = asked.previous;
   row.created = exchange.door.clock.system_now();
   row.expires = row.created + kKept;

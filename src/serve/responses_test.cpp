@@ -37,6 +37,18 @@ TEST_F(ResponsesTest, AnItemOfOurOwnIsFoundByItsId) {
   EXPECT_EQ(ask("POST", "/v1/responses", R"({"model":"m","input":[)" + unknown + "]}").status, 400);
 }
 
+// The client is told that it is stored, whatever is recorded of the call.
+TEST_F(ResponsesTest, AResponseIsKeptWhereNothingIsRecorded) {
+  Settings none = settings();
+  none.record = functions::RecordLevel::kNone;
+  open(none);
+  const Json first = respond(R"({"model":"m","input":"one","store":true})");
+  const std::string id = *first.find_string("id");
+  EXPECT_EQ(ask("GET", "/v1/responses/" + id).status, 200);
+  respond(R"({"model":"m","input":"two","previous_response_id":")" + id + R"("})");
+  EXPECT_THAT(sent(), HasSubstr("one"));
+}
+
 // Labels are kept here, where the upstream has no place for them.
 TEST_F(ResponsesTest, MetadataIsKeptWithTheResponse) {
   upstream.add(sighter::testing::reply_json(

@@ -1,5 +1,6 @@
 #include "wire/message.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -86,15 +87,17 @@ std::string Message::all_text() const {
   return out;
 }
 
+bool calls_tools(const Message& message) {
+  return std::any_of(message.content.begin(), message.content.end(), [](const Block& block) {
+    const ToolCall* call = block.as<ToolCall>();
+    return call != nullptr && call->kind != ToolCall::Kind::kProvider;
+  });
+}
+
 FinishReason Choice::settled_finish() const {
   if (finish.kind != FinishReason::Kind::kNone) return finish;
-  for (const Block& block : message.content) {
-    const ToolCall* call = block.as<ToolCall>();
-    if (call != nullptr && call->kind != ToolCall::Kind::kProvider) {
-      return FinishReason{.kind = FinishReason::Kind::kToolCalls};
-    }
-  }
-  return FinishReason{.kind = FinishReason::Kind::kStop};
+  return FinishReason{.kind = calls_tools(message) ? FinishReason::Kind::kToolCalls
+                                                   : FinishReason::Kind::kStop};
 }
 
 std::string ChatReply::text() const {

@@ -170,6 +170,9 @@ struct Message {
   std::string all_text() const;
 };
 
+// Whether it wants tools to be run by whoever asked.
+bool calls_tools(const Message& message);
+
 // ---- request ----------------------------------------------------------------------------------
 
 struct Tool {

@@ -25,6 +25,8 @@ std::string encode_error(const WireError& error);
 
 // {"prompt_tokens", "completion_tokens", ...} with the details that providers add.
 Usage decode_usage(Json usage);
-FinishReason finish_reason(std::string_view word);
+// `calls`: the message wants tools to be run. OpenAI says "stop" all the same where the request
+// named the tool, and some servers always do; other dialects never do.
+FinishReason finish_reason(std::string_view word, bool calls = false);
 
 }  // namespace sighter::wire::openai_chat

@@ -159,7 +159,8 @@ Result<Choice> decode_choice(Json& json, const Place& place) {
   choice.message = std::move(*decoded);
   reader.take(message);
   std::string word;
-  if (reader.string("finish_reason", word)) choice.finish = finish_reason(word);
+  if (reader.string("finish_reason", word))
+    choice.finish = finish_reason(word, calls_tools(choice.message));
   reader.any("logprobs", choice.logprobs);
   choice.extra = reader.rest(kMe, forms);
   return choice;
@@ -167,7 +168,7 @@ Result<Choice> decode_choice(Json& json, const Place& place) {
 
 }  // namespace
 
-FinishReason finish_reason(std::string_view word) {
+FinishReason finish_reason(std::string_view word, bool calls) {
   using Kind = FinishReason::Kind;
   struct Row {
     std::string_view word;
@@ -193,6 +194,7 @@ FinishReason finish_reason(std::string_view word) {
   for (const Row& row : kRows) {
     if (row.word == word) reason.kind = row.kind;
   }
+  if (calls && reason.kind == Kind::kStop) reason.kind = Kind::kToolCalls;
   return reason;
 }
 

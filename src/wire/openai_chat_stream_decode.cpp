@@ -209,8 +209,9 @@ class Decoder final : public StreamDecoder {
     Extra changed{.dialect = kMe, .members = changes(std::move(rest.members), state_->seen_choice)};
     if (!changed.members.empty()) emit(ChoiceExtra{number_, std::move(changed)});
     if (word.empty() || state_->finished) return;
+    const bool calls = !state_->calls.empty();
     close_choice();
-    emit(Finish{.choice = number_, .reason = finish_reason(word)});
+    emit(Finish{.choice = number_, .reason = finish_reason(word, calls)});
     state_->finished = true;
   }
 

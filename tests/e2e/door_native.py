@@ -20,6 +20,13 @@ output = { labels = ["good", "bad"] }
 kind = "code"
 command = ["python3", "judge.py"]
 """
+TORN = """input = { text = "string" }
+output = "text"
+[variants.p]
+kind = "prompt"
+model = "up/hello"
+user = "{{ input.text.nothing.inside }}"
+"""
 JUDGE = """import json, sys
 for line in sys.stdin:
     text = json.loads(line)["input"]["text"]
@@ -46,6 +53,10 @@ def functions(gateway):
                                ({"input": "error"}, 502, "a body that failed")):
         status, _, answer = gateway.ask("POST", "/v1/functions/judge", body)
         checks.that(status == wanted and answer["error"]["message"], f"{what} is {wanted}", (status, answer))
+    for ask, path in (({"input": "x"}, "/v1/functions/torn"), ({"input": "x", "dry_run": True}, "/v1/functions/torn"),
+                      ({"model": "function/torn", "messages": [{"role": "user", "content": "x"}]}, "/v1/chat/completions")):
+        status, _, answer = gateway.ask("POST", path, ask)
+        checks.that(status == 500 and str(gateway.folder) not in str(answer), "a template that fails is no fault of the request", (status, answer))
     status, _, answer = gateway.ask("POST", "/v1/functions/juge", {"input": "x"})
     checks.that(status == 404 and "judge" in str(answer), "an unknown function is 404, with what was meant", (status, answer))
     return call
@@ -143,7 +154,7 @@ def main():
     base = f"http://127.0.0.1:{upstream.port}/v1"
     gateway = Gateway(f'[providers.emb]\nbase_url = "{base}"\n[providers.ant]\ndialect = "anthropic"\nbase_url = "{base}"\nkey = "env:K"\n'
                       '[models.small]\nroutes = ["emb/x"]\n', environment={"K": "sk-up"},
-                      functions={"functions/judge/function.toml": FUNCTION, "functions/judge/judge.py": JUDGE})
+                      functions={"functions/judge/function.toml": FUNCTION, "functions/judge/judge.py": JUDGE, "functions/torn/function.toml": TORN})
     description = Description.load(checks)
     try:
         call = checks.run(functions, gateway)

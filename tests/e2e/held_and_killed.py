@@ -80,6 +80,10 @@ def held(gateway):
     checks.equal(next_one.get("previous_response_id"), responses[0]["id"], "a conversation goes on while the store is held")
     status, _, said = timed("feedback", gateway.ask, "POST", "/v1/feedback", {"call": call, "metric": "good", "value": 1, "key": "k"})
     checks.equal((status, said.get("queued"), said.get("known_already")), (200, True, None), "feedback is queued")
+    first = said.get("feedback")
+    _, _, said = timed("the same feedback", gateway.ask, "POST", "/v1/feedback", {"call": call, "metric": "good", "value": 1, "key": "k"})
+    checks.equal(said.get("feedback"), first, "the same key is the same feedback, also before it is on the disk")
+    checks.equal([f["feedback"] for f in gateway.ask("GET", f"/v1/calls/{call}")[2]["feedback"]], [first], "its call shows it once")
     for gone in (before["id"], responses[1]["id"]):
         status, _, said = timed("a removal", gateway.ask, "DELETE", f"/v1/responses/{gone}")
         checks.equal((status, isinstance(said, dict) and said.get("deleted")), (200, True), "a response is deleted")
@@ -95,7 +99,7 @@ def held(gateway):
         feedback = gateway.store("SELECT count(*) FROM feedback")[0][0]
     checks.equal((stored, feedback), (wanted, 1), "all of it is on the disk when the store is free again")
     status, _, said = gateway.ask("POST", "/v1/feedback", {"call": call, "metric": "good", "value": 1, "key": "k"})
-    checks.equal((status, said.get("known_already")), (200, True), "the key of queued feedback is known")
+    checks.equal((status, said.get("known_already"), said.get("feedback")), (200, True, first), "the key of queued feedback is known")
 
 
 def killed(gateway):
