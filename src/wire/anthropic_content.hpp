@@ -36,10 +36,10 @@ std::string proof_of(const Block& block);
 // The block of a reply that carries another provider's proof of what is no thought.
 void write_proof(std::string& out, std::string_view mark);
 // False, and nothing written, for a source that has no URL.
-bool write_citation(std::string& out, const Citation& citation);
+bool write_citation(std::string& out, const Citation& citation, Losses& losses);
 // A JSON object whatever the model wrote; a text that is none goes under "INVALID_JSON".
 void write_arguments(std::string& out, const ToolCall& call, Losses& losses);
-void write_usage(std::string& out, const Usage& usage);
+void write_usage(std::string& out, const Usage& usage, Losses& losses);
 std::string_view stop_word(const FinishReason& reason, Dialect dialect);
 
 // How another dialect's wish to think (`request.reasoning`, which is there) is put to a model of

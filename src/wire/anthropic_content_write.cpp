@@ -5,6 +5,7 @@
 #include "wire/call_id.hpp"
 #include "wire/media.hpp"
 #include "wire/proof.hpp"
+#include "wire/unsaid.hpp"
 
 namespace sighter::wire::anthropic {
 namespace {
@@ -102,7 +103,10 @@ bool write_thinking(std::string& out, const Block& block, const Thinking& thinki
 }
 
 bool write_text(std::string& out, const Block& block, const Text& text, Losses& losses, Side side) {
-  if (text.text.empty() && block.extra.dialect != kMe) return false;
+  if (text.text.empty() && block.extra.dialect != kMe) {
+    losses.foreign(block.extra, "messages.content", kStructure);
+    return false;
+  }
   ObjectWriter writer(out);
   writer.string("type", "text");
   writer.string("text", text.text);
@@ -117,7 +121,7 @@ bool write_text(std::string& out, const Block& block, const Text& text, Losses& 
     if (!open) writer.key("citations") += '[';
     open = true;
     commas.next(out);
-    write_citation(out, citation);
+    write_citation(out, citation, losses);
   }
   if (open) out += ']';
   finish(writer, block, losses, "messages.content");
@@ -173,12 +177,13 @@ void write_arguments(std::string& out, const ToolCall& call, Losses& losses) {
   writer.end();
 }
 
-bool write_citation(std::string& out, const Citation& citation) {
+bool write_citation(std::string& out, const Citation& citation, Losses& losses) {
   if (citation.dialect == kMe) {
     json_write_to(out, citation.raw);
     return true;
   }
   if (citation.url.empty()) return false;
+  note_unsaid(citation, losses);
   ObjectWriter writer(out);
   writer.string("type", "web_search_result_location");
   writer.string("url", citation.url);
@@ -284,11 +289,12 @@ bool write_block(std::string& out, const Block& block, Losses& losses, Side side
   return true;
 }
 
-void write_usage(std::string& out, const Usage& usage) {
+void write_usage(std::string& out, const Usage& usage, Losses& losses) {
   if (usage.dialect == kMe && !usage.raw.is_null()) {
     json_write_to(out, usage.raw);
     return;
   }
+  note_unsaid(usage, losses);
   ObjectWriter writer(out);
   writer.integer("input_tokens",
                  std::max<std::int64_t>(0, usage.input - usage.cache_read - usage.cache_write));

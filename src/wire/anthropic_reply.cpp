@@ -3,6 +3,7 @@
 #include "wire/anthropic.hpp"
 #include "wire/anthropic_content.hpp"
 #include "wire/errors.hpp"
+#include "wire/unsaid.hpp"
 
 namespace sighter::wire::anthropic {
 namespace {
@@ -158,10 +159,11 @@ Encoded encode_reply(const ChatReply& reply, const EncodeOptions& options) {
   losses.foreign(choice.extra, "choices", kStructure);
   losses.foreign(choice.message.extra, "choices.message", kStructure);
   if (reply.usage.has_value()) {
-    write_usage(writer.key("usage"), *reply.usage);
+    write_usage(writer.key("usage"), *reply.usage, losses);
   } else if (!own) {
-    write_usage(writer.key("usage"), Usage{});
+    write_usage(writer.key("usage"), Usage{}, losses);
   }
+  note_unsaid_tier(reply.dialect, reply.service_tier, losses);
   losses.rest(writer, reply.extra, "", kStructure);
   writer.end();
   return Encoded{std::move(out), losses.take_dropped(), losses.take_approximated()};

@@ -235,7 +235,8 @@ class RequestWriter {
         losses_.cannot("tool_choice");
         return;
     }
-    if (!own_ && request_.tools.empty()) return;  // refused without tools, and then it says nothing
+    if (!own_ && request_.tools.empty())  // refused without tools, and then it says nothing
+      return losses_.foreign(choice.extra, "tool_choice");
     ObjectWriter inner(writer.key("tool_choice"));
     inner.string("type", type);
     if (choice.mode == ToolChoice::Mode::kNamed && !choice.names.empty())

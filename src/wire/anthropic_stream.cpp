@@ -8,6 +8,7 @@
 #include "wire/anthropic_content.hpp"
 #include "wire/errors.hpp"
 #include "wire/proof.hpp"
+#include "wire/unsaid.hpp"
 
 namespace sighter::wire::anthropic {
 namespace {
@@ -304,7 +305,8 @@ class Encoder final : public StreamEncoder {
       if (!losses_.own(d.extra) || !d.extra.members.contains("stop_sequence")) {
         message.raw("stop_sequence", "null");
       }
-      write_usage(message.key("usage"), d.usage.value_or(Usage{}));
+      write_usage(message.key("usage"), d.usage.value_or(Usage{}), losses_);
+      note_unsaid_tier(d.dialect, d.service_tier, losses_);
       losses_.rest(message, d.extra, "", kStructure);
       message.end();
     });
@@ -484,8 +486,9 @@ class Encoder final : public StreamEncoder {
       losses_.cannot("messages.content.citations");
       return;
     }
-    delta(d.index, "citations_delta",
-          [&](ObjectWriter& writer) { write_citation(writer.key("citation"), d.citation); });
+    delta(d.index, "citations_delta", [&](ObjectWriter& writer) {
+      write_citation(writer.key("citation"), d.citation, losses_);
+    });
   }
   void on(const BlockExtra& d) { losses_.foreign(d.extra, "messages.content", kStructure); }
   void on(const LogprobsDelta&) { losses_.cannot("choices.logprobs"); }
@@ -541,7 +544,7 @@ class Encoder final : public StreamEncoder {
       }
       inner.rest(late_);
       inner.end();
-      write_usage(writer.key("usage"), usage_);
+      write_usage(writer.key("usage"), usage_, losses_);
     });
     event("message_stop", [](ObjectWriter&) {});
     ended_ = true;

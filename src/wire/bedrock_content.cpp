@@ -1,5 +1,7 @@
 #include "wire/bedrock_content.hpp"
 
+#include <algorithm>
+
 #include "wire/bedrock_media.hpp"
 
 namespace sighter::wire::bedrock {
@@ -184,6 +186,22 @@ Result<std::optional<Block>> decode_known(const std::string& type, Json& value, 
   return std::nullopt;
 }
 
+// The member of a block that says what it is: the only one, or the only one that is known, beside
+// which others stand. nullptr where there are several, or none.
+JsonObject::Member* saying(JsonObject& block) {
+  if (block.size() == 1) return &*block.begin();
+  constexpr std::string_view kWords[] = {
+      "text",    "json",       "image",      "document",         "video",           "audio",
+      "toolUse", "toolResult", "cachePoint", "reasoningContent", "citationsContent"};
+  JsonObject::Member* out = nullptr;
+  for (JsonObject::Member& member : block) {
+    if (std::find(std::begin(kWords), std::end(kWords), member.first) == std::end(kWords)) continue;
+    if (out != nullptr) return nullptr;
+    out = &member;
+  }
+  return out;
+}
+
 std::string type_of_raw(const std::string& name, const Json& value) {
   const std::string* type = name == "toolResult" ? value.find_string("type") : nullptr;
   return type != nullptr && !type->empty() ? *type : name;
@@ -266,12 +284,14 @@ Status decode_blocks(JsonArray& list, const Place& place, std::string_view name,
       content.push_back(raw_block("", std::move(one)));
       continue;
     }
-    if (one.as_object().size() != 1) {
+    JsonObject::Member* const member = saying(one.as_object());
+    if (member == nullptr) {
       content.push_back(raw_block("", std::move(one)));
       continue;
     }
-    auto& [type, value] = *one.as_object().begin();
-    if (type == "cachePoint" && content.size() > before && !content.back().cache_control) {
+    auto& [type, value] = *member;
+    const bool alone = one.as_object().size() == 1;
+    if (type == "cachePoint" && alone && content.size() > before && !content.back().cache_control) {
       if (std::optional<Json> mark = mark_of(value)) {
         content.back().cache_control = std::move(mark);
         continue;
@@ -280,6 +300,9 @@ Status decode_blocks(JsonArray& list, const Place& place, std::string_view name,
     Result<std::optional<Block>> block = decode_known(type, value, at, mode);
     if (!block) return std::unexpected(block.error());
     if (*block) {
+      Extra beside;
+      copy_others(&one, {type}, beside.members);
+      keep_inner((*block)->extra, kBeside, std::move(beside));
       content.push_back(std::move(**block));
     } else {
       std::string word = type_of_raw(type, value);

@@ -62,7 +62,7 @@ void write_blocks(std::string& out, const std::vector<Block>& blocks, Commas& co
 void write_mark(std::string& out, const std::optional<Json>& mark, Commas& commas,
                 Writing& writing);
 // False, and nothing written, for a source that has no URL.
-bool write_citation(std::string& out, const Citation& citation);
+bool write_citation(std::string& out, const Citation& citation, Losses& losses);
 void write_usage(std::string& out, const Usage& usage, Losses& losses);
 std::string_view stop_word(const FinishReason& reason, Dialect dialect);
 

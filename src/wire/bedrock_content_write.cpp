@@ -6,6 +6,7 @@
 #include "wire/call_id.hpp"
 #include "wire/media.hpp"
 #include "wire/proof.hpp"
+#include "wire/unsaid.hpp"
 
 namespace sighter::wire::bedrock {
 namespace {
@@ -25,8 +26,15 @@ std::string_view word_of(Media::Kind kind) {
   }
 }
 
+// What stood beside the block's own object.
+void end(ObjectWriter& outer, const Block& block) {
+  outer.inner_rest(block.extra, kBeside, kMe);
+  outer.end();
+}
+
 // Own members are written into the block's own object, those of another dialect are refused.
 void finish(ObjectWriter& inner, const Block& block, Writing& writing, std::string_view prefix) {
+  inner.skip(kBeside);
   writing.losses.rest(inner, block.extra, prefix, kBlockStructure);
   inner.end();
 }
@@ -94,7 +102,7 @@ bool write_media(std::string& out, const Block& block, const Media& media, Writi
   }
   write_source(inner, block, media, own);
   finish(inner, block, writing, "messages.content");
-  outer.end();
+  end(outer, block);
   return true;
 }
 
@@ -123,7 +131,7 @@ bool write_thinking(std::string& out, const Block& block, const Thinking& thinki
     finish(text, block, writing, "messages.content.thinking");
   }
   inner.end();
-  outer.end();
+  end(outer, block);
   return true;
 }
 
@@ -140,19 +148,22 @@ bool write_cited(std::string& out, const Block& block, const Text& text, Writing
     for (const Citation& citation : text.citations) {
       if (citation.dialect != kMe && citation.url.empty()) continue;
       commas.next(out);
-      write_citation(out, citation);
+      write_citation(out, citation, writing.losses);
     }
     out += ']';
   }
   finish(inner, block, writing, "messages.content");
-  outer.end();
+  end(outer, block);
   return true;
 }
 
 bool write_text(std::string& out, const Block& block, const Text& text, Writing& writing) {
   const bool own = block.extra.dialect == kMe;
   Losses& losses = writing.losses;
-  if (text.text.empty() && !own) return false;
+  if (text.text.empty() && !own) {
+    losses.foreign(block.extra, "messages.content", kBlockStructure);
+    return false;
+  }
   bool cited = losses.form(block.extra, forms::kCited);
   for (const Citation& citation : text.citations) {
     const bool fits =
@@ -168,7 +179,7 @@ bool write_text(std::string& out, const Block& block, const Text& text, Writing&
     outer.string("text", text.text);
   }
   losses.foreign(block.extra, "messages.content", kBlockStructure);
-  outer.end();
+  end(outer, block);
   return true;
 }
 
@@ -186,14 +197,17 @@ void write_result(std::string& out, const Block& block, const ToolResult& result
       write_blocks(out, result.content, commas, writing);
     } else {
       std::vector<Block> unmarked = result.content;
-      for (Block& one : unmarked) one.cache_control.reset();
+      for (Block& one : unmarked) {
+        if (one.cache_control) writing.losses.approximate("cache_control");
+        one.cache_control.reset();
+      }
       write_blocks(out, unmarked, commas, writing);
     }
     out += ']';
   }
   if (result.is_error.has_value()) inner.string("status", *result.is_error ? "error" : "success");
   finish(inner, block, writing, "messages.content.tool_result");
-  outer.end();
+  end(outer, block);
 }
 
 bool write_call(std::string& out, const Block& block, const ToolCall& call, Writing& writing) {
@@ -218,18 +232,19 @@ bool write_call(std::string& out, const Block& block, const ToolCall& call, Writ
   }
   inner.string_if("type", call.provider_type);
   finish(inner, block, writing, "messages.content.tool_use");
-  outer.end();
+  end(outer, block);
   return true;
 }
 
 }  // namespace
 
-bool write_citation(std::string& out, const Citation& citation) {
+bool write_citation(std::string& out, const Citation& citation, Losses& losses) {
   if (citation.dialect == kMe) {
     json_write_to(out, citation.raw);
     return true;
   }
   if (citation.url.empty()) return false;
+  note_unsaid(citation, losses);
   ObjectWriter writer(out);
   writer.string_if("title", citation.title);
   if (!citation.cited_text.empty()) {
@@ -292,6 +307,7 @@ void write_mark(std::string& out, const std::optional<Json>& mark, Commas& comma
   ObjectWriter inner(writer.key("cachePoint"));
   inner.string("type", "default");
   if (const std::string* ttl = mark->find_string("ttl")) inner.string_if("ttl", *ttl);
+  note_unsaid_mark(*mark, writing.losses);
   inner.end();
   writer.end();
 }
@@ -330,6 +346,7 @@ void write_usage(std::string& out, const Usage& usage, Losses& losses) {
     return;
   }
   if (usage.reasoning > 0) losses.approximate("usage.reasoning");
+  note_unsaid(usage, losses);
   ObjectWriter writer(out);
   writer.integer("inputTokens",
                  std::max<std::int64_t>(0, usage.input - usage.cache_read - usage.cache_write));

@@ -2,6 +2,7 @@
 
 #include "wire/bedrock_content.hpp"
 #include "wire/errors.hpp"
+#include "wire/unsaid.hpp"
 
 namespace sighter::wire::bedrock {
 namespace {
@@ -164,6 +165,7 @@ Encoded encode_reply(const ChatReply& reply, const EncodeOptions&) {
     tier.string("type", reply.service_tier);
     tier.end();
   }
+  note_unsaid_tier(reply.dialect, reply.service_tier, losses);
   losses.rest(writer, reply.extra, "", kStructure);
   writer.end();
   return Encoded{std::move(out), losses.take_dropped(), losses.take_approximated()};

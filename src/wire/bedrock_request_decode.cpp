@@ -126,24 +126,39 @@ Status decode_tools(ObjectReader& config, ChatRequest& request) {
   return {};
 }
 
-bool is_empty_object(const Json* json) {
-  return json != nullptr && json->is_object() && json->as_object().empty();
-}
-
+// {"auto": {}}, {"any": {}} or {"tool": {"name"}}.
 ToolChoice decode_choice(Json json) {
+  struct Word {
+    std::string_view word;
+    ToolChoice::Mode mode;
+  };
+  constexpr Word kWords[] = {{"auto", ToolChoice::Mode::kAuto},
+                             {"any", ToolChoice::Mode::kRequired},
+                             {"tool", ToolChoice::Mode::kNamed}};
   ToolChoice out{.mode = ToolChoice::Mode::kOther};
   out.extra.dialect = kMe;
-  if (json.as_object().size() == 1) {
-    const Json* tool = json.find("tool");
-    const std::string* name = tool == nullptr ? nullptr : tool->find_string("name");
-    if (is_empty_object(json.find("auto"))) out.mode = ToolChoice::Mode::kAuto;
-    if (is_empty_object(json.find("any"))) out.mode = ToolChoice::Mode::kRequired;
-    if (name != nullptr && tool->as_object().size() == 1) {
-      out.mode = ToolChoice::Mode::kNamed;
-      out.names.push_back(*name);
-    }
+  const Word* said = nullptr;
+  int words = 0;
+  for (const Word& row : kWords) {
+    const Json* value = json.find(row.word);
+    if (value == nullptr || !value->is_object()) continue;
+    said = &row;
+    ++words;
   }
-  if (out.mode == ToolChoice::Mode::kOther) out.raw = std::move(json);
+  const Json* value = words == 1 ? json.find(said->word) : nullptr;
+  const bool named = value != nullptr && said->mode == ToolChoice::Mode::kNamed;
+  const std::string* name = named ? value->find_string("name") : nullptr;
+  if (value == nullptr || (named && name == nullptr)) {
+    out.raw = std::move(json);
+    return out;
+  }
+  out.mode = said->mode;
+  if (named) out.names.push_back(*name);
+  Extra inner;
+  copy_others(value, {named ? std::string_view("name") : std::string_view()}, inner.members);
+  copy_others(&json, {said->word}, out.extra.members);
+  keep_inner(out.extra, said->word, std::move(inner));
+  if (!out.extra.members.empty()) out.raw = std::move(json);  // as it came
   return out;
 }
 

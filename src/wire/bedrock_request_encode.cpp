@@ -196,13 +196,17 @@ class RequestWriter {
     const ToolChoice* choice = request_.tool_choice ? &*request_.tool_choice : nullptr;
     if (request_.parallel_tool_calls == false && !request_.tools.empty())
       losses_.cannot("parallel_tool_calls");
-    if (!own_ && request_.tools.empty()) return;  // a choice without tools says nothing
+    if (!own_ && request_.tools.empty()) {  // a choice without tools says nothing
+      if (choice != nullptr) losses_.foreign(choice->extra, "tool_choice");
+      return;
+    }
     if (!own_ && choice != nullptr && choice->mode == ToolChoice::Mode::kNone) {
       // It has no word for it: tools that are not named are not called.
       if (has_calls()) {
         losses_.cannot("tool_choice", "\"none\" is not there, and calls need their tools");
       } else {
         losses_.approximate("tool_choice");
+        losses_.foreign(choice->extra, "tool_choice");
         return;
       }
     }

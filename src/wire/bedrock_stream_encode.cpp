@@ -4,6 +4,7 @@
 
 #include "wire/bedrock_content.hpp"
 #include "wire/media.hpp"
+#include "wire/unsaid.hpp"
 
 namespace sighter::wire::bedrock {
 namespace {
@@ -201,7 +202,8 @@ class Encoder final : public StreamEncoder {
       losses_.approximate("messages.content.citations");
       return;
     }
-    delta(d.index, [&](ObjectWriter& inner) { write_citation(inner.key("citation"), d.citation); });
+    delta(d.index,
+          [&](ObjectWriter& inner) { write_citation(inner.key("citation"), d.citation, losses_); });
   }
 
   void on(const BlockExtra& d) { losses_.foreign(d.extra, "messages.content", kBlockStructure); }

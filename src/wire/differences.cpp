@@ -35,7 +35,7 @@ constexpr Difference kRows[] = {
     {Side::kRequest, "openai", "anthropic gemini", How::kRefused,
      "moderation prompt_cache_key safety_identifier service_tier store thinking verbosity", "",
      "a parameter that is not there"},
-    {Side::kRequest, "openai", "openai-responses", How::kRefused, "stop", "",
+    {Side::kRequest, "openai", "openai-responses", How::kRefused, "stop thinking", "",
      "a parameter that is not there"},
     {Side::kRequest, "openai", "gemini", How::kRefused, "user", "",
      "a parameter that is not there"},
@@ -218,6 +218,19 @@ constexpr Difference kRows[] = {
      "media that is not taken there, or lies with another provider"},
     {Side::kRequest, "bedrock", "anthropic openai-responses", How::kRefused,
      "messages.content.video", "", "media that is not taken there, or lies with another provider"},
+    {Side::kReply, "openai", "*", How::kLeftOut,
+     "usage.completion_time usage.cost_details usage.is_byok usage.prompt_time "
+     "usage.pydantic_ai_gateway usage.queue_time "
+     "usage.server_tool_use_details.tool_calls_executed "
+     "usage.server_tool_use_details.tool_calls_requested usage.total_time",
+     "", "times, prices and counts of one provider's own"},
+    {Side::kReply, "anthropic", "*", How::kLeftOut,
+     "usage.iterations usage.server_tool_use.web_fetch_requests", "",
+     "times, prices and counts of one provider's own"},
+    {Side::kReply, "gemini", "*", How::kLeftOut, "usage.pydantic_ai_gateway usage.trafficType", "",
+     "times, prices and counts of one provider's own"},
+    {Side::kReply, "openai bedrock", "*", How::kLeftOut, "service_tier", "",
+     "another tier than the usual one"},
     {Side::kReply, "*", "bedrock", How::kApproximated, "usage.reasoning", "", "not counted there"},
     {Side::kReply, "gemini", "bedrock", How::kApproximated, "messages.content.signature", "",
      "only thoughts are signed there"},

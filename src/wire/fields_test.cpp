@@ -152,7 +152,6 @@ constexpr Unsaid kUnsaid[] = {
     {"usage: audio output", "openai-responses anthropic bedrock", kRow},
     {"usage: image input", "openai openai-responses anthropic bedrock", kRow},
     {"usage: provider's tools", "openai openai-responses anthropic gemini bedrock", kRow},
-    {"service tier that was given", "anthropic gemini bedrock", kNot},
 };
 
 std::string_view why_unsaid(std::string_view field, Dialect to) {

@@ -181,7 +181,9 @@ bool refused(const Block& block, Losses& losses, Side side) {
     }
   }
   if (const Text* text = block.as<Text>()) {
-    return text->text.empty() && block.extra.dialect != kMe && block.signature.empty();
+    if (!text->text.empty() || block.extra.dialect == kMe || !block.signature.empty()) return false;
+    losses.foreign(block.extra, "messages.content", kStructure);
+    return true;
   }
   return false;
 }

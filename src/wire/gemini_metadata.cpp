@@ -5,6 +5,7 @@
 
 #include "base/utf8.hpp"
 #include "wire/gemini_reply.hpp"
+#include "wire/unsaid.hpp"
 
 namespace sighter::wire::gemini {
 namespace {
@@ -41,6 +42,9 @@ const Json* source_of(const Json& chunk) {
   return nullptr;
 }
 
+// What stands beside the candidates for a token's place, on that token.
+constexpr std::string_view kTopCandidates = "top_candidates";
+
 Json token_of(const Json& candidate) {
   JsonObject out;
   const std::string* token = candidate.find_string("token");
@@ -52,10 +56,13 @@ Json token_of(const Json& candidate) {
     raw.emplace_back(static_cast<int>(static_cast<unsigned char>(c)));
   out.append("bytes", std::move(raw));
   if (const Json* id = candidate.find("tokenId")) out.append("token_id", *id);
+  copy_others(&candidate, {"token", "logProbability", "tokenId", "logprob", "bytes", "token_id"},
+              out);
   return out;
 }
 
-void write_token(std::string& out, const Json& token) {
+// `own`: members that are not known are those of this dialect.
+void write_token(std::string& out, const Json& token, bool own) {
   ObjectWriter writer(out);
   // Protocol buffers leave out what is zero or empty.
   if (const std::string* text = token.find_string("token")) writer.string_if("token", *text);
@@ -63,6 +70,11 @@ void write_token(std::string& out, const Json& token) {
   const Json* probability = token.find("logprob");
   if (probability != nullptr && probability->is_number() && probability->number_text() != "0")
     writer.json("logProbability", *probability);
+  JsonObject others;
+  if (own)
+    copy_others(&token, {"token", "token_id", "logprob", "bytes", "top_logprobs", kTopCandidates},
+                others);
+  writer.rest(others);
   writer.end();
 }
 
@@ -138,6 +150,7 @@ void write_grounding(ObjectWriter& candidate, const std::vector<PlacedText>& tex
         losses.cannot("messages.content.citations");
         continue;
       }
+      note_unsaid(citation, losses);
       auto known = std::find_if(sources.begin(), sources.end(), [&](const Citation* one) {
         return one->url == citation.url && one->title == citation.title;
       });
@@ -189,12 +202,16 @@ Json decode_logprobs(const Json& result) {
     for (std::size_t k = 0; list != nullptr && list->at(k) != nullptr; ++k)
       others.push_back(token_of(*list->at(k)));
     token.as_object().append("top_logprobs", std::move(others));
+    JsonObject beside;
+    if (list != nullptr) copy_others(top->at(i), {"candidates"}, beside);
+    if (!beside.empty()) token.as_object().set(kTopCandidates, Json(std::move(beside)));
     content.push_back(std::move(token));
   }
   return Json::object({{"content", std::move(content)}, {"refusal", Json()}});
 }
 
-void write_logprobs(ObjectWriter& result, const Json& logprobs) {
+void write_logprobs(ObjectWriter& result, const Json& logprobs, bool own, Losses& losses) {
+  if (!own) note_unsaid_logprobs(logprobs, true, losses);
   const Json* content = logprobs.find("content");
   if (content == nullptr || !content->is_array()) return;
   std::string chosen;
@@ -203,15 +220,19 @@ void write_logprobs(ObjectWriter& result, const Json& logprobs) {
   for (const Json& token : content->as_array()) {
     if (!chosen.empty()) chosen += ',';
     if (!top.empty()) top += ',';
-    write_token(chosen, token);
+    write_token(chosen, token, own);
     std::string others;
     const Json* list = token.find("top_logprobs");
     for (std::size_t k = 0; list != nullptr && list->at(k) != nullptr; ++k) {
       if (!others.empty()) others += ',';
-      write_token(others, *list->at(k));
+      write_token(others, *list->at(k), own);
       any = true;
     }
-    top += "{\"candidates\":[" + others + "]}";
+    ObjectWriter place(top);
+    place.raw("candidates", "[" + others + "]");
+    const Json* beside = own ? token.find(kTopCandidates) : nullptr;
+    if (beside != nullptr && beside->is_object()) place.rest(beside->as_object());
+    place.end();
   }
   result.raw("chosenCandidates", "[" + chosen + "]");
   if (any) result.raw("topCandidates", "[" + top + "]");

@@ -6,6 +6,7 @@
 #include "wire/errors.hpp"
 #include "wire/gemini.hpp"
 #include "wire/gemini_content.hpp"
+#include "wire/unsaid.hpp"
 
 namespace sighter::wire::gemini {
 namespace {
@@ -153,6 +154,7 @@ void write_usage(std::string& out, const Usage& usage) {
 
 void note_usage(const Usage& usage, Losses& losses) {
   if (usage.dialect != kMe && usage.cache_write > 0) losses.approximate("usage.cache_write");
+  note_unsaid(usage, losses);
 }
 
 namespace {
@@ -314,7 +316,7 @@ Encoded encode_reply(const ChatReply& reply, const EncodeOptions& options) {
     if (choice.logprobs.has_value()) {
       std::string& text = one.key("logprobsResult");
       ObjectWriter logprobs(text);
-      write_logprobs(logprobs, *choice.logprobs);
+      write_logprobs(logprobs, *choice.logprobs, own, losses);
       logprobs.inner_rest(choice.extra, "logprobsResult", kMe);
       logprobs.end();
     }
@@ -335,6 +337,7 @@ Encoded encode_reply(const ChatReply& reply, const EncodeOptions& options) {
       options.model.empty() ? std::string_view(reply.model) : options.model;
   if (!own || !model.empty()) writer.string("modelVersion", model);
   if (!own || !reply.id.empty()) writer.string("responseId", reply.id);
+  note_unsaid_tier(reply.dialect, reply.service_tier, losses);
   losses.rest(writer, reply.extra, "", kReplyStructure);
   writer.end();
   return Encoded{std::move(out), losses.take_dropped(), losses.take_approximated()};

@@ -40,8 +40,8 @@ struct PlacedText {
 void write_grounding(ObjectWriter& candidate, const std::vector<PlacedText>& texts, Losses& losses);
 
 // logprobsResult in the shape of Chat Completions, and its members back. The token's number is
-// kept as "token_id".
+// kept as "token_id"; what is not known of a token goes back where it came in this dialect (`own`).
 Json decode_logprobs(const Json& result);
-void write_logprobs(ObjectWriter& result, const Json& logprobs);
+void write_logprobs(ObjectWriter& result, const Json& logprobs, bool own, Losses& losses);
 
 }  // namespace sighter::wire::gemini

@@ -257,7 +257,8 @@ class RequestWriter {
       losses_.cannot("tool_choice");
       return;
     }
-    if (!own_ && request_.tools.empty()) return;  // refused without tools, and it says nothing
+    if (!own_ && request_.tools.empty())  // refused without tools, and it says nothing
+      return losses_.foreign(choice.extra, "tool_choice");
     std::string_view mode = "AUTO";
     if (choice.mode == ToolChoice::Mode::kNone) mode = "NONE";
     if (choice.mode == ToolChoice::Mode::kRequired || choice.mode == ToolChoice::Mode::kNamed)

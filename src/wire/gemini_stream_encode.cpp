@@ -274,7 +274,7 @@ class Encoder final : public StreamEncoder {
     write_index(candidate, state, number);
     if (state.logprobs.has_value()) {
       ObjectWriter logprobs(candidate.key("logprobsResult"));
-      write_logprobs(logprobs, *state.logprobs);
+      write_logprobs(logprobs, *state.logprobs, own, losses_);
       logprobs.end();
     }
     std::vector<PlacedText> texts;

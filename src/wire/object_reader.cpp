@@ -159,6 +159,14 @@ Extra ObjectReader::rest(Dialect dialect, std::uint32_t forms) {
   return extra;
 }
 
+void copy_others(const Json* object, std::initializer_list<std::string_view> known,
+                 JsonObject& into) {
+  if (object == nullptr || !object->is_object()) return;
+  for (const auto& [name, value] : object->as_object()) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) into.set(name, value);
+  }
+}
+
 void keep_inner(Extra& outer, std::string_view name, Extra inner) {
   if (!inner.members.empty())
     outer.members.append(std::string(name), Json(std::move(inner.members)));

@@ -2,6 +2,7 @@
 // Reads a JSON object member by member and keeps what nobody asked for.
 
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -66,6 +67,10 @@ class ObjectReader {
   std::vector<std::size_t> taken_more_;
   std::optional<Error> error_;
 };
+
+// Copies what `object` has beside `known` into `into`, where it is an object at all.
+void copy_others(const Json* object, std::initializer_list<std::string_view> known,
+                 JsonObject& into);
 
 // What an inner object had left over goes under its own name into the rest of the outer one.
 void keep_inner(Extra& outer, std::string_view name, Extra inner);

@@ -8,11 +8,61 @@
 namespace sighter::wire {
 namespace {
 
-// Members that only group parameters: what they hold is named one by one.
-constexpr std::string_view kContainers[] = {"generationConfig", "toolConfig", "inferenceConfig",
-                                            "additionalModelRequestFields"};
-// Those and others that are documented as options, each of which may be absent: without any they
-// ask for nothing. Other objects ask for something by being there ("web_search_options": {}).
+// Objects that decoders read: what they leave of them, under their names, is named one by one.
+struct Opened {
+  Dialect dialect;
+  std::string_view name;
+};
+constexpr Opened kOpened[] = {{Dialect::kOpenAiChat, "function"},
+                              {Dialect::kOpenAiChat, "custom"},
+                              {Dialect::kOpenAiChat, "json_schema"},
+                              {Dialect::kOpenAiChat, "file"},
+                              {Dialect::kOpenAiChat, "image_url"},
+                              {Dialect::kOpenAiChat, "video_url"},
+                              {Dialect::kOpenAiChat, "input_audio"},
+                              {Dialect::kOpenAiChat, "stream_options"},
+                              {Dialect::kOpenAiChat, "reasoning"},
+                              {Dialect::kOpenAiChat, "allowed_tools"},
+                              {Dialect::kOpenAiChat, "tools"},
+                              {Dialect::kAnthropic, "source"},
+                              {Dialect::kAnthropic, "thinking"},
+                              {Dialect::kAnthropic, "output_config"},
+                              {Dialect::kAnthropic, "metadata"},
+                              {Dialect::kOpenAiResponses, "input_audio"},
+                              {Dialect::kOpenAiResponses, "stream_options"},
+                              {Dialect::kOpenAiResponses, "text"},
+                              {Dialect::kOpenAiResponses, "tools"},
+                              {Dialect::kGemini, "generationConfig"},
+                              {Dialect::kGemini, "thinkingConfig"},
+                              {Dialect::kGemini, "toolConfig"},
+                              {Dialect::kGemini, "inlineData"},
+                              {Dialect::kGemini, "fileData"},
+                              {Dialect::kGemini, "functionCall"},
+                              {Dialect::kGemini, "functionResponse"},
+                              {Dialect::kGemini, "logprobsResult"},
+                              {Dialect::kBedrock, "inferenceConfig"},
+                              {Dialect::kBedrock, "toolConfig"},
+                              {Dialect::kBedrock, "additionalModelRequestFields"},
+                              {Dialect::kBedrock, "thinking"},
+                              {Dialect::kBedrock, "reasoningConfig"},
+                              {Dialect::kBedrock, "output_config"},
+                              {Dialect::kBedrock, "source"},
+                              {Dialect::kBedrock, "s3Location"},
+                              {Dialect::kBedrock, "inputSchema"},
+                              {Dialect::kBedrock, "output"},
+                              {Dialect::kBedrock, "auto"},
+                              {Dialect::kBedrock, "any"},
+                              {Dialect::kBedrock, "tool"}};
+
+// Whether what is there is a rest: of an object that was understood its type was taken.
+bool opened(Dialect dialect, std::string_view name, const Json& value) {
+  if (!value.is_object() || value.find("type") != nullptr) return false;
+  return std::any_of(std::begin(kOpened), std::end(kOpened),
+                     [&](const Opened& row) { return row.dialect == dialect && row.name == name; });
+}
+
+// Objects that are documented as options, each of which may be absent: without any they ask for
+// nothing. Other objects ask for something by being there ("web_search_options": {}).
 constexpr std::string_view kGroups[] = {"generationConfig",
                                         "toolConfig",
                                         "inferenceConfig",
@@ -24,13 +74,6 @@ constexpr std::string_view kGroups[] = {"generationConfig",
                                         "metadata",
                                         "logit_bias"};
 
-// What decoders leave of an object whose other members are typed, under its name: never empty, and
-// asking for what its members ask for.
-constexpr std::string_view kRemains[] = {
-    "function",  "custom",       "json_schema", "source",   "s3Location",       "file",
-    "image_url", "video_url",    "input_audio", "thinking", "thinkingConfig",   "item",
-    "response",  "functionCall", "inlineData",  "fileData", "functionResponse", "inputSchema"};
-
 bool contains(std::span<const std::string_view> names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
@@ -39,13 +82,19 @@ void add_once(std::vector<std::string>& names, std::string_view name) {
   if (std::find(names.begin(), names.end(), name) == names.end()) names.emplace_back(name);
 }
 
-// Where Responses keeps how its items and objects were laid out, and what another dialect is told
-// in another way ("logprobs": Choice::logprobs).
+// Where Responses keeps how its objects were laid out, and what another dialect is told in another
+// way ("logprobs": Choice::logprobs).
 bool layout(Dialect dialect, std::string_view name) {
   if (dialect == Dialect::kOpenAiChat) return name == kPieces;
   return dialect == Dialect::kOpenAiResponses &&
-         (name == "item" || name == "response" || name == "previous" || name == "responses" ||
-          name == "logprobs");
+         (name == "response" || name == "previous" || name == "responses" || name == "logprobs");
+}
+
+// Members of an item of Responses that carry no meaning of their own elsewhere.
+constexpr std::string_view kItem[] = {"id", "role", "status", "phase", "encrypted_content"};
+
+std::string joined(std::string_view prefix, std::string_view name) {
+  return prefix.empty() ? std::string(name) : fmt::format("{}.{}", prefix, name);
 }
 
 }  // namespace
@@ -111,11 +160,11 @@ bool says_nothing(const Json& value) {
 // A member of a request that asks another dialect for nothing: rule and reasons in
 // docs/dialects.md.
 bool Losses::asks_nothing(std::string_view prefix, std::string_view name, const Json& value) const {
-  if (value.is_object() && !reply_) {
-    const bool remains = !value.as_object().empty() && contains(kRemains, name);
-    return (remains || contains(kGroups, name)) && says_nothing(value);
-  }
+  if (value.is_object() && !reply_) return contains(kGroups, name) && says_nothing(value);
   if (says_nothing(value)) return true;
+  // Nobody else pads the pieces of a stream.
+  if (prefix == "stream_options" && name == "include_obfuscation")
+    return value.is_bool() && !value.as_bool();
   if (!prefix.empty() || reply_) return false;
   // What is so elsewhere anyway.
   if (name == "store") return value.is_bool() && !value.as_bool();
@@ -132,8 +181,11 @@ std::string unknown_role(const Message& message) {
 }
 
 bool Losses::allowed(std::string_view name) const {
-  return std::any_of(allow_drop_.begin(), allow_drop_.end(),
-                     [&](const std::string& allow) { return allow == "*" || allow == name; });
+  return std::any_of(allow_drop_.begin(), allow_drop_.end(), [&](const std::string& allow) {
+    if (allow == "*") return true;
+    const bool within = name.size() > allow.size() && name[allow.size()] == '.';
+    return name.starts_with(allow) && (within || name.size() == allow.size());
+  });
 }
 
 void Losses::cannot(std::string_view name, std::string_view why) {
@@ -159,20 +211,53 @@ bool Losses::effort(std::string_view word) {
 
 void Losses::foreign(const Extra& extra, std::string_view prefix,
                      std::span<const std::string_view> structure) {
-  if (own(extra)) return;
-  for (const auto& [name, value] : extra.members) {
-    // What a message of Responses is to its model: comment or answer.
-    const Json* phase = name == "item" ? value.find("phase") : nullptr;
-    if (phase != nullptr && !says_nothing(*phase)) approximate("messages.phase");
-    if (layout(extra.dialect, name) || asks_nothing(prefix, name, value)) continue;
-    if (std::find(structure.begin(), structure.end(), name) != structure.end()) continue;
-    const std::string full = prefix.empty() ? name : fmt::format("{}.{}", prefix, name);
-    if (!value.is_object() || !contains(kContainers, name)) {
-      cannot(full);
+  if (!own(extra)) members(extra.members, extra.dialect, prefix, structure);
+}
+
+void Losses::lost(const Extra& extra, std::string_view prefix) {
+  members(extra.members, extra.dialect, prefix, {});
+}
+
+void Losses::members(const JsonObject& members, Dialect dialect, std::string_view prefix,
+                     std::span<const std::string_view> structure) {
+  for (const auto& [name, value] : members) {
+    if (layout(dialect, name)) continue;
+    if (dialect == Dialect::kOpenAiResponses && name == "item" && value.is_object()) {
+      item(value.as_object(), prefix == "messages.content" ? "messages" : prefix);
+    } else if (dialect == Dialect::kBedrock && name == kBeside && value.is_object()) {
+      this->members(value.as_object(), dialect, prefix, structure);
+    } else if (opened(dialect, name, value)) {
+      this->members(value.as_object(), dialect, joined(prefix, name), {});
+    } else if (contains(structure, name) && !value.is_object()) {
+      continue;
+    } else if (name == "caller" && contains(structure, name)) {
+      constexpr std::string_view kCaller[] = {"type", "tool_id"};
+      this->members(value.as_object(), dialect, joined(prefix, name), kCaller);
+    } else if (!asks_nothing(prefix, name, value)) {
+      cannot(joined(prefix, name));
+    }
+  }
+}
+
+// What is left of an item of Responses beside its blocks; with its type it is the whole of one that
+// is named as a block.
+void Losses::item(const JsonObject& rest, std::string_view prefix) {
+  if (rest.contains("type")) return;
+  // What a message is to its model: comment or answer.
+  if (const Json* phase = rest.find("phase"); phase != nullptr && !says_nothing(*phase))
+    approximate("messages.phase");
+  for (const auto& [name, value] : rest) {
+    if (contains(kItem, name) || asks_nothing(prefix, name, value)) continue;
+    // Parts that blocks say, with members that they do not.
+    const bool parts = (name == "content" || name == "summary") && value.is_array();
+    if (!parts) {
+      cannot(joined(prefix, name));
       continue;
     }
-    for (const auto& [inner, what] : value.as_object()) {
-      if (!asks_nothing(full, inner, what)) cannot(fmt::format("{}.{}", full, inner));
+    constexpr std::string_view kPart[] = {"type", "text"};
+    for (const Json& part : value.as_array()) {
+      if (part.is_object())
+        members(part.as_object(), Dialect::kOpenAiResponses, joined(prefix, name), kPart);
     }
   }
 }

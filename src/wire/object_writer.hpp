@@ -75,6 +75,8 @@ class Commas {
 
 // Where Chat Completions keeps the entries of reasoning_details that one block was read from.
 inline constexpr std::string_view kPieces = "sighter:pieces";
+// Where Converse keeps the members that stood beside a block's own.
+inline constexpr std::string_view kBeside = "sighter:beside";
 
 // "messages.role: 'x' is no role", for a message whose role is kOther.
 std::string unknown_role(const Message& message);
@@ -102,7 +104,8 @@ class Losses {
   bool form(const Extra& extra, std::uint32_t bit) const {
     return extra.dialect == dialect_ && (extra.forms & bit) != 0;
   }
-  // `name` as allow_drop would list it; `why` may be empty.
+  // `name` as allow_drop would list it, or an outer one of its names ("tools", "tools.function");
+  // `why` may be empty.
   void cannot(std::string_view name, std::string_view why = {});
   void approximate(std::string_view name);
   // A value that no dialect takes, in the words of the error: the request is refused whatever may
@@ -111,10 +114,13 @@ class Losses {
   // An effort of reasoning that another dialect asks for; false, and refused by name, where it is
   // no word that any dialect knows: there is nothing near it.
   bool effort(std::string_view word);
-  // Members of another dialect: refused one by one as "prefix.name"; `structure` names those that
-  // have no meaning of their own.
+  // Members of another dialect: refused one by one as "prefix.name", those that are left of an
+  // object whose other members were understood as "prefix.object.name"; `structure` names those
+  // that have no meaning of their own.
   void foreign(const Extra& extra, std::string_view prefix,
                std::span<const std::string_view> structure = {});
+  // The same of members that may be of this dialect, where they are not written.
+  void lost(const Extra& extra, std::string_view prefix);
   // Own members are written, those of another dialect are refused.
   void rest(ObjectWriter& writer, const Extra& extra, std::string_view prefix,
             std::span<const std::string_view> structure = {});
@@ -133,6 +139,9 @@ class Losses {
  private:
   bool allowed(std::string_view name) const;
   bool asks_nothing(std::string_view prefix, std::string_view name, const Json& value) const;
+  void members(const JsonObject& members, Dialect dialect, std::string_view prefix,
+               std::span<const std::string_view> structure);
+  void item(const JsonObject& rest, std::string_view prefix);
 
   Dialect dialect_;
   bool reply_ = false;

@@ -59,7 +59,8 @@ std::string_view detail_type(const Thinking& thinking);
 void write_detail(std::string& out, const Block& block, Losses& losses,
                   std::optional<int> index = {});
 // One `annotations` member; false (and nothing written) where it has no URL. `index` as above.
-bool write_annotation(std::string& out, const Citation& citation, std::optional<int> index = {});
+bool write_annotation(std::string& out, const Citation& citation, Losses& losses,
+                      std::optional<int> index = {});
 
 class MessageWriter {
  public:

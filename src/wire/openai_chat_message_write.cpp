@@ -3,6 +3,7 @@
 #include "wire/media.hpp"
 #include "wire/openai_chat_message.hpp"
 #include "wire/proof.hpp"
+#include "wire/unsaid.hpp"
 
 namespace sighter::wire::openai_chat {
 namespace {
@@ -59,7 +60,8 @@ std::string media_name(const Media& media) {
   }
 }
 
-bool write_annotation(std::string& out, const Citation& citation, std::optional<int> index) {
+bool write_annotation(std::string& out, const Citation& citation, Losses& losses,
+                      std::optional<int> index) {
   if (citation.dialect == kMe) {
     json_write_to(out, citation.raw);
     if (index && citation.raw.is_object() && citation.raw.find("index") == nullptr) {
@@ -69,6 +71,7 @@ bool write_annotation(std::string& out, const Citation& citation, std::optional<
     return true;
   }
   if (citation.url.empty()) return false;
+  note_unsaid(citation, losses);
   ObjectWriter writer(out);
   writer.string("type", "url_citation");
   ObjectWriter inner(writer.key("url_citation"));
@@ -298,7 +301,10 @@ bool MessageWriter::write_parts(const std::vector<const Block*>& parts, bool rea
   out_ += '[';
   bool some = false;
   for (const Block* block : parts) {
-    if (!read_here && block->as<Text>() && block->as<Text>()->text.empty()) continue;
+    if (!read_here && block->as<Text>() && block->as<Text>()->text.empty()) {
+      losses_.foreign(block->extra, "messages.content", kStructure);
+      continue;
+    }
     const std::size_t before = out_.size();
     if (some) out_ += ',';
     if (write_part(*block)) {
@@ -388,6 +394,7 @@ void MessageWriter::write_thinking(ObjectWriter& writer,
         member = quirks_->reasoning_field == ReasoningField::kReasoning ? "reasoning"
                                                                         : "reasoning_content";
         text += thinking.text;
+        losses_.foreign(block->extra, "messages.content.thinking", kStructure);
         // A text alone: what proves it, or stands for it, has no place.
         if (!thinking.data.empty()) losses_.approximate("messages.content.redacted_thinking");
         if (!block->signature.empty()) losses_.approximate("messages.content.signature");
@@ -490,7 +497,7 @@ void MessageWriter::write_citations(ObjectWriter& writer, const Message& message
       if (!open) writer.key("annotations") += '[';
       open = true;
       commas.next(out_);
-      write_annotation(out_, citation);
+      write_annotation(out_, citation, losses_);
     }
   }
   if (open) out_ += ']';
@@ -514,6 +521,7 @@ void MessageWriter::write_one(const Message& message) {
       thoughts.push_back(&block);
     } else if (const Refusal* said = block.as<Refusal>()) {
       refusal += said->text;
+      losses_.foreign(block.extra, "messages.content", kStructure);
     } else if (const ToolCall* call = block.as<ToolCall>();
                call && call->kind != ToolCall::Kind::kProvider) {
       const bool custom = call->kind == ToolCall::Kind::kCustom && !losses_.own(block.extra) &&
@@ -626,7 +634,10 @@ void MessageWriter::write(const Message& message) {
       others = true;
     }
   }
-  if (!others) return;
+  if (!others) {
+    if (message.extra.dialect != kMe) losses_.foreign(message.extra, "messages", kStructure);
+    return;
+  }
   flush();
   if (results && message.role == Role::kTool) {
     Message user = message;  // what is not a result speaks for the user

@@ -6,6 +6,7 @@
 #include "wire/call_id.hpp"
 #include "wire/openai_chat.hpp"
 #include "wire/openai_chat_message.hpp"
+#include "wire/unsaid.hpp"
 
 namespace sighter::wire::openai_chat {
 namespace {
@@ -318,9 +319,15 @@ Encoded encode_reply(const ChatReply& reply, const EncodeOptions& options) {
     one.end();
   }
   out += ']';
-  if (reply.usage.has_value()) write_usage(writer.key("usage"), *reply.usage);
-  if (own || reply.dialect == Dialect::kOpenAiResponses)  // the same words
+  if (reply.usage.has_value()) {
+    write_usage(writer.key("usage"), *reply.usage);
+    note_unsaid(*reply.usage, losses);
+  }
+  if (own || reply.dialect == Dialect::kOpenAiResponses) {  // the same words
     writer.string_if("service_tier", reply.service_tier);
+  } else {
+    note_unsaid_tier(reply.dialect, reply.service_tier, losses);
+  }
   losses.rest(writer, reply.extra, "", kStructure);
   writer.end();
   return Encoded{std::move(out), losses.take_dropped(), losses.take_approximated()};

@@ -90,11 +90,48 @@ void write_custom_tool(std::string& out, const Tool& tool, Losses& losses) {
   }
   inner.end();
   writer.end();
-  static constexpr std::string_view kSaid[] = {"type", "name", "description", "format"};
-  if (tool.raw.is_object()) {
-    losses.foreign(Extra{.dialect = tool.extra.dialect, .members = tool.raw.as_object()}, "tools",
-                   kSaid);
+  Extra others{.dialect = tool.extra.dialect};
+  copy_others(&tool.raw, {"type", "name", "description", "format"}, others.members);
+  losses.foreign(others, "tools");
+}
+
+// {"type": "function", "function": {"name"}}, or the same of a custom tool: its name, and what it
+// has beside it.
+const std::string* name_of_choice(const Json& json, JsonObject& others) {
+  const Json* type = json.find("type");
+  const std::string* word = json.find_string("type");
+  for (const std::string_view member : {"function", "custom"}) {
+    const Json* inner = json.find(member);
+    const std::string* name = inner == nullptr ? nullptr : inner->find_string("name");
+    if (name == nullptr || (type != nullptr && (word == nullptr || *word != member))) continue;
+    copy_others(&json, {"type", member}, others);
+    JsonObject rest;
+    copy_others(inner, {"name"}, rest);
+    if (!rest.empty()) others.set(member, Json(std::move(rest)));
+    return name;
   }
+  return nullptr;
+}
+
+// {"mode", "tools"}: false where a tool has no name.
+bool decode_allowed(const Json& allowed, ToolChoice& choice) {
+  const std::string* mode = allowed.find_string("mode");
+  choice.required = mode != nullptr && *mode == "required";
+  const Json* tools = allowed.find("tools");
+  Extra inner;
+  JsonObject others;
+  for (std::size_t i = 0; tools != nullptr && tools->at(i) != nullptr; ++i) {
+    const std::string* name = name_of_choice(*tools->at(i), others);
+    if (name == nullptr) {
+      choice.names.clear();
+      return false;
+    }
+    choice.names.push_back(*name);
+  }
+  copy_others(&allowed, {"mode", "tools"}, inner.members);
+  keep_inner(inner, "tools", Extra{.members = std::move(others)});
+  keep_inner(choice.extra, "allowed_tools", std::move(inner));
+  return true;
 }
 
 ToolChoice decode_tool_choice(Json json) {
@@ -109,28 +146,17 @@ ToolChoice decode_tool_choice(Json json) {
     if (choice.mode != ToolChoice::Mode::kOther) return choice;
   }
   const std::string* type = json.find_string("type");
-  const Json* function = json.find("function");
-  if (type != nullptr && *type == "function" && function != nullptr &&
-      function->find_string("name") != nullptr) {
-    choice.mode = ToolChoice::Mode::kNamed;
-    choice.names.push_back(*function->find_string("name"));
-  } else if (const Json* custom = json.find("custom"); type != nullptr && *type == "custom" &&
-                                                       custom != nullptr &&
-                                                       custom->find_string("name") != nullptr) {
-    choice.mode = ToolChoice::Mode::kNamed;
-    choice.names.push_back(*custom->find_string("name"));
-  } else if (type != nullptr && *type == "allowed_tools" && json.find("allowed_tools") != nullptr) {
-    const Json& allowed = *json.find("allowed_tools");
-    choice.mode = ToolChoice::Mode::kAllowed;
-    const std::string* mode = allowed.find_string("mode");
-    choice.required = mode != nullptr && *mode == "required";
-    const Json* tools = allowed.find("tools");
-    for (std::size_t i = 0; tools != nullptr && tools->at(i) != nullptr; ++i) {
-      const Json* inner = tools->at(i)->find("function");
-      if (inner == nullptr) inner = tools->at(i)->find("custom");
-      const std::string* name = inner == nullptr ? nullptr : inner->find_string("name");
-      if (name != nullptr) choice.names.push_back(*name);
+  const bool named = type != nullptr && (*type == "function" || *type == "custom");
+  if (named) {
+    if (const std::string* name = name_of_choice(json, choice.extra.members)) {
+      choice.mode = ToolChoice::Mode::kNamed;
+      choice.names.push_back(*name);
     }
+  } else if (const Json* allowed = json.find("allowed_tools");
+             type != nullptr && *type == "allowed_tools" && allowed != nullptr &&
+             decode_allowed(*allowed, choice)) {
+    choice.mode = ToolChoice::Mode::kAllowed;
+    copy_others(&json, {"type", "allowed_tools"}, choice.extra.members);
   }
   choice.raw = std::move(json);
   return choice;
@@ -212,7 +238,7 @@ void write_plain_choice(ObjectWriter& writer, const ToolChoice& choice, Losses& 
     // The program looks at what comes, and asks again.
     losses.cannot("tool_choice", "the server takes no notice of it");
   }
-  losses.foreign(choice.extra, "tool_choice");
+  losses.lost(choice.extra, "tool_choice");
 }
 
 ResponseFormat decode_response_format(Json json) {

@@ -5,6 +5,7 @@
 #include "wire/openai_chat.hpp"
 #include "wire/openai_chat_message.hpp"
 #include "wire/openai_chat_reply.hpp"
+#include "wire/unsaid.hpp"
 
 namespace sighter::wire::openai_chat {
 namespace {
@@ -60,6 +61,7 @@ class Encoder final : public StreamEncoder {
     created_s_ = d.created_s.value_or(now_s_);
     const bool same_words = dialect_ == kMe || dialect_ == Dialect::kOpenAiResponses;
     tier_ = same_words ? d.service_tier : std::string();
+    if (!same_words) note_unsaid_tier(dialect_, d.service_tier, losses_);
     merge(d.extra);
     usage_ = d.usage;
     make_head();
@@ -160,7 +162,7 @@ class Encoder final : public StreamEncoder {
     }
     ChoiceState& state = choice(d.choice);
     if (!state.cited.empty()) state.cited += ',';
-    write_annotation(state.cited, d.citation, state.annotations++);
+    write_annotation(state.cited, d.citation, losses_, state.annotations++);
   }
 
   // All at once, as OpenAI gives them: a client that keeps the last list only has the whole.
@@ -256,6 +258,7 @@ class Encoder final : public StreamEncoder {
       *out_ += "\"choices\":[],\"usage\":";
       if (counted) {
         write_usage(*out_, *usage_);
+        note_unsaid(*usage_, losses_);
       } else {
         *out_ += "null";
       }

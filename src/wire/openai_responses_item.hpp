@@ -82,7 +82,8 @@ void write_part(std::string& out, const Block& block, ItemContext& context);
 // A part of what somebody else says, or of a tool's result. False: `losses` took note.
 bool write_input_part(std::string& out, const Block& block, Losses& losses);
 // False, and nothing written, for a source that has no URL. `text` is what the block says.
-bool write_annotation(std::string& out, const Citation& citation, std::string_view text);
+bool write_annotation(std::string& out, const Citation& citation, std::string_view text,
+                      Losses& losses);
 
 // ---- proofs of other dialects -----------------------------------------------------------------
 
@@ -99,7 +100,7 @@ std::string make_id(std::string_view prefix, std::string_view response, std::siz
 
 // ---- other parts that several sources need ----------------------------------------------------
 
-void write_usage(std::string& out, const Usage& usage);
+void write_usage(std::string& out, const Usage& usage, Losses& losses);
 // A token's entry of Chat Completions' logprobs as this dialect has it: `bytes` is a list.
 Json with_bytes(Json token);
 // What a response says again of its request, with defaults where there is none.
@@ -138,7 +139,7 @@ struct ResponseShape {
   const JsonObject* echo = nullptr;
   const JsonObject* others = nullptr;
 };
-void write_response(std::string& out, const ResponseShape& shape);
+void write_response(std::string& out, const ResponseShape& shape, Losses& losses);
 // "completed", "incomplete", "failed"; and the reason of the second.
 std::string_view status_word(const FinishReason& reason);
 std::string_view incomplete_word(const FinishReason& reason);

@@ -2,6 +2,7 @@
 
 #include "wire/media.hpp"
 #include "wire/openai_responses_item.hpp"
+#include "wire/unsaid.hpp"
 
 namespace sighter::wire::openai_responses {
 namespace {
@@ -127,7 +128,10 @@ bool write_reasoning(std::string& out, const Item& item, ItemContext& context) {
   }
   if (rest != nullptr) writer.rest(*rest);
   writer.end();
-  if (!own) context.losses.foreign(first.extra, "messages.content.thinking", kStructure);
+  if (!own) {
+    for (const Block* block : item.blocks)
+      context.losses.foreign(block->extra, "messages.content.thinking", kStructure);
+  }
   return true;
 }
 
@@ -300,12 +304,14 @@ bool write_item(std::string& out, const Item& item, ItemContext& context) {
   return false;
 }
 
-bool write_annotation(std::string& out, const Citation& citation, std::string_view text) {
+bool write_annotation(std::string& out, const Citation& citation, std::string_view text,
+                      Losses& losses) {
   if (citation.dialect == kMe) {
     json_write_to(out, citation.raw);
     return true;
   }
   if (citation.url.empty()) return false;
+  note_unsaid(citation, losses);
   // Characters, not bytes: those that continue a sequence do not count.
   const auto length = std::count_if(text.begin(), text.end(), [](char c) {
     return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
@@ -360,7 +366,7 @@ void write_part(std::string& out, const Block& block, ItemContext& context) {
     const std::size_t before = list.size();
     const Commas commas_before = commas;
     commas.next(list);
-    if (write_annotation(list, citation, text.text)) continue;
+    if (write_annotation(list, citation, text.text, losses)) continue;
     losses.cannot("messages.content.citations");
     list.resize(before);
     commas = commas_before;
@@ -439,11 +445,12 @@ Json with_bytes(Json token) {
   return token;
 }
 
-void write_usage(std::string& out, const Usage& usage) {
+void write_usage(std::string& out, const Usage& usage, Losses& losses) {
   if (usage.dialect == kMe && !usage.raw.is_null()) {
     json_write_to(out, usage.raw);
     return;
   }
+  note_unsaid(usage, losses);
   ObjectWriter writer(out);
   writer.integer("input_tokens", usage.input);
   ObjectWriter input(writer.key("input_tokens_details"));

@@ -4,6 +4,7 @@
 #include "wire/openai_chat.hpp"
 #include "wire/openai_responses.hpp"
 #include "wire/openai_responses_item.hpp"
+#include "wire/unsaid.hpp"
 
 namespace sighter::wire::openai_responses {
 namespace {
@@ -86,6 +87,10 @@ std::string items_json(const ChatReply& reply, const Choice& choice, Losses& los
       write_proof_item(out, make_id("rs", reply.id, number++), proof);
     }
   }
+  if (context.logprobs != nullptr && !context.logprobs->as_array().empty() && reply.dialect != kMe)
+    losses.cannot("choices.logprobs");  // of no text
+  if (logprobs != nullptr && reply.dialect != kMe)
+    note_unsaid_logprobs(*choice.logprobs, false, losses);
   return out;
 }
 
@@ -239,7 +244,7 @@ std::string_view error_code(const WireError& error) {
   }
 }
 
-void write_response(std::string& out, const ResponseShape& shape) {
+void write_response(std::string& out, const ResponseShape& shape, Losses& losses) {
   ObjectWriter writer(out);
   const bool own = shape.status.empty();
   if (!own || !shape.id.empty()) writer.string("id", shape.id);
@@ -265,7 +270,7 @@ void write_response(std::string& out, const ResponseShape& shape) {
   to += '[';
   to += shape.output;
   to += ']';
-  if (shape.usage != nullptr) write_usage(writer.key("usage"), *shape.usage);
+  if (shape.usage != nullptr) write_usage(writer.key("usage"), *shape.usage, losses);
   if (!own && !shape.service_tier.empty()) writer.string("service_tier", shape.service_tier);
   if (shape.echo != nullptr) writer.rest(*shape.echo);
   if (shape.others != nullptr) {
@@ -298,6 +303,7 @@ Encoded encode_reply(const ChatReply& reply, const EncodeOptions& options) {
       shape.error = R"({"code":"server_error","message":"the provider failed"})";
     shape.created_s = reply.created_s.value_or(options.now_s);
     shape.service_tier = own_tier(reply.dialect, reply.service_tier);
+    if (shape.service_tier.empty()) note_unsaid_tier(reply.dialect, reply.service_tier, losses);
     losses.finish(choice.settled_finish(), said_kind(choice.settled_finish()), reply.dialect);
     if (!choice.stop_sequence.empty()) losses.approximate("choices.stop_sequence");
     losses.foreign(reply.extra, "", kStructure);
@@ -314,7 +320,7 @@ Encoded encode_reply(const ChatReply& reply, const EncodeOptions& options) {
   if (reply.usage.has_value()) shape.usage = &*reply.usage;
   std::string out;
   out.reserve(1024 + output.size());
-  write_response(out, shape);
+  write_response(out, shape, losses);
   return Encoded{std::move(out), losses.take_dropped(), losses.take_approximated()};
 }
 

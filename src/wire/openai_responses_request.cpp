@@ -26,10 +26,7 @@ bool includes_the_usual(const Json& include) {
 // another dialect needs to express it.
 bool of_the_service(std::string_view name, const Json& value) {
   if (name == "include") return includes_the_usual(value);
-  if (name == "store" || name == "stream_options" || name == "max_tool_calls" || name == kService ||
-      name == kPrevious) {
-    return true;
-  }
+  if (name == "store" || name == kService || name == kPrevious) return true;
   if (name == "background") return value.is_bool() && !value.as_bool();
   return name == "truncation" && value.is_string() && value.as_string() == "disabled";
 }
@@ -203,6 +200,7 @@ ToolChoice decode_tool_choice(Json json) {
   if (type != nullptr && (*type == "function" || *type == "custom") && name != nullptr) {
     choice.mode = ToolChoice::Mode::kNamed;
     choice.names.push_back(*name);
+    copy_others(&json, {"type", "name"}, choice.extra.members);
   } else if (type != nullptr && *type == "allowed_tools") {
     const Json* tools = json.find("tools");
     const std::string* mode = json.find_string("mode");
@@ -213,7 +211,13 @@ ToolChoice decode_tool_choice(Json json) {
       all_named = one != nullptr;
       if (all_named) choice.names.push_back(*one);
     }
-    if (all_named) choice.mode = ToolChoice::Mode::kAllowed;
+    if (all_named) {
+      choice.mode = ToolChoice::Mode::kAllowed;
+      Extra others;
+      for (const Json& one : tools->as_array()) copy_others(&one, {"type", "name"}, others.members);
+      copy_others(&json, {"type", "mode", "tools"}, choice.extra.members);
+      keep_inner(choice.extra, "tools", std::move(others));
+    }
   }
   choice.raw = std::move(json);
   return choice;

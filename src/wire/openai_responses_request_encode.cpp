@@ -37,11 +37,17 @@ void write_tool(std::string& out, const Tool& tool, Losses& losses) {
     const Json* format = custom == nullptr ? nullptr : custom->find("format");
     if (format != nullptr) write_custom_format(writer, *format);
     writer.end();
-    static constexpr std::string_view kSaid[] = {"name", "description", "format"};
-    if (custom != nullptr && custom->is_object()) {
-      losses.foreign(Extra{.dialect = tool.extra.dialect, .members = custom->as_object()}, "tools",
-                     kSaid);
+    Extra others{.dialect = tool.extra.dialect};
+    Extra inner;
+    copy_others(&tool.raw, {"type", "custom"}, others.members);
+    copy_others(custom, {"name", "description", "format"}, inner.members);
+    if (format != nullptr && format->find("grammar") != nullptr) {
+      JsonObject beside;
+      copy_others(format, {"type", "grammar"}, beside);
+      for (auto& [name, value] : beside) inner.members.append("format." + name, std::move(value));
     }
+    keep_inner(others, "custom", std::move(inner));
+    losses.foreign(others, "tools");
     return;
   }
   writer.string("type", "function");
@@ -454,7 +460,7 @@ class RequestWriter {
     const Json* store = request_.extra.members.find("store");
     if (store == nullptr || store->is_null() || request_.dialect != Dialect::kOpenAiChat)
       writer.boolean("store", false);
-    losses_.foreign(others, "", kStructure);
+    losses_.foreign(others, "");
   }
 
   const ChatRequest& request_;

@@ -4,6 +4,7 @@
 
 #include "wire/openai_responses.hpp"
 #include "wire/openai_responses_item.hpp"
+#include "wire/unsaid.hpp"
 
 namespace sighter::wire::openai_responses {
 namespace {
@@ -145,7 +146,7 @@ class Encoder final : public StreamEncoder {
       shape.echo = &echo;
       shape.others = &others_;
       if (whole && usage_.has_value()) shape.usage = &*usage_;
-      write_response(writer.key("response"), shape);
+      write_response(writer.key("response"), shape, losses_);
     });
   }
 
@@ -158,6 +159,7 @@ class Encoder final : public StreamEncoder {
     if (model_.empty()) model_ = d.model;
     created_s_ = d.created_s.value_or(created_s_);
     tier_ = own_tier(dialect_, d.service_tier);
+    if (tier_.empty()) note_unsaid_tier(dialect_, d.service_tier, losses_);
     if (d.usage.has_value()) usage_ = d.usage;
     merge(d.extra);
     response("response.created", "in_progress", {}, {});
@@ -347,7 +349,7 @@ class Encoder final : public StreamEncoder {
   void cite(OpenItem& item, OpenPart& part, const Citation& citation) {
     Text& text = *part.block.as<Text>();
     std::string json;
-    if (!write_annotation(json, citation, text.text)) {
+    if (!write_annotation(json, citation, text.text, losses_)) {
       losses_.cannot("messages.content.citations");
       return;
     }
