@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <regex>
 #include <set>
 
 #include "wire/codec.hpp"
@@ -145,11 +144,18 @@ bool reword(Json& json) {
   return any;
 }
 
-// Without numbers, which made ids hold, and lists that nothing is in.
-std::string plain(const std::string& body) {
-  static const std::regex kDigits("[0-9]+");
-  static const std::regex kEmpty(R"-("[a-zA-Z_]+":(\[\]|\{\}),?)-");
-  return std::regex_replace(std::regex_replace(body, kDigits, ""), kEmpty, "");
+// Without the numbers that made ids hold, and without members that hold nothing.
+std::string plain(std::string body) {
+  std::erase_if(body, [](char c) { return c >= '0' && c <= '9'; });
+  for (const std::string_view empty : {":[]", ":{}"}) {
+    for (std::size_t at = body.find(empty); at != body.npos; at = body.find(empty)) {
+      const std::size_t name = at < 2 ? 0 : body.rfind('"', at - 2);
+      const bool comma = name > 0 && body[name - 1] == ',';
+      const std::size_t begin = comma ? name - 1 : name;
+      body.erase(begin, at + empty.size() - begin);
+    }
+  }
+  return body;
 }
 
 struct Said {
