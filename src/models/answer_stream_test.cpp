@@ -5,7 +5,10 @@
 namespace sighter::models {
 namespace {
 
-TEST_F(AnswerTest, StreamsAreRelayedAndTheUsageThatNobodyAskedForIsKept) {
+// A suite of its own: a fixture of one name in two files is two fixtures.
+class AnswerStreamTest : public AnswerTest {};
+
+TEST_F(AnswerStreamTest, StreamsAreRelayedAndTheUsageThatNobodyAskedForIsKept) {
   ask(kAskStream);
   first.add(reply_stream({piece("a"), piece("b") + kStop, kUsage + kDone}));
   const ClientResult result = answer("one/m");
@@ -17,7 +20,7 @@ TEST_F(AnswerTest, StreamsAreRelayedAndTheUsageThatNobodyAskedForIsKept) {
   EXPECT_THAT(first.requests()[0].body, HasSubstr(R"("stream_options":{"include_usage":true})"));
 }
 
-TEST_F(AnswerTest, UsageThatWasAskedForIsShown) {
+TEST_F(AnswerStreamTest, UsageThatWasAskedForIsShown) {
   ask(R"({"model":"x","messages":[],"stream":true,"stream_options":{"include_usage":true}})");
   first.add(reply_stream({piece("a") + kStop + kUsage + kDone}));
   want_reply = true;
@@ -27,7 +30,7 @@ TEST_F(AnswerTest, UsageThatWasAskedForIsShown) {
   EXPECT_EQ(result.reply->text(), "a");
 }
 
-TEST_F(AnswerTest, EveryCutOfARelayedStreamGivesTheSameBytes) {
+TEST_F(AnswerStreamTest, EveryCutOfARelayedStreamGivesTheSameBytes) {
   const std::string whole = ": hello\r\n\r\n" + piece("a\\u2028\xe2\x80\xa8") + kStop + kDone;
   for (std::size_t n = 1; n < whole.size(); n += 7) {
     ask(kAskStream);
@@ -39,7 +42,7 @@ TEST_F(AnswerTest, EveryCutOfARelayedStreamGivesTheSameBytes) {
   }
 }
 
-TEST_F(AnswerTest, AStreamThatIsCutIsBrokenAndNeverComplete) {
+TEST_F(AnswerStreamTest, AStreamThatIsCutIsBrokenAndNeverComplete) {
   ask(kAskStream);
   first.add({step::Start{}, step::Chunk{piece("a")}, step::Close{}});
   const ClientResult result = answer("both");
@@ -52,7 +55,7 @@ TEST_F(AnswerTest, AStreamThatIsCutIsBrokenAndNeverComplete) {
 }
 
 // The client is told at its beginning, as of any other attempt.
-TEST_F(AnswerTest, ARequestThatWasLostOnAKeptConnectionIsToldOfWithTheStream) {
+TEST_F(AnswerStreamTest, ARequestThatWasLostOnAKeptConnectionIsToldOfWithTheStream) {
   ask(R"({"model":"x","messages":[]})");
   first.add(reply_json(kReply));
   ASSERT_FALSE(answer("one/m").error);
@@ -69,7 +72,7 @@ TEST_F(AnswerTest, ARequestThatWasLostOnAKeptConnectionIsToldOfWithTheStream) {
 }
 
 // Cut anywhere, no client reads both an end and an error.
-TEST_F(AnswerTest, AnEventThatIsCutIsNotPassedOn) {
+TEST_F(AnswerStreamTest, AnEventThatIsCutIsNotPassedOn) {
   const std::string stop = "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
   const std::string start =
       "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\","
@@ -91,7 +94,7 @@ TEST_F(AnswerTest, AnEventThatIsCutIsNotPassedOn) {
   }
 }
 
-TEST_F(AnswerTest, WhatCameOfACutStreamIsCounted) {
+TEST_F(AnswerStreamTest, WhatCameOfACutStreamIsCounted) {
   ask(kAskStream);
   const std::string words(300, 'w');
   first.add({step::Start{}, step::Chunk{piece(words)}, step::Close{}});
@@ -105,7 +108,7 @@ TEST_F(AnswerTest, WhatCameOfACutStreamIsCounted) {
   EXPECT_LT(result.usage->input, 50);
 }
 
-TEST_F(AnswerTest, WhatCameOfAWholeAnswerIsCountedWhenTheClientGoesAway) {
+TEST_F(AnswerStreamTest, WhatCameOfAWholeAnswerIsCountedWhenTheClientGoesAway) {
   ask(kAsk);
   first.add({step::Raw{"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
                        "content-length: 1000\r\n\r\n" +
@@ -123,7 +126,7 @@ TEST_F(AnswerTest, WhatCameOfAWholeAnswerIsCountedWhenTheClientGoesAway) {
   EXPECT_NEAR(result.cost->usd(), (input * 1 + 201 * 10) * 1e-6, 1e-9);
 }
 
-TEST_F(AnswerTest, CountsThatCannotBeArePaidByEstimate) {
+TEST_F(AnswerStreamTest, CountsThatCannotBeArePaidByEstimate) {
   for (const std::string_view tokens : {"-5000000", "9223372036854775807"}) {
     ask(kAsk);
     first.add(reply_json(fmt::format(
@@ -140,7 +143,7 @@ TEST_F(AnswerTest, CountsThatCannotBeArePaidByEstimate) {
   }
 }
 
-TEST_F(AnswerTest, AStreamWithoutItsEndMarkIsBroken) {
+TEST_F(AnswerStreamTest, AStreamWithoutItsEndMarkIsBroken) {
   ask(R"({"model":"x","max_tokens":5,"messages":[{"role":"user","content":"a"}],"stream":true})",
       wire::Dialect::kAnthropic);
   first.add(reply_stream({piece("a"), piece("b")}));
@@ -150,7 +153,7 @@ TEST_F(AnswerTest, AStreamWithoutItsEndMarkIsBroken) {
   EXPECT_FALSE(seen.ended);
 }
 
-TEST_F(AnswerTest, AnErrorEventEndsAStreamAsItsProviderSaidIt) {
+TEST_F(AnswerStreamTest, AnErrorEventEndsAStreamAsItsProviderSaidIt) {
   const std::string error =
       "data: {\"error\":{\"message\":\"no power\",\"type\":\"server_error\"}}\n\n";
   ask(kAskStream);
@@ -162,7 +165,7 @@ TEST_F(AnswerTest, AnErrorEventEndsAStreamAsItsProviderSaidIt) {
   EXPECT_EQ(seen.raw, piece("a") + error);
 }
 
-TEST_F(AnswerTest, AnErrorBeforeAnythingWasShownGoesToTheNextRoute) {
+TEST_F(AnswerStreamTest, AnErrorBeforeAnythingWasShownGoesToTheNextRoute) {
   ask(kAskStream);
   first.add(reply_stream({"data: {\"error\":{\"message\":\"no power\",\"code\":503}}\n\n"}));
   second.add(reply_stream({piece("b") + kStop + kDone}));
@@ -181,7 +184,7 @@ const std::string kNoPower = "data: {\"error\":{\"message\":\"no power\",\"code\
 
 // The frame of an answer is no answer: an error behind it is told to nobody who can be helped
 // elsewhere.
-TEST_F(AnswerTest, AnErrorBehindAnEmptyBeginningGoesToTheNextRoute) {
+TEST_F(AnswerStreamTest, AnErrorBehindAnEmptyBeginningGoesToTheNextRoute) {
   const std::string created =
       "event: response.created\ndata: {\"type\":\"response.created\",\"sequence_number\":0,"
       "\"response\":{\"id\":\"r\",\"object\":\"response\",\"status\":\"in_progress\",\"output\":[]}"
@@ -237,7 +240,7 @@ TEST_F(AnswerTest, AnErrorBehindAnEmptyBeginningGoesToTheNextRoute) {
   }
 }
 
-TEST_F(AnswerTest, AnEmptyBeginningComesWithTheFirstContentOrAtOnceWhereNobodyElseIsLeft) {
+TEST_F(AnswerStreamTest, AnEmptyBeginningComesWithTheFirstContentOrAtOnceWhereNobodyElseIsLeft) {
   for (const auto& [model, writes] : {std::pair("both", 1), {"one/m", 2}}) {
     ask(kAskStream);
     seen = Seen();
@@ -251,7 +254,7 @@ TEST_F(AnswerTest, AnEmptyBeginningComesWithTheFirstContentOrAtOnceWhereNobodyEl
 }
 
 // A provider that says its own answer failed has not answered, whole or streamed.
-TEST_F(AnswerTest, AnAnswerThatFailedGoesToTheNextRoute) {
+TEST_F(AnswerStreamTest, AnAnswerThatFailedGoesToTheNextRoute) {
   const std::string failed =
       R"({"candidates":[{"finishReason":"MALFORMED_FUNCTION_CALL","finishMessage":"no call","index":0}],"usageMetadata":{"promptTokenCount":10,"totalTokenCount":10}})";
   for (const bool streamed : {false, true}) {
@@ -267,7 +270,7 @@ TEST_F(AnswerTest, AnAnswerThatFailedGoesToTheNextRoute) {
   }
 }
 
-TEST_F(AnswerTest, AStreamWhoseAnswerFailedIsBroken) {
+TEST_F(AnswerStreamTest, AStreamWhoseAnswerFailedIsBroken) {
   ask(kAskStream);
   first.add(reply_stream(
       {R"(data: {"candidates":[{"content":{"parts":[{"text":"so"}]},"index":0}],"responseId":"r"})"
@@ -281,7 +284,7 @@ TEST_F(AnswerTest, AStreamWhoseAnswerFailedIsBroken) {
   EXPECT_FALSE(seen.ended);
 }
 
-TEST_F(AnswerTest, LegacyCompletionsStreamAsTheyCome) {
+TEST_F(AnswerStreamTest, LegacyCompletionsStreamAsTheyCome) {
   const std::string text =
       "data: {\"id\":\"c\",\"object\":\"text_completion\",\"created\":1,\"model\":\"m\","
       "\"choices\":[{\"index\":0,\"text\":\"a\",\"finish_reason\":null}]}\n\n";
@@ -296,7 +299,7 @@ TEST_F(AnswerTest, LegacyCompletionsStreamAsTheyCome) {
 }
 
 // Whatever the provider speaks elsewhere.
-TEST_F(AnswerTest, LegacyCompletionsStreamAreTheSameAtEveryProvider) {
+TEST_F(AnswerStreamTest, LegacyCompletionsStreamAreTheSameAtEveryProvider) {
   const std::string text =
       "data: {\"id\":\"c\",\"object\":\"text_completion\",\"created\":1,\"model\":\"m\","
       "\"choices\":[{\"index\":0,\"text\":\"a\",\"finish_reason\":\"stop\"}],"
@@ -312,7 +315,7 @@ TEST_F(AnswerTest, LegacyCompletionsStreamAreTheSameAtEveryProvider) {
   EXPECT_EQ(result.usage->output, 2);
 }
 
-TEST_F(AnswerTest, LegacyCompletionsOfAServerThatDoesNotStreamAreOneEvent) {
+TEST_F(AnswerStreamTest, LegacyCompletionsOfAServerThatDoesNotStreamAreOneEvent) {
   ask(R"({"model":"x","prompt":"p","stream":true})");
   request.endpoint = Endpoint::kCompletions;
   want_reply = true;
@@ -335,7 +338,7 @@ TEST_F(AnswerTest, LegacyCompletionsOfAServerThatDoesNotStreamAreOneEvent) {
   EXPECT_EQ(*json_parse(result.raw), *json_parse(body));  // for the row
 }
 
-TEST_F(AnswerTest, WhatIsNoCompletionIsNoEvent) {
+TEST_F(AnswerStreamTest, WhatIsNoCompletionIsNoEvent) {
   ask(R"({"model":"x","prompt":"p","stream":true})");
   request.endpoint = Endpoint::kCompletions;
   first.add(reply_json(R"({"status":"fine"})"));
