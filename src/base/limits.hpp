@@ -30,7 +30,9 @@ inline constexpr std::size_t kGrammarRepeatMax = 1'000;       // bounded repetit
 // HTTP
 inline constexpr std::size_t kHeaderBytesMax = 64u << 10;
 inline constexpr std::size_t kRequestBytesMax = 64u << 20;
-inline constexpr std::size_t kRequestsBytesMax = 512u << 20;  // bodies that a server holds
+inline constexpr std::size_t kRequestValuesMax = 1'000'000;     // JSON values of one body
+inline constexpr std::size_t kConversationValuesMax = 200'000;  // of one that is translated
+inline constexpr std::size_t kRequestsBytesMax = 512u << 20;    // bodies that a server holds
 inline constexpr std::size_t kResponseBytesMax = 64u << 20;
 inline constexpr std::size_t kEventBytesMax = 16u << 20;  // one server-sent event
 inline constexpr std::size_t kIdlePerHostMax = 256;       // kept-alive upstream connections

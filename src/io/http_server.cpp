@@ -68,7 +68,11 @@ Listener& Listener::operator=(Listener&& other) noexcept {
 }
 
 Listener::~Listener() {
-  if (fd_ >= 0) ::close(fd_);
+  close();
+}
+
+void Listener::close() {
+  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
 }
 
 std::shared_ptr<ServerGroup> make_server_group() {

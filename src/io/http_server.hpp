@@ -32,6 +32,8 @@ class Listener {
   Listener(Listener&& other) noexcept;
   Listener& operator=(Listener&& other) noexcept;
   ~Listener();
+  // Nobody gets in any more once the servers have closed theirs too; the port's number stays known.
+  void close();
   std::uint16_t port() const { return port_; }
   int descriptor() const { return fd_; }
 

@@ -16,7 +16,12 @@ constexpr auto kSameWish = std::chrono::milliseconds(100);
 }  // namespace
 
 struct StopSignals::State : std::enable_shared_from_this<State> {
-  explicit State(Core& c) : core(c), signals(c.impl().context, SIGINT, SIGTERM) {}
+  explicit State(Core& c) : core(c), signals(c.impl().context, SIGINT, SIGTERM) {
+    struct sigaction before {};
+    if (::sigaction(SIGHUP, nullptr, &before) == 0 && before.sa_handler == SIG_IGN) return;
+    boost::system::error_code ignored;
+    signals.add(SIGHUP, ignored);
+  }
 
   void listen() {
     signals.async_wait([self = shared_from_this()](boost::system::error_code error, int signal) {
@@ -27,7 +32,9 @@ struct StopSignals::State : std::enable_shared_from_this<State> {
     last = signal;
     const SteadyTime now = core.clock().steady_now();
     if (first.token().cancelled() && now - first_at < kSameWish) return listen();
-    const std::string by = signal == SIGINT ? "stopped by Ctrl-C" : "stopped by SIGTERM";
+    const std::string by = signal == SIGINT    ? "stopped by Ctrl-C"
+                           : signal == SIGTERM ? "stopped by SIGTERM"
+                                               : "stopped by SIGHUP";
     if (first.token().cancelled()) {
       second.cancel(by);
     } else {
@@ -60,6 +67,7 @@ StopSignals::~StopSignals() {
   if (state_->last != 0) {
     ::signal(SIGINT, SIG_IGN);
     ::signal(SIGTERM, SIG_IGN);
+    ::signal(SIGHUP, SIG_IGN);
   }
 }
 

@@ -1,6 +1,8 @@
 #pragma once
-// SIGINT and SIGTERM as tokens: the first asks to stop nicely, the second to stop at once. What comes within
-// 100 ms of the first is the same wish, sent to the process and to its group.
+// SIGINT, SIGTERM and SIGHUP (the terminal was closed) as tokens: the first asks to stop nicely,
+// the second to stop at once. What comes within 100 ms of the first is the same wish, sent to the
+// process and to its group. A SIGHUP that was ignored when the process began, as under nohup, stays
+// so.
 
 #include <memory>
 
@@ -12,9 +14,9 @@ class Core;
 
 class StopSignals {
  public:
-  // From here on the two signals no longer end the process by themselves. One a process.
+  // From here on the signals no longer end the process by themselves. One a process.
   explicit StopSignals(Core& core);
-  // Once one has come, both stay ignored.
+  // Once one has come, all stay ignored.
   ~StopSignals();
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;

@@ -28,10 +28,10 @@ TEST(StopSignals, TheFirstAsksNicelyAndTheSecondAtOnce) {
   ASSERT_TRUE(loop.wait_until([&] { return signals.last_signal() == SIGTERM; }));
   EXPECT_FALSE(signals.at_once().cancelled());
   loop.advance(std::chrono::milliseconds(2));
-  ::kill(::getpid(), SIGTERM);
+  ::kill(::getpid(), SIGHUP);
   ASSERT_TRUE(loop.wait_until([&] { return signals.at_once().cancelled(); }));
-  EXPECT_EQ(signals.at_once().error().what, "stopped by SIGTERM");
-  EXPECT_EQ(signals.last_signal(), SIGTERM);
+  EXPECT_EQ(signals.at_once().error().what, "stopped by SIGHUP");
+  EXPECT_EQ(signals.last_signal(), SIGHUP);
 }
 
 TEST(KeepMemoryPrivateDeathTest, OthersOfTheSameUserAreShutOut) {

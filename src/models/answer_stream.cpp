@@ -4,6 +4,7 @@
 
 #include "io/event_stream.hpp"
 #include "io/sse.hpp"
+#include "models/credentials.hpp"
 #include "models/router_impl.hpp"
 #include "wire/relay.hpp"
 #include "wire/reply_builder.hpp"
@@ -143,20 +144,30 @@ class StreamReader {
     const std::string_view type = message.header(":message-type");
     Status fed;
     if (type == "error") {  // it has its words in headers
-      const Json words = Json::object({{"message", std::string(message.header(":error-message"))},
-                                       {"code", std::string(message.header(":error-code"))}});
+      std::string said =
+          without_secret(std::string(message.header(":error-message")), exchange_.key);
+      const Json words = Json::object(
+          {{"message", std::move(said)}, {"code", std::string(message.header(":error-code"))}});
       fed = decoder_->feed("error", json_write(words), fresh_);
     } else {
       const bool exception = type == "exception";
+      const std::string said =
+          exception ? without_secret(std::string(message.payload), exchange_.key) : std::string();
       fed = decoder_->feed(message.header(exception ? ":exception-type" : ":event-type"),
-                           message.payload, fresh_);
+                           exception ? std::string_view(said) : message.payload, fresh_);
     }
     if (!fed) broken_ = std::move(fed.error());
     count_fresh();
   }
 
-  void on_event(const io::SseEvent& event) {
+  void on_event(io::SseEvent event) {
     const bool more = wire::holds_more_than_content(call_.request->dialect, event.name, event.data);
+    std::string data, raw;
+    if (more && exchange_.key.size() >= kSecretBytesMin && event.data.contains(exchange_.key)) {
+      // An error that repeats the provider's key.
+      event.data = data = without_secret(std::string(event.data), exchange_.key);
+      event.raw = raw = without_secret(std::string(event.raw), exchange_.key);
+    }
     const bool quiet = relay_ && !shown_ && !more &&
                        wire::may_hold_nothing(call_.request->dialect, event.name, event.data);
     if (builder_ || more || quiet) {
@@ -173,7 +184,11 @@ class StreamReader {
   }
 
   void pass_on(const io::SseEvent& event, bool more) {
-    const bool hidden = more && exchange_.out.hide_usage && wire::is_usage_chunk(event.data);
+    // Only Chat Completions end so, and whoever reads an end reads on no further.
+    const bool stray =
+        event.data == "[DONE]" && call_.request->dialect != wire::Dialect::kOpenAiChat;
+    const bool hidden =
+        stray || (more && exchange_.out.hide_usage && wire::is_usage_chunk(event.data));
     // An error before anything was shown is no answer: it may be asked for elsewhere.
     const bool nothing = !shown_ || (!call_.result.begun && out_.empty());
     const bool kept = broken_ || (said_ && nothing);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/limits.hpp"
 #include "wire/object_writer.hpp"
 
 namespace sighter::models {
@@ -54,8 +55,22 @@ bool ReplySink::shows(const wire::Delta& delta) const {
       delta);
 }
 
+namespace {
+
+// A conversation in parts takes some hundred bytes for each of them.
+Status check_size(const wire::Envelope& envelope) {
+  if (envelope.values() <= limits::kConversationValuesMax) return {};
+  return fail(Kind::kTooLarge,
+              fmt::format("request: holds {} JSON values, and one that is translated {} at most",
+                          envelope.values(), limits::kConversationValuesMax),
+              "send fewer and longer messages");
+}
+
+}  // namespace
+
 Status ClientRequest::decode_chat() {
   if (chat) return {};
+  if (Status good = check_size(envelope); !good) return good;
   const wire::Codec* codec = wire::codec_of(dialect);
   if (codec == nullptr)
     return fail(Kind::kUnsupported, "this request cannot be read as a conversation");

@@ -23,7 +23,7 @@ void add_credentials(const Provider& provider, const std::string& secret,
 }
 
 std::string without_secret(std::string text, const std::string& secret) {
-  if (secret.size() < 4) return text;
+  if (secret.size() < kSecretBytesMin) return text;
   for (std::size_t at = text.find(secret); at != text.npos; at = text.find(secret, at))
     text.replace(at, secret.size(), "***");
   return text;

@@ -12,6 +12,8 @@ namespace sighter::models {
 // Adds what proves it; `secret` is the provider's key, as resolve_key() gives it.
 void add_credentials(const Provider& provider, const std::string& secret, io::HttpRequest& request);
 
+inline constexpr std::size_t kSecretBytesMin = 4;  // what is shorter is found everywhere
+
 // The text without any copy of the secret, however a provider repeats it.
 std::string without_secret(std::string text, const std::string& secret);
 

@@ -346,6 +346,8 @@ void Server::stop() {
   Impl& impl = *impl_;
   impl.stopped = true;
   impl.door.stopping = true;
+  // Who comes now is refused by the kernel and goes elsewhere, instead of waiting for nobody.
+  if (impl.listener) impl.listener->close();
   // Side by side: each waits for its own requests. The operators' comes last, for they ask how far
   // it is.
   std::vector<std::jthread> waiting;

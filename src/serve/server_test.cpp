@@ -112,6 +112,14 @@ TEST_F(ServerTest, WhileItStopsTheOperatorsAreToldSo) {
   EXPECT_EQ(ready.status, 503);
   EXPECT_THAT(ready.body, HasSubstr("stopping"));
   EXPECT_EQ(ask_ops("/healthz").status, 200);
+  // The door itself takes nobody any more: who comes now goes elsewhere at once.
+  EXPECT_TRUE(loop.wait_until([&] {
+    io::HttpRequest late;
+    late.url = fmt::format("http://127.0.0.1:{}/healthz", server->port());
+    late.may_resend = false;
+    const auto opened = loop.run(client.open(std::move(late)));
+    return !opened && opened.error().message().find("refused") != std::string::npos;
+  }));
   held.reset();  // the last request ends
   loop.settle();
   stopping.join();

@@ -231,7 +231,9 @@ class Encoder final : public StreamEncoder {
     }
     if constexpr (kOfBlock<T>) {
       if (current_ >= 0 && d.index != current_) {
-        waiting_.emplace_back(d);
+        std::vector<Delta>& held = waiting_[d.index];
+        if (held.empty()) turns_.push_back(d.index);
+        held.emplace_back(d);
         return;
       }
       on(d);
@@ -241,23 +243,17 @@ class Encoder final : public StreamEncoder {
     }
   }
 
-  // What waited for the block that has just been closed, up to the end of the next one.
+  // The blocks that waited for the one that has just been closed, up to one that is open.
   void go_on() {
-    while (current_ < 0 && !waiting_.empty()) {
-      std::deque<Delta> again = std::exchange(waiting_, {});
-      for (const Delta& delta : again)
-        std::visit([this](const auto& d) { route_waiting(d); }, delta);
-      if (again.size() == waiting_.size()) break;
-    }
-  }
-
-  template <class T>
-  void route_waiting(const T& d) {
-    if constexpr (kOfBlock<T>) {
-      if (current_ >= 0 && d.index != current_) {
-        waiting_.emplace_back(d);
-      } else {
-        on(d);
+    while (current_ < 0 && !turns_.empty()) {
+      const auto held = waiting_.extract(turns_.front());
+      turns_.pop_front();
+      for (const Delta& delta : held.mapped()) {
+        std::visit(
+            [this]<class T>(const T& d) {
+              if constexpr (kOfBlock<T>) on(d);
+            },
+            delta);
       }
     }
   }
@@ -527,7 +523,7 @@ class Encoder final : public StreamEncoder {
   void on(const End&) {
     if (!started_) on(StreamStart{});
     // A source that never closed its blocks.
-    if (current_ >= 0) {
+    while (current_ >= 0) {
       on(BlockStop{0, current_});
       go_on();
     }
@@ -563,7 +559,8 @@ class Encoder final : public StreamEncoder {
   std::set<int> thoughts_;        // the source's numbers
   std::map<int, Block> carried_;  // open blocks of another provider, for what it signs of them
   std::set<int> held_;            // texts that have said nothing but a signature so far
-  std::deque<Delta> waiting_;
+  std::map<int, std::vector<Delta>> waiting_;  // of blocks whose turn has not come
+  std::deque<int> turns_;                      // theirs, as they came
   JsonObject late_;
   Usage usage_;
   Finish finish_;

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/json.hpp"
+#include "base/limits.hpp"
 #include "wire/json_members.hpp"
 
 namespace sighter::wire {
@@ -15,7 +16,14 @@ Result<Envelope> Envelope::scan(std::string_view body) {
   std::vector<JsonMember> found;
   found.reserve(kUsual);
   Envelope envelope;
-  if (scan_members(body, 1, found, envelope.close_)) {
+  JsonSeen seen;
+  const bool good = scan_members(body, 1, found, seen);
+  if (seen.values > limits::kRequestValuesMax)
+    return fail(Kind::kTooLarge,
+                fmt::format("request: holds more than {} JSON values", limits::kRequestValuesMax));
+  envelope.close_ = seen.close;
+  envelope.values_ = seen.values;
+  if (good) {
     envelope.members_.reserve(found.size());
     for (const JsonMember& member : found)
       envelope.members_.push_back(

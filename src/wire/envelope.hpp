@@ -31,9 +31,12 @@ class Envelope {
   // Of no request: no members.
   Envelope() = default;
   // Keeps offsets only: `body` may move afterwards. kInvalid with line and column ("request:1:7").
+  // kTooLarge above limits::kRequestValuesMax, since a tree of them takes far more than their text.
   static Result<Envelope> scan(std::string_view body);
 
   const std::vector<Member>& members() const { return members_; }
+  // How many JSON values the body holds, at any depth.
+  std::size_t values() const { return values_; }
   const Member* find(std::string_view name) const {
     for (const Member& member : members_) {
       if (member.name.size() == name.size() && member.name == name) return &member;
@@ -57,6 +60,7 @@ class Envelope {
  private:
   std::vector<Member> members_;
   std::uint32_t close_ = 0;  // offset of the last brace
+  std::uint32_t values_ = 0;
 };
 
 }  // namespace sighter::wire

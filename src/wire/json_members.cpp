@@ -42,7 +42,14 @@ class Scan {
     names_.reserve(kFewNames);
   }
 
-  bool run(std::uint32_t& close) {
+  bool run(JsonSeen& seen) {
+    const bool good = object_and_end(seen.close);
+    seen.values = values_;
+    return good;
+  }
+
+ private:
+  bool object_and_end(std::uint32_t& close) {
     const char* at = after_space(begin_);
     if (!is(at, '{')) return false;
     at = object(at + 1);
@@ -52,7 +59,6 @@ class Scan {
     return at == end_ && (ascii_ || !find_invalid_utf8({begin_, at}));
   }
 
- private:
   std::uint32_t offset(const char* at) const { return static_cast<std::uint32_t>(at - begin_); }
   std::size_t left(const char* at) const { return static_cast<std::size_t>(end_ - at); }
   bool is(const char* at, char c) const { return at != end_ && *at == c; }
@@ -130,6 +136,7 @@ class Scan {
   // No white space before it.
   const char* value(const char* at) {
     if (at == end_) return nullptr;
+    ++values_;
     bool escaped = false;
     switch (*at) {
       case '{':
@@ -275,6 +282,7 @@ class Scan {
   const char* begin_;
   const char* end_;
   std::uint32_t depth_ = 0;
+  std::uint32_t values_ = 0;
   std::uint32_t kept_;
   bool ascii_ = true;
   std::vector<JsonMember>& members_;
@@ -288,8 +296,8 @@ std::string JsonMember::name(std::string_view text) const {
 }
 
 bool scan_members(std::string_view text, std::uint32_t depth_max, std::vector<JsonMember>& members,
-                  std::uint32_t& close) {
-  return Scan(text, depth_max, members).run(close);
+                  JsonSeen& seen) {
+  return Scan(text, depth_max, members).run(seen);
 }
 
 }  // namespace sighter::wire

@@ -28,10 +28,15 @@ struct JsonMember {
   std::string_view value(std::string_view text) const { return {text.data() + begin, end - begin}; }
 };
 
-// Appends the members at depths up to `depth_max` in the order of their names, and says where the
-// last brace stands. False when the text, of less than 4 GB, is not such an object; what was
-// appended then means nothing.
+struct JsonSeen {
+  std::uint32_t close = 0;   // offset of the last brace
+  std::uint32_t values = 0;  // objects, arrays, texts, numbers and words inside of it, at any depth
+};
+
+// Appends the members at depths up to `depth_max` in the order of their names. False when the text,
+// of less than 4 GB, is not such an object; what was appended then means nothing, and the values
+// are those before the mistake.
 bool scan_members(std::string_view text, std::uint32_t depth_max, std::vector<JsonMember>& members,
-                  std::uint32_t& close);
+                  JsonSeen& seen);
 
 }  // namespace sighter::wire

@@ -46,9 +46,10 @@ WireError decode_error(int status, std::string_view body) {
 }
 
 std::string encode_error(const WireError& error) {
-  if (error.dialect == Dialect::kOpenAiChat && error.raw.find("error") != nullptr) {
-    return json_write(error.raw);
-  }
+  // Some servers that are like it speak Anthropic's form of errors, or say a mere text.
+  const Json* said = error.raw.find("error");
+  const bool own_form = said != nullptr && said->is_object() && error.raw.find("type") == nullptr;
+  if (error.dialect == Dialect::kOpenAiChat && own_form) return json_write(error.raw);
   const Words words = words_of(error.kind);
   std::string out;
   ObjectWriter writer(out);

@@ -101,8 +101,8 @@ std::optional<ChatFacts> facts_of(std::string_view text) {
   if (text.size() >= std::numeric_limits<std::uint32_t>::max()) return std::nullopt;
   std::vector<JsonMember> members;
   members.reserve(kUsual);
-  std::uint32_t close = 0;
-  if (!scan_members(text, kDepth, members, close)) return std::nullopt;
+  JsonSeen seen;
+  if (!scan_members(text, kDepth, members, seen)) return std::nullopt;
   const JsonMember* choices = nullptr;
   const JsonMember* usage = nullptr;
   for (const JsonMember& member : members) {

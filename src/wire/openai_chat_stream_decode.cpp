@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <map>
+#include <span>
 #include <utility>
 
 #include "wire/call_id.hpp"
@@ -55,6 +57,7 @@ struct ChoiceState {
   int text = -1;  // the last text
   Flow flow;
   std::vector<Call> calls;
+  std::int64_t last_number = -1;  // the greatest of them
   JsonObject seen_choice;
   JsonObject seen_message;
   JsonObject audio;
@@ -377,7 +380,9 @@ class Decoder final : public StreamDecoder {
     Call* found = nullptr;
     if (index != nullptr && index->to_int().has_value()) {
       position = *index->to_int();
-      for (Call& known : state_->calls) {
+      // Mostly they come in order: what is behind all others is new.
+      const bool known_number = position <= state_->last_number;
+      for (Call& known : known_number ? std::span(state_->calls) : std::span<Call>()) {
         // Some servers number every call 0: another id with a name is another call.
         const bool other = has_id && has_name && !known.id.empty() && known.id != *id;
         if (known.number == position && !other) found = &known;
@@ -417,6 +422,7 @@ class Decoder final : public StreamDecoder {
     } else {
       close_flow();
       at = state_->next++;
+      state_->last_number = std::max(state_->last_number, position);
       state_->calls.push_back(Call{.number = position, .index = at, .id = call->id});
       name_call(block);
       emit(BlockStart{number_, at, std::move(block)});

@@ -24,7 +24,7 @@ TORN = """input = { text = "string" }
 output = "text"
 [variants.p]
 kind = "prompt"
-model = "up/hello"
+model = "emb/hello"
 user = "{{ input.text.nothing.inside }}"
 """
 JUDGE = """import json, sys
