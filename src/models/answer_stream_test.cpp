@@ -348,5 +348,21 @@ TEST_F(AnswerStreamTest, WhatIsNoCompletionIsNoEvent) {
   EXPECT_FALSE(seen.begun);
 }
 
+// Clients stop reading at [DONE]: it is not passed on before the end is known to be a good one.
+TEST_F(AnswerStreamTest, DoneOfAResponseThatIsNotCompleteIsKept) {
+  ask(R"({"model":"x","input":"a","stream":true})", wire::Dialect::kOpenAiResponses);
+  const std::string created =
+      "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"id\":"
+      "\"resp_1\",\"status\":\"in_progress\",\"output\":[]}}\n\n";
+  const std::string delta =
+      "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\","
+      "\"item_id\":\"m\",\"output_index\":0,\"content_index\":0,\"delta\":\"hi\"}\n\n";
+  first.add(reply_stream({created, delta, kDone}));
+  const ClientResult result = answer("responses/m");
+  EXPECT_TRUE(result.error);
+  EXPECT_TRUE(result.broken);
+  EXPECT_EQ(seen.raw, created + delta);
+}
+
 }  // namespace
 }  // namespace sighter::models

@@ -166,7 +166,9 @@ class Decoder final : public StreamDecoder {
     }
     if (Json* logprobs = reader.peek("logprobsResult"); logprobs && logprobs->is_object()) {
       emit(LogprobsDelta{number, decode_logprobs(*logprobs)});
-      reader.take(logprobs);
+      logprobs->as_object().erase("chosenCandidates");
+      logprobs->as_object().erase("topCandidates");
+      if (logprobs->as_object().empty()) reader.take(logprobs);
     }
     std::string word;
     if (reader.string("finishReason", word)) state.finish = std::move(word);

@@ -4,6 +4,7 @@
 
 #include "wire/gemini.hpp"
 #include "wire/gemini_reply.hpp"
+#include "wire/unsaid.hpp"
 
 namespace sighter::wire::gemini {
 namespace {
@@ -209,6 +210,7 @@ class Encoder final : public StreamEncoder {
   }
 
   void on(const LogprobsDelta& d) {
+    if (dialect_ != kMe) note_unsaid_logprobs(d.logprobs, true, losses_);
     std::optional<Json>& all = choices_[d.choice].logprobs;
     const Json* more = d.logprobs.find("content");
     if (more == nullptr || !more->is_array()) return;
@@ -275,6 +277,7 @@ class Encoder final : public StreamEncoder {
     if (state.logprobs.has_value()) {
       ObjectWriter logprobs(candidate.key("logprobsResult"));
       write_logprobs(logprobs, *state.logprobs, own, losses_);
+      logprobs.inner_rest(state.extra, "logprobsResult", kMe);
       logprobs.end();
     }
     std::vector<PlacedText> texts;

@@ -12,6 +12,7 @@ namespace {
 
 constexpr Dialect kMe = Dialect::kOpenAiChat;
 constexpr std::string_view kStructure[] = {"type", "object", "role", "status", "index"};
+constexpr std::string_view kBlockStructure[] = {"type", "index", "status", "id", "role"};
 
 struct OpenBlock {
   enum class Kind { kNone, kText, kThinking, kCall, kLegacyCall, kRefusal };
@@ -82,11 +83,17 @@ class Encoder final : public StreamEncoder {
     if (const Text* text = d.block.as<Text>()) {
       open.kind = OpenBlock::Kind::kText;
       if (!d.block.signature.empty()) losses_.approximate("messages.content.signature");
-      if (!text->text.empty()) on(TextDelta{d.choice, d.index, text->text});
+      losses_.foreign(d.block.extra, "messages.content", kBlockStructure);
+      if (open.own && !d.block.extra.members.empty()) {
+        write_part(d, *text);
+      } else if (!text->text.empty()) {
+        on(TextDelta{d.choice, d.index, text->text});
+      }
       for (const Citation& citation : text->citations)
         on(CitationDelta{d.choice, d.index, citation});
     } else if (const Refusal* refusal = d.block.as<Refusal>()) {
       open.kind = OpenBlock::Kind::kRefusal;
+      losses_.foreign(d.block.extra, "messages.content", kBlockStructure);
       if (!refusal->text.empty()) on(RefusalDelta{d.choice, d.index, refusal->text});
     } else if (const Thinking* thinking = d.block.as<Thinking>()) {
       start_thinking(d, *thinking, open);
@@ -356,6 +363,19 @@ class Encoder final : public StreamEncoder {
     });
   }
 
+  // A text with members of its own, as the list of one part that it came in.
+  void write_part(const BlockStart& d, const Text& text) {
+    piece(d.choice, [&](ObjectWriter& writer) {
+      writer.key("content") += '[';
+      ObjectWriter part(*out_);
+      part.string("type", "text");
+      part.string("text", text.text);
+      part.rest(d.block.extra.members);
+      part.end();
+      *out_ += ']';
+    });
+  }
+
   void start_call(const BlockStart& d, const ToolCall& call, ChoiceState& state, OpenBlock& open) {
     open.custom = call.kind == ToolCall::Kind::kCustom;
     open.wrote = !call.arguments.empty();
@@ -395,6 +415,7 @@ class Encoder final : public StreamEncoder {
       write_detail_of(d.choice, open);
       return;
     }
+    losses_.foreign(d.block.extra, "messages.content.thinking", kBlockStructure);
     if (!open.own) open.shape.extra = Extra{.dialect = dialect_};
     shape.text.clear();
     open.shape.signature.clear();
@@ -410,10 +431,16 @@ class Encoder final : public StreamEncoder {
     const std::uint32_t form = open.own ? open.shape.extra.forms : 0;
     if (form & forms::kThinkPart) {
       piece(number, [&](ObjectWriter& writer) {
-        writer.key("content") +=
-            "[{\"type\":\"thinking\",\"thinking\":[{\"type\":\"text\",\"text\":";
+        writer.key("content") += '[';
+        ObjectWriter part(*out_);
+        part.string("type", "thinking");
+        part.key("thinking") += "[{\"type\":\"text\",\"text\":";
         json_quote_to(*out_, text);
-        *out_ += "}]}]";
+        *out_ += "}]";
+        part.rest(open.shape.extra.members);
+        open.shape.extra.members = {};  // said once
+        part.end();
+        *out_ += ']';
       });
       return;
     }

@@ -43,7 +43,9 @@ class Decoder final : public StreamDecoder {
  public:
   Status feed(std::string_view event, std::string_view data, std::vector<Delta>& out) override {
     if (ended_) return {};
-    if (data.find_first_not_of(" \n") == data.npos || data == "[DONE]") return {};
+    if (data.find_first_not_of(" \n") == data.npos) return {};
+    // Servers that end with it end before it: who passes bytes on must not say the end first.
+    if (data == "[DONE]") return end(out);
     out_ = &out;
     Result<Json> json = json_parse(data, "stream event");
     if (!json) {

@@ -499,6 +499,7 @@ class Encoder final : public StreamEncoder {
   // ---- the end ----
 
   void on(const LogprobsDelta& d) {
+    if (dialect_ != kMe) note_unsaid_logprobs(d.logprobs, false, losses_);
     const Json* content = d.logprobs.find("content");
     if (content == nullptr || !content->is_array()) return;
     for (const Json& one : content->as_array()) logprobs_.push_back(with_bytes(one));

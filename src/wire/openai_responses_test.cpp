@@ -62,6 +62,22 @@ Finish finish(FinishReason::Kind kind) {
   return {.choice = 0, .reason = {.kind = kind}};
 }
 
+// Who relays must not say [DONE] before it is known that nothing follows.
+TEST(ResponsesStream, DoneBeforeItsEndIsABreak) {
+  const auto decoder = responses().stream_decoder(nullptr);
+  std::vector<Delta> deltas;
+  const std::string_view created =
+      R"({"type":"response.created","response":{"id":"resp_1","status":"in_progress"}})";
+  ASSERT_TRUE(decoder->feed("response.created", created, deltas));
+  const Status done = decoder->feed("", "[DONE]", deltas);
+  ASSERT_FALSE(done);
+  EXPECT_NE(done.error().what.find("without response.completed"), std::string::npos);
+  const std::string_view completed =
+      R"({"type":"response.completed","response":{"id":"resp_1","status":"completed","output":[]}})";
+  ASSERT_TRUE(decoder->feed("response.completed", completed, deltas));
+  EXPECT_TRUE(decoder->feed("", "[DONE]", deltas));
+}
+
 TEST(ResponsesStream, ThinkingTextAndToolInOrder) {
   const Written out =
       write({start(), BlockStart{0, 0, foreign(Thinking{})}, ThinkingDelta{0, 0, "hm"},

@@ -174,11 +174,25 @@ Said said_of(Encoded encoded) {
           std::move(encoded.approximated)};
 }
 
-Said translate(bool reply, const Json& body, Dialect from, Dialect to) {
+enum class What { kRequest, kReply, kStream };
+
+Said streamed(const std::vector<Delta>& deltas, Dialect to) {
+  ChatRequest asked;
+  asked.include_usage = true;
+  const auto encoder = codec_of(to)->stream_encoder(asked, {.now_s = 1});
+  Said out{.good = true};
+  for (const Delta& delta : deltas) encoder->write(delta, out.body);
+  out.dropped = encoder->dropped();
+  out.approximated = encoder->approximated();
+  return out;
+}
+
+Said translate(What what, const Json& body, Dialect from, Dialect to) {
   static const std::vector<std::string> kAll{"*"};
-  if (reply) {
-    const Result<ChatReply> read = codec_of(from)->decode_reply(body, nullptr);
+  if (what != What::kRequest) {
+    Result<ChatReply> read = codec_of(from)->decode_reply(body, nullptr);
     if (!read) return {.error = read.error().what};
+    if (what == What::kStream) return streamed(deltas_of(std::move(*read)), to);
     return said_of(codec_of(to)->encode_reply(*read, {.now_s = 1}));
   }
   const Result<ChatRequest> read = codec_of(from)->decode_request(body);
@@ -235,7 +249,7 @@ std::set<std::string> words_on(Json body, const Place& place) {
 
 // Where the whole that holds the member is left out, its name will do: the outcome is that of a
 // body without it, or whatever it says.
-bool goes_with_its_whole(bool reply, const Json& body, const Place& place, const Said& said,
+bool goes_with_its_whole(What what, const Json& body, const Place& place, const Said& said,
                          Dialect from, Dialect to) {
   const std::set<std::string> words = words_on(body, place);
   for (const auto& [word, name] : kNamedWhole) {
@@ -251,11 +265,11 @@ bool goes_with_its_whole(bool reply, const Json& body, const Place& place, const
   };
   if (!named(said.dropped) && !named(said.approximated)) return false;
   for (std::size_t steps = place.size(); steps > 0; --steps) {
-    const Said gone = translate(reply, without(body, place, steps), from, to);
+    const Said gone = translate(what, without(body, place, steps), from, to);
     if (gone.good && plain(gone.body) == plain(said.body)) return true;
     Json other = body;
     if (!reword(*find(other, place, steps))) continue;
-    const Said reworded = translate(reply, other, from, to);
+    const Said reworded = translate(what, other, from, to);
     if (reworded.good && reworded.body == said.body) return true;
   }
   return false;
@@ -263,12 +277,12 @@ bool goes_with_its_whole(bool reply, const Json& body, const Place& place, const
 
 class UnknownMembers {
  public:
-  explicit UnknownMembers(bool reply) : reply_(reply) {}
+  explicit UnknownMembers(What what) : what_(what) {}
 
   void body(const Json& body, Dialect from, const std::string& source) {
-    const Said as_it_came = translate(reply_, body, from, from);
+    const Said as_it_came = translate(what_, body, from, from);
     if (!as_it_came.good) return;  // no body of this dialect: an error, or a refused request
-    Walk walk{.reply = reply_, .dialect = from, .met = met_[from]};
+    Walk walk{.reply = what_ != What::kRequest, .dialect = from, .met = met_[from]};
     walk.go(body, "");
     for (const Place& place : walk.places) {
       ++places_;
@@ -284,42 +298,49 @@ class UnknownMembers {
 
  private:
   void own(const Json& mutated, const Place& place, Dialect from, const std::string& source) {
-    const Said said = translate(reply_, mutated, from, from);
-    EXPECT_TRUE(said.good) << what(place, from, from, source) << said.error;
+    const Said said = translate(what_, mutated, from, from);
+    EXPECT_TRUE(said.good) << where(place, from, from, source) << said.error;
     if (!said.good) return;
+    if (what_ == What::kStream) {
+      if (from == Dialect::kBedrock) return;  // nobody is answered in it
+      EXPECT_NE(said.body.find(kUnknown), said.body.npos)
+          << where(place, from, from, source) << "is gone";
+      return;
+    }
     Result<Json> back = json_parse(said.body);
     ASSERT_TRUE(back) << said.body;
     const Json* there = find(*back, place, place.size());
     EXPECT_TRUE(there != nullptr && there->find(kUnknown) != nullptr)
-        << what(place, from, from, source) << "is gone";
+        << where(place, from, from, source) << "is gone";
   }
 
   void other(const Json& mutated, const Place& place, Dialect from, Dialect to,
              const std::string& source) {
-    const Said said = translate(reply_, mutated, from, to);
-    EXPECT_TRUE(said.good) << what(place, from, to, source) << said.error;
+    const Said said = translate(what_, mutated, from, to);
+    EXPECT_TRUE(said.good) << where(place, from, to, source) << said.error;
     if (!said.good) return;
     const bool named =
         std::any_of(said.dropped.begin(), said.dropped.end(),
                     [](const std::string& name) { return name.ends_with(kUnknown); });
     const bool carried = said.body.find(kUnknown) != said.body.npos;
-    EXPECT_TRUE(named || carried || goes_with_its_whole(reply_, mutated, place, said, from, to))
-        << what(place, from, to, source)
+    EXPECT_TRUE(named || carried || goes_with_its_whole(what_, mutated, place, said, from, to))
+        << where(place, from, to, source)
         << "is gone; dropped: " << fmt::format("{}", fmt::join(said.dropped, ", "));
   }
 
-  std::string what(const Place& place, Dialect from, Dialect to, const std::string& source) const {
-    return fmt::format("{} {} -> {}: a member of {} ({}) ", reply_ ? "reply" : "request",
+  std::string where(const Place& place, Dialect from, Dialect to, const std::string& source) const {
+    constexpr std::string_view kWords[] = {"request", "reply", "stream"};
+    return fmt::format("{} {} -> {}: a member of {} ({}) ", kWords[static_cast<std::size_t>(what_)],
                        to_string(from), to_string(to), words_of(place), source);
   }
 
-  bool reply_;
+  What what_;
   int places_ = 0;
   std::map<Dialect, std::set<std::string>> met_;
 };
 
 TEST(UnknownMembers, OfARequestAreSaidAgainOrNamed) {
-  UnknownMembers all(false);
+  UnknownMembers all(What::kRequest);
   for (const auto& [dialect, body] : kSampleRequests)
     all.body(json_parse(body).value(), dialect, "sample");
   for (const RecordedFile& file : kRecordedFiles) {
@@ -329,8 +350,10 @@ TEST(UnknownMembers, OfARequestAreSaidAgainOrNamed) {
   EXPECT_GT(all.places(), 100);
 }
 
-TEST(UnknownMembers, OfAReplyAreSaidAgainOrNamed) {
-  UnknownMembers all(true);
+class OfReplies : public ::testing::TestWithParam<What> {};
+
+TEST_P(OfReplies, AreSaidAgainOrNamed) {
+  UnknownMembers all(GetParam());
   for (const auto& [dialect, body] : kSampleReplies)
     all.body(json_parse(body).value(), dialect, "sample");
   for (const RecordedFile& file : kRecordedFiles) {
@@ -340,6 +363,30 @@ TEST(UnknownMembers, OfAReplyAreSaidAgainOrNamed) {
     }
   }
   EXPECT_GT(all.places(), 100);
+}
+
+INSTANTIATE_TEST_SUITE_P(UnknownMembers, OfReplies, ::testing::Values(What::kReply, What::kStream));
+
+// What is allowed to go: the member, what it is in, or all; nothing else with it.
+TEST(UnknownMembers, AnOuterNameAllowsWhatIsBelow) {
+  const Json body = json_parse(R"({"model":"m","messages":[{"role":"user","content":"u"}],"tools":[
+    {"type":"function","function":{"name":"f","zf":1}}],"stream_options":{"zz":1},"toolsy":1})")
+                        .value();
+  const ChatRequest request = codec_of(Dialect::kOpenAiChat)->decode_request(body).value();
+  const auto dropped = [&](std::vector<std::string> allow) {
+    allow.push_back("toolsy");
+    const Result<Encoded> encoded =
+        codec_of(Dialect::kAnthropic)->encode_request(request, {.allow_drop = allow});
+    return encoded ? fmt::format("{}", fmt::join(encoded->dropped, " ")) : encoded.error().what;
+  };
+  const std::string all = "tools.function.zf toolsy stream_options.zz";
+  EXPECT_EQ(dropped({"tools", "stream_options"}), all);
+  EXPECT_EQ(dropped({"tools.function", "stream_options.zz"}), all);
+  EXPECT_EQ(dropped({"*"}), all);
+  EXPECT_EQ(dropped({"tools.func", "stream_options"}),
+            "the upstream's dialect (anthropic) cannot express tools.function.zf");
+  EXPECT_EQ(dropped({"tools.function.zf.x", "tools.function.zf", "stream_option"}),
+            "the upstream's dialect (anthropic) cannot express stream_options.zz");
 }
 
 }  // namespace
