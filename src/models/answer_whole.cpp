@@ -59,7 +59,7 @@ Status read_chat(Json json, std::size_t bytes, ClientResult& result, Exchange& e
   exchange.output_bytes = reply->text().size();
   exchange.usage = reply->usage;
   if (const auto failed = exchange.out.relay ? std::nullopt : wire::failure_of(*reply))
-    return fail(Kind::kUpstream, failed->message);
+    return fail(failed->kind, failed->message);
   if (reply->model.empty()) reply->model = exchange.route->upstream;
   if (!reply->choices.empty())
     result.finish_reason = word_of(reply->choices.front().settled_finish());
@@ -107,8 +107,11 @@ std::string word_of(const wire::FinishReason& finish) {
 // The answer is an error of the provider's.
 std::optional<Trouble> Router::Impl::refused(Call& call, const Exchange& exchange,
                                              const io::Headers& headers, std::string_view body) {
+  // A good status says nothing of an error.
+  const bool good = exchange.status >= 200 && exchange.status < 300;
   wire::WireError said = exchange.codec->decode_error(
-      exchange.status, without_secret(std::string(body), exchange.key));
+      good ? 0 : exchange.status, without_secret(std::string(body), exchange.key));
+  if (good) said.status = http_status(said.kind);
   Trouble trouble = stop(said.to_error(exchange.provider->name));
   if (said.message.empty()) {
     said.message =
@@ -204,6 +207,7 @@ std::optional<Trouble> Router::Impl::take_body(Call& call, Exchange& exchange, s
   }
   if (!read) {
     Trouble trouble = stop(read.error().in(fmt::format("{} answered {}", name, exchange.status)));
+    trouble.retry = trouble.error.kind == Kind::kRateLimited;  // nothing was made, nor paid for
     trouble.next_route = true;
     return trouble;
   }

@@ -148,7 +148,7 @@ Encoded encode_reply(const ChatReply& reply, const EncodeOptions& options) {
     const FinishReason finish = choice.settled_finish();
     const std::string_view word = refused && !own ? "refusal" : stop_word(finish, reply.dialect);
     writer.string("stop_reason", word);
-    if (!refused) losses.finish(finish, finish_reason(word).kind, reply.dialect);
+    if (!refused) losses.finish(choice.finish, finish_reason(word).kind, reply.dialect);
   }
   if (!choice.stop_sequence.empty()) {
     writer.string("stop_sequence", choice.stop_sequence);

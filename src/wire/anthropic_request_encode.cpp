@@ -3,6 +3,7 @@
 #include "wire/anthropic.hpp"
 #include "wire/anthropic_content.hpp"
 #include "wire/empty_message.hpp"
+#include "wire/proof.hpp"
 
 namespace sighter::wire::anthropic {
 namespace {
@@ -32,6 +33,11 @@ class RequestWriter {
     if (!own_ || !model_.empty()) writer.string("model", model_);
     if (request_.reasoning.has_value())
       thinking_ = own_ ? *request_.reasoning : thinking_of(request_, model_, losses_);
+    if (thinking_.mode == Reasoning::Mode::kOn && lacks_thoughts()) {
+      thinking_.mode = Reasoning::Mode::kUnsaid;
+      thinking_.budget_tokens.reset();
+      losses_.approximate("reasoning.mode");
+    }
     write_system(writer);
     write_messages(writer);
     write_tools(writer);
@@ -103,6 +109,29 @@ class RequestWriter {
         out_.resize(before);
       }
     }
+  }
+
+  // Whoever thinks goes on with a tool's result only behind his own thought (Anthropic's documents,
+  // extended thinking with tool use; adaptive thinking asks for none). Where the thoughts of these
+  // turns are another provider's, or were left out, nobody can.
+  bool lacks_thoughts() const {
+    bool calls = false, lost = false;
+    for (auto message = request_.messages.rbegin(); message != request_.messages.rend();
+         ++message) {
+      const auto is_result = [](const Block& block) { return block.as<ToolResult>() != nullptr; };
+      const bool results =
+          message->role == Role::kTool || std::ranges::any_of(message->content, is_result);
+      if (results) continue;
+      if (message->role != Role::kAssistant || !calls_tools(*message)) break;
+      calls = true;
+      for (const Block& block : message->content) {
+        if (block.as<Thinking>() == nullptr) continue;
+        lost = true;
+        const bool own = block.extra.dialect == kMe && !unsigned_thought(block);
+        if (own || signed_by_claude(block)) return false;
+      }
+    }
+    return calls && (lost || !own_);
   }
 
   // A thought of another server of this dialect, where the upstream takes its own alone.

@@ -150,7 +150,7 @@ Encoded encode_reply(const ChatReply& reply, const EncodeOptions&) {
     const FinishReason finish = choice.settled_finish();
     const std::string_view stop = stop_word(finish, reply.dialect);
     writer.string("stopReason", stop);
-    losses.finish(finish, finish_reason(stop).kind, reply.dialect);
+    losses.finish(choice.finish, finish_reason(stop).kind, reply.dialect);
   }
   if (!choice.stop_sequence.empty()) losses.approximate("choices.stop_sequence");
   if (choice.logprobs.has_value()) losses.cannot("choices.logprobs");

@@ -323,6 +323,9 @@ constexpr Difference kRows[] = {
     {Side::kReply, "gemini", "anthropic", How::kLeftOut, "choices.logprobs", "",
      "a member of that dialect or server alone"},
 
+    {Side::kReply, "openai-responses", "*", How::kApproximated, "choices.finish_reason", "",
+     "an answer that is not finished says no reason"},
+
     // Other forms of the same, and what follows from the above.
     {Side::kRequest, "*", "anthropic", How::kFollows, "", "max_tokens",
      "demanded there: 8192 where the request has none"},

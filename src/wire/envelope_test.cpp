@@ -8,6 +8,8 @@
 #include <cstdlib>
 
 #include "base/json.hpp"
+#include "base/limits.hpp"
+#include "base/limits.hpp"
 #include "base/random.hpp"
 #include "base/test_fuzz.hpp"
 
@@ -144,6 +146,17 @@ TEST(EnvelopeFuzz, agreesWithTheParserAndEditsWhatItSays) {
     const Result<Json> again = json_parse(after);
     ASSERT_TRUE(again.has_value()) << body << " -> " << after;
     ASSERT_EQ(*again, expected(*parsed, edits)) << body << " -> " << after;
+  }
+}
+
+TEST(Envelope, CountsValuesAndTakesNotTooMany) {
+  EXPECT_EQ(Envelope::scan(R"({"a":[1,{"b":"x"},null],"c":{}})")->values(), 6u);
+  std::string body = R"({"a":[0)";
+  for (std::size_t i = 0; i < limits::kRequestValuesMax; ++i) body += ",0";
+  for (const std::string_view end : {"]}", ""}) {  // ill-formed or not
+    const Result<Envelope> large = Envelope::scan(body + std::string(end));
+    ASSERT_FALSE(large);
+    EXPECT_EQ(large.error().kind, Kind::kTooLarge);
   }
 }
 

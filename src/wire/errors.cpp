@@ -291,11 +291,24 @@ WireError failure_of(const FinishReason& reason, std::string_view words) {
 }
 
 std::optional<WireError> failure_of(const ChatReply& reply) {
-  if (reply.choices.empty()) return std::nullopt;
+  if (reply.choices.empty())
+    return WireError{.kind = Kind::kUpstream, .status = 502, .message = "the answer holds nothing"};
+  const Choice& first = reply.choices.front();
+  // What is not finished will not be: nobody asks for it again.
+  if (first.finish.word == "queued" || first.finish.word == "in_progress")
+    return WireError{
+        .kind = Kind::kUpstream,
+        .status = 502,
+        .message = fmt::format("the answer is not finished: it is '{}'", first.finish.word)};
   for (const Choice& choice : reply.choices) {
     if (choice.finish.kind != FinishReason::Kind::kError) return std::nullopt;
   }
-  const Choice& first = reply.choices.front();
+  const Json* said = reply.extra.members.find("error");  // of Responses
+  if (said != nullptr && said->is_object()) {
+    WireError error = read_error(reply.dialect, 0, Json::object({{"error", *said}}));
+    error.status = http_status(error.kind);
+    return error;
+  }
   const Json* words = first.extra.members.find("finishMessage");
   return failure_of(first.finish, words != nullptr && words->is_string()
                                       ? std::string_view(words->as_string())

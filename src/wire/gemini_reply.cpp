@@ -309,7 +309,7 @@ Encoded encode_reply(const ChatReply& reply, const EncodeOptions& options) {
       const std::string_view word = finish_word(finish, reply.dialect);
       one.string("finishReason", word);
       const bool calls = finish.kind == FinishKind::kToolCalls;
-      losses.finish(finish, finish_reason(word, calls).kind, reply.dialect);
+      losses.finish(choice.finish, finish_reason(word, calls).kind, reply.dialect);
     }
     if (!losses.form(choice.extra, forms::kNoIndex)) one.integer("index", choice.index);
     if (!choice.stop_sequence.empty()) losses.approximate("choices.stop_sequence");

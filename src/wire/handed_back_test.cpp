@@ -218,5 +218,130 @@ TEST(HandedBack, CallsWhoseIdsLookAlikeElsewhereStayTwo) {
   }
 }
 
+Encoded encoded(Dialect from, Dialect to, std::string_view body) {
+  const Result<ChatRequest> request = codec_of(from)->decode_request(parse(body));
+  EXPECT_TRUE(request) << body;
+  if (!request) return {};
+  Result<Encoded> out = codec_of(to)->encode_request(*request, {.model = "m"});
+  EXPECT_TRUE(out) << out.error().what;
+  return out ? std::move(*out) : Encoded();
+}
+
+// Anthropic's thinking begins a turn; a turn that another provider began cannot be thought on.
+TEST(HandedBack, InTheMiddleOfAnothersTurnNobodyThinksOn) {
+  const std::string_view loop =
+      R"("messages":[{"role":"user","content":"q"},{"role":"assistant","tool_calls":[
+      {"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]},
+      {"role":"tool","tool_call_id":"c","content":"r"}])";
+  const std::string asked = R"({"model":"m","reasoning_effort":"high",)";
+  const Encoded other =
+      encoded(Dialect::kOpenAiChat, Dialect::kAnthropic, asked + std::string(loop) + "}");
+  EXPECT_THAT(other.body, Not(HasSubstr("\"thinking\"")));
+  EXPECT_THAT(other.approximated, ::testing::Contains("reasoning.mode"));
+  const Encoded first = encoded(Dialect::kOpenAiChat, Dialect::kAnthropic,
+                                asked + R"("messages":[{"role":"user","content":"q"}]})");
+  EXPECT_THAT(first.body, HasSubstr("\"thinking\""));
+  const std::string own =
+      R"({"model":"m","max_tokens":3000,"thinking":{"type":"enabled","budget_tokens":1024},"messages":[
+      {"role":"user","content":"q"},{"role":"assistant","content":[SIGNED
+      {"type":"tool_use","id":"c","name":"f","input":{}}]},
+      {"role":"user","content":[{"type":"tool_result","tool_use_id":"c","content":"r"}]}]})";
+  for (const auto& [thought, thinks] :
+       {std::pair(R"({"type":"thinking","thinking":"T","signature":"EqQBCg"},)", true),
+        {R"({"type":"thinking","thinking":"T","signature":"sighter:openai:thinking:"},)", false},
+        {"", true}}) {  // without any it is the client's own doing
+    std::string body = own;
+    body.replace(body.find("SIGNED"), 6, thought);
+    const Encoded out = encoded(Dialect::kAnthropic, Dialect::kAnthropic, body);
+    EXPECT_EQ(out.body.find("budget_tokens") != out.body.npos, thinks) << out.body;
+  }
+}
+
+TEST(HandedBack, AnEmptyMessageIsAMessage) {
+  const Encoded out = encoded(Dialect::kOpenAiChat, Dialect::kOpenAiResponses,
+                              R"({"model":"m","messages":[{"role":"user","content":""}]})");
+  EXPECT_THAT(out.body, HasSubstr(R"("role":"user","content":"")"));
+}
+
+TEST(HandedBack, AFileOfTheSameAccountIsNamedByItsId) {
+  const Encoded out = encoded(
+      Dialect::kOpenAiResponses, Dialect::kOpenAiChat,
+      R"({"model":"m","input":[{"role":"user","content":[{"type":"input_file","file_id":"file-1"}]}]})");
+  EXPECT_THAT(out.body, HasSubstr(R"("file_id":"file-1")"));
+}
+
+Encoded told(Dialect from, Dialect to, std::string_view body) {
+  const Result<ChatReply> reply = codec_of(from)->decode_reply(parse(body), nullptr);
+  EXPECT_TRUE(reply) << body;
+  return reply ? codec_of(to)->encode_reply(*reply, {}) : Encoded();
+}
+
+// OpenAI says "stop" where the request named the tool, and so do other servers always.
+TEST(HandedBack, CallsThatEndWithStopEndForToolsElsewhere) {
+  const std::string_view body =
+      R"({"id":"r","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,
+      "message":{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function",
+      "function":{"name":"f","arguments":"{}"}}]},"finish_reason":"stop"}]})";
+  EXPECT_THAT(told(Dialect::kOpenAiChat, Dialect::kAnthropic, body).body,
+              HasSubstr(R"("stop_reason":"tool_use")"));
+  EXPECT_THAT(told(Dialect::kOpenAiChat, Dialect::kOpenAiChat, body).body,
+              HasSubstr(R"("finish_reason":"stop")"));
+  const auto decoder = codec_of(Dialect::kOpenAiChat)->stream_decoder(nullptr);
+  const auto encoder = codec_of(Dialect::kAnthropic)->stream_encoder({}, {});
+  std::vector<Delta> deltas;
+  ASSERT_TRUE(decoder->feed(
+      "",
+      R"({"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]}}]})",
+      deltas));
+  ASSERT_TRUE(
+      decoder->feed("", R"({"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]})", deltas));
+  ASSERT_TRUE(decoder->feed("", "[DONE]", deltas));
+  std::string out;
+  for (const Delta& delta : deltas) encoder->write(delta, out);
+  EXPECT_THAT(out, HasSubstr(R"("stop_reason":"tool_use")"));
+}
+
+TEST(HandedBack, AnEndThatNobodySaidIsNotSaidWithoutAWord) {
+  const std::string_view body =
+      R"({"id":"r","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,
+      "message":{"role":"assistant","content":"a"},"finish_reason":null}]})";
+  EXPECT_THAT(told(Dialect::kOpenAiChat, Dialect::kAnthropic, body).approximated,
+              ::testing::Contains("choices.finish_reason"));
+  const auto failure = [](Dialect dialect, std::string_view text) {
+    const Result<ChatReply> reply = codec_of(dialect)->decode_reply(parse(text), nullptr);
+    EXPECT_TRUE(reply) << text;
+    const auto failed = reply ? failure_of(*reply) : std::nullopt;
+    return failed ? failed->message : std::string();
+  };
+  EXPECT_THAT(failure(Dialect::kOpenAiResponses,
+                      R"({"id":"r","object":"response","status":"in_progress","output":[]})"),
+              HasSubstr("in_progress"));
+  EXPECT_NE(failure(Dialect::kGemini, R"({"candidates":[],"usageMetadata":{}})"), "");
+  EXPECT_EQ(failure(Dialect::kOpenAiChat, body), "");
+}
+
+// Each block of a Messages stream waits for the one before it.
+TEST(HandedBack, ManyCallsSideBySideComeInOrderAndWhole) {
+  const auto encoder = codec_of(Dialect::kAnthropic)->stream_encoder({}, {});
+  constexpr int kCalls = 20'000;
+  std::string out;
+  const auto put = [&](const Delta& delta) { encoder->write(delta, out); };
+  put(StreamStart{});
+  for (int i = 0; i < kCalls; ++i)
+    put(BlockStart{0, i, ToolCall{.id = fmt::format("c{}", i), .name = "f"}});
+  for (int i = kCalls - 1; i >= 0; --i) put(ArgumentsDelta{0, i, "{}"});
+  for (int i = 0; i < kCalls; ++i) put(BlockStop{0, i});
+  put(End{});
+  std::size_t at = 0;
+  for (int i = 0; i < kCalls; ++i) {
+    at = out.find(fmt::format(R"("id":"c{}")", i), at);
+    ASSERT_NE(at, out.npos) << i;
+    at = out.find("partial_json", at);
+    ASSERT_NE(at, out.npos) << i;
+    at = out.find("content_block_stop", at);
+    ASSERT_NE(at, out.npos) << i;
+  }
+}
+
 }  // namespace
 }  // namespace sighter::wire

@@ -264,7 +264,7 @@ void Losses::item(const JsonObject& rest, std::string_view prefix) {
 
 void Losses::finish(const FinishReason& reason, FinishReason::Kind written, Dialect source) {
   using enum FinishReason::Kind;
-  if (source == dialect_ || reason.kind == kNone || reason.kind == written) return;
+  if (source == dialect_ || source == Dialect::kNone || reason.kind == written) return;
   if (reason.kind == kError || reason.kind == kOther) {
     cannot("choices.finish_reason");
   } else {

@@ -125,7 +125,8 @@ class Losses {
   void rest(ObjectWriter& writer, const Extra& extra, std::string_view prefix,
             std::span<const std::string_view> structure = {});
 
-  // A finish reason of another dialect that is written as one of kind `written`.
+  // A finish reason of another dialect that is written as one of kind `written`; kNone: it said
+  // none, and `written` was made up.
   void finish(const FinishReason& reason, FinishReason::Kind written, Dialect source);
 
   // For requests: kInvalid, naming what was not allowed to be dropped.

@@ -241,8 +241,13 @@ void MessageWriter::write_media(const Block& block, const Media& media) {
 
 bool MessageWriter::refused(const Block& block, const Media& media) {
   if (losses_.own(block.extra)) return false;
-  if (!media.file_id.empty()) {
-    losses_.cannot("messages.content.file_id", "the file lies with another provider");
+  // Responses' files are those of the same account.
+  const bool there =
+      block.extra.dialect == Dialect::kOpenAiResponses && media.kind == Media::Kind::kDocument;
+  if (!media.file_id.empty() && !there) {
+    const bool image = block.extra.dialect == Dialect::kOpenAiResponses;
+    losses_.cannot("messages.content.file_id", image ? "Chat Completions take no image by its id"
+                                                     : "the file lies with another provider");
     return true;
   }
   if (media.kind == Media::Kind::kDocument && !media.url.empty()) {

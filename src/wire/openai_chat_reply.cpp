@@ -312,7 +312,7 @@ Encoded encode_reply(const ChatReply& reply, const EncodeOptions& options) {
       const FinishReason finish = choice.settled_finish();
       const std::string_view word = finish_word(finish, reply.dialect);
       one.string("finish_reason", word);
-      losses.finish(finish, finish_reason(word).kind, reply.dialect);
+      losses.finish(choice.finish, finish_reason(word).kind, reply.dialect);
     }
     if (!choice.stop_sequence.empty()) losses.approximate("choices.stop_sequence");
     losses.rest(one, choice.extra, "choices", kStructure);

@@ -180,7 +180,7 @@ Result<ChatReply> decode_reply(Json body, const Quirks*) {
     const Json* error = body.find("error");
     WireError words{.status = 0, .message = "the response is " + *status};
     if (error != nullptr && error->is_object()) words = read_error(kMe, 0, *error);
-    return sighter::fail(Kind::kUpstream,
+    return sighter::fail(words.kind,
                          fmt::format("the response {}: {}", *status, words.message));
   }
   ResponseHead head = read_response(body.as_object());
@@ -304,7 +304,7 @@ Encoded encode_reply(const ChatReply& reply, const EncodeOptions& options) {
     shape.created_s = reply.created_s.value_or(options.now_s);
     shape.service_tier = own_tier(reply.dialect, reply.service_tier);
     if (shape.service_tier.empty()) note_unsaid_tier(reply.dialect, reply.service_tier, losses);
-    losses.finish(choice.settled_finish(), said_kind(choice.settled_finish()), reply.dialect);
+    losses.finish(choice.finish, said_kind(choice.settled_finish()), reply.dialect);
     if (!choice.stop_sequence.empty()) losses.approximate("choices.stop_sequence");
     losses.foreign(reply.extra, "", kStructure);
     losses.foreign(choice.extra, "choices", kStructure);

@@ -322,7 +322,8 @@ class RequestWriter {
     }
     const bool own = message.extra.dialect == kMe;
     note_message(message);
-    if (said.empty() && !(own && message.role != Role::kTool)) return;
+    const bool results = !message.content.empty() && said.empty();
+    if (message.role == Role::kTool ? said.empty() : results && !own) return;
     if (commas_) out_ += ',';
     commas_ = true;
     ObjectWriter writer(out_);
@@ -343,7 +344,9 @@ class RequestWriter {
         losses_.foreign(block.extra, "messages.content", kStructure);
       }
       writer.string("content", block.as<Text>()->text);
-    } else if (!said.empty() || !own) {
+    } else if (said.empty() && !own) {
+      writer.string("content", "");  // an empty text
+    } else if (!said.empty()) {
       write_parts(writer.key("content"), said);
     }
     if (own) writer.rest(message.extra.members);

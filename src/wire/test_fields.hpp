@@ -370,7 +370,7 @@ inline std::vector<Field<ChatReply>> fields_of_said() {
       {.name = "second choice",
        .set =
            [](R& r, Dialect) {
-             Choice second{.index = 1};
+             Choice second{.index = 1, .finish = {.kind = FinishReason::Kind::kStop}};
              second.message.content.emplace_back(Text{.text = kMark});
              r.choices.push_back(std::move(second));
            }},
