@@ -323,8 +323,8 @@ constexpr Difference kRows[] = {
     {Side::kReply, "gemini", "anthropic", How::kLeftOut, "choices.logprobs", "",
      "a member of that dialect or server alone"},
 
-    {Side::kReply, "openai-responses", "*", How::kApproximated, "choices.finish_reason", "",
-     "an answer that is not finished says no reason"},
+    {Side::kReply, "openai openai-responses", "*", How::kApproximated, "choices.finish_reason", "",
+     "why it ended was not said there"},
 
     // Other forms of the same, and what follows from the above.
     {Side::kRequest, "*", "anthropic", How::kFollows, "", "max_tokens",

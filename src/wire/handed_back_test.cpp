@@ -222,7 +222,7 @@ Encoded encoded(Dialect from, Dialect to, std::string_view body) {
   const Result<ChatRequest> request = codec_of(from)->decode_request(parse(body));
   EXPECT_TRUE(request) << body;
   if (!request) return {};
-  Result<Encoded> out = codec_of(to)->encode_request(*request, {.model = "m"});
+  Result<Encoded> out = codec_of(to)->encode_request(*request, {.model = "claude-sonnet-4-5"});
   EXPECT_TRUE(out) << out.error().what;
   return out ? std::move(*out) : Encoded();
 }
