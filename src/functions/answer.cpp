@@ -5,6 +5,7 @@
 #include "base/log.hpp"
 #include "functions/answer_function.hpp"
 #include "functions/body.hpp"
+#include "functions/reply_output.hpp"
 #include "functions/requests.hpp"
 #include "functions/slot.hpp"
 #include "functions/stopping.hpp"
@@ -64,27 +65,16 @@ std::string input_text(const models::ClientRequest& request) {
   return json_write(Json::object({{"path", request.path}, {"bytes", request.body.size()}}));
 }
 
-std::string reply_output(const wire::ChatReply& reply) {
-  if (reply.choices.size() < 2) return json_write(reply_as_output(reply));
-  Json list = Json::array();
-  for (const wire::Choice& choice : reply.choices) {
-    wire::ChatReply one;
-    one.choices.push_back(choice);
-    list.as_array().push_back(reply_as_output(one));
-  }
-  return json_write(list);
-}
-
 // A whole relayed answer of a dialect whose text is found in its bytes: nobody has to decode it.
 bool text_is_in_bytes(const models::ClientRequest& request, const AnswerOptions& options) {
   return request.endpoint == models::Endpoint::kChat && options.sink == nullptr &&
          request.dialect == wire::Dialect::kOpenAiChat;
 }
 
-// The text of the reply; of several choices a list.
+// What the reply says (reply_output.hpp).
 std::string output_text(const models::ClientRequest& request, const AnswerOptions& options,
                         const models::ClientResult& result) {
-  if (result.reply) return reply_output(*result.reply);
+  if (result.reply) return json_write(reply_as_output(*result.reply));
   if (result.passed_bytes > 0) return json_write(Json::object({{"bytes", result.passed_bytes}}));
   if (result.error || result.raw.empty()) return {};
   const bool chat = text_is_in_bytes(request, options) && result.relayed;
@@ -97,7 +87,7 @@ std::string output_text(const models::ClientRequest& request, const AnswerOption
   if (!chat) return result.raw;
   const Result<wire::ChatReply> reply =
       wire::codec_of(request.dialect)->decode_reply(std::move(*json), nullptr);
-  return reply ? reply_output(*reply) : result.raw;
+  return reply ? json_write(reply_as_output(*reply)) : result.raw;
 }
 
 void fill(store::CallRow& row, const models::ClientRequest& request, const std::string& model,

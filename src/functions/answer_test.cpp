@@ -124,6 +124,31 @@ TEST_F(AnswerRows, ACallIsFoundByItsIdWhileTheWriterWaits) {
   EXPECT_EQ(inflight->in_use(), 0u);
 }
 
+// The bytes of a relayed reply are looked at only as far as its text is all that it says.
+TEST_F(AnswerRows, ARefusalIsKept) {
+  upstream.add(reply_json(
+      R"({"choices":[{"index":0,"message":{"role":"assistant","content":null,"refusal":"no"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":1}})"));
+  const Answered answered = answer();
+  ASSERT_FALSE(answered.result.error) << answered.result.error->message();
+  EXPECT_TRUE(answered.result.relayed);
+  EXPECT_EQ(row(answered.call).output, R"({"content":"","refusal":"no"})");
+}
+
+TEST_F(AnswerRows, TheThoughtsOfARelayedStreamAreKept) {
+  Nobody sink;
+  request.stream = true;
+  upstream.add(reply_stream(
+      {R"(data: {"id":"r","choices":[{"index":0,"delta":{"reasoning_content":"so"},"finish_reason":null}]})"
+       "\n\n",
+       R"(data: {"id":"r","choices":[{"index":0,"delta":{"content":"hi"},"finish_reason":"stop"}]})"
+       "\n\ndata: [DONE]\n\n"}));
+  AnswerOptions options;
+  options.sink = &sink;
+  const Answered answered = answer(options);
+  ASSERT_FALSE(answered.result.error) << answered.result.error->message();
+  EXPECT_EQ(row(answered.call).output, R"({"content":"hi","thinking":[{"text":"so"}]})");
+}
+
 TEST_F(AnswerRows, TheSlotIsOpenBeforeTheUpstreamAnswers) {
   upstream.add({step::Stall{}});
   io::CancelSource gone;

@@ -69,6 +69,7 @@ struct Call {
 // What a body came to. A failure may have cost something too.
 struct Outcome {
   Result<Json> output = Json();
+  Json kept = {};  // what the row has in place of `output`, where it says more; else null
   std::optional<double> confidence = {};
   std::vector<double> probabilities = {};
   std::optional<wire::Usage> usage = {};

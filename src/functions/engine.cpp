@@ -2,6 +2,7 @@
 
 #include "base/limits.hpp"
 #include "functions/body.hpp"
+#include "functions/reply_output.hpp"
 #include "functions/requests.hpp"
 #include "functions/slot.hpp"
 #include "functions/stopping.hpp"
@@ -216,7 +217,11 @@ io::Task<ApplyResult> Engine::complete(wire::ChatRequest request, std::string mo
   Outcome outcome;
   outcome.model = model;
   take_answer(answer, outcome);
-  if (answer) outcome.output = reply_as_output(answer->reply);
+  if (answer) {
+    Json output = reply_as_output(answer->reply);
+    outcome.output = words_of_output(output);
+    outcome.kept = std::move(output);
+  }
   ApplyResult result =
       co_await finish(engine, call, std::move(what), begin, std::move(outcome), slot);
   co_return result;

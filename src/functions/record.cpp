@@ -64,7 +64,7 @@ store::CallRow call_row(const Record& what, const Outcome& outcome) {
   if (call.variant != nullptr) row.config = call.variant->digest;
   if (call.options.tags.is_object()) row.tags = json_write(call.options.tags);
   if (outcome.output) {
-    if (full) row.output = json_write(*outcome.output);
+    if (full) row.output = json_write(outcome.kept.is_null() ? *outcome.output : outcome.kept);
   } else {
     row.status = status_of(outcome, call.options.cancel);
     row.error_kind = std::string(to_string(outcome.output.error().kind));

@@ -129,19 +129,6 @@ Result<std::vector<wire::Message>> messages_of(const Json& input) {
   return out;
 }
 
-Json reply_as_output(const wire::ChatReply& reply) {
-  if (reply.choices.empty()) return Json("");
-  Json calls = Json::array();
-  for (const wire::Block& block : reply.choices.front().message.content) {
-    if (const auto* call = block.as<wire::ToolCall>()) {
-      calls.as_array().push_back(
-          Json::object({{"id", call->id}, {"name", call->name}, {"arguments", call->arguments}}));
-    }
-  }
-  if (calls.as_array().empty()) return Json(reply.text());
-  return Json::object({{"content", reply.text()}, {"tool_calls", std::move(calls)}});
-}
-
 void apply_parameters(wire::ChatRequest& request, const Json& parameters) {
   const auto number = [&](const char* name) -> std::optional<wire::Number> {
     const Json* value = parameters.find(name);

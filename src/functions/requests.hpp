@@ -18,8 +18,6 @@ Json request_as_input(const wire::ChatRequest& request);
 Result<std::vector<wire::Message>> messages_of(const Json& input);
 // A data: or https: URL as an image.
 wire::Media image_of(const std::string& url);
-// The text of the reply; with tool calls {"content": ..., "tool_calls": [...]}.
-Json reply_as_output(const wire::ChatReply& reply);
 // Temperature, max_tokens and the like, as function.toml has them.
 void apply_parameters(wire::ChatRequest& request, const Json& parameters);
 // Of all messages and tools, images aside: what tokens are estimated by.

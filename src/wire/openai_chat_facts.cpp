@@ -56,9 +56,7 @@ void read_message(std::string_view text, const JsonMember& message, Members choi
     }
     if (name == "content" && value.front() == '"') {
       if (facts.text) facts.text = value;
-    } else if (name == "content") {
-      plain = value == "null";
-    } else if (name == "tool_calls" || name == "function_call") {
+    } else if (name != "role") {
       plain = is_empty(value);
     }
     if (!plain) facts.text.reset();

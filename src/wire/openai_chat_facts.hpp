@@ -15,7 +15,7 @@ struct ChatFacts {
   std::optional<Usage> usage;              // its `raw` is null
   bool content = false;                    // its message or delta holds more than a role
   // What its message or delta says, as it is written, quotes included; nullopt where that is more
-  // than a text: tool calls, parts, another role than the assistant's.
+  // than a text: a refusal, thoughts, tool calls, parts, another role than the assistant's.
   std::optional<std::string_view> text;
 };
 

@@ -32,7 +32,7 @@ TEST(ReplyText, IsWrittenWithTheEscapesOfTheHouse) {
 }
 
 TEST(ReplyText, IsEmptyWhereNothingIsSaid) {
-  EXPECT_EQ(of_message(R"({"role":"assistant","content":null,"refusal":"no"})"), "\"\"");
+  EXPECT_EQ(of_message(R"({"role":"assistant","content":null,"refusal":null})"), "\"\"");
   EXPECT_EQ(of_message("{}"), "\"\"");
 }
 
@@ -42,6 +42,10 @@ TEST(ReplyText, IsLeftToTheDecoderWhereThereIsMoreThanText) {
            R"({"content":"a","tool_calls":[{"id":"1"}]})",
            R"({"content":"a","function_call":{"name":"f"}})",
            R"({"role":"tool","content":"a"})",
+           R"({"role":"assistant","content":null,"refusal":"no"})",
+           R"({"content":"a","reasoning_content":"b"})",
+           R"({"content":"a","annotations":[{"type":"url_citation"}]})",
+           R"({"content":null,"audio":{"transcript":"b"}})",
            R"({"cont\u0065nt":"a"})",
            R"("a")",
        }) {
