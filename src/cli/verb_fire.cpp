@@ -109,16 +109,10 @@ std::string text_of(const Json& value) {
 }
 
 Json answer_json(const functions::Applied& applied) {
-  Json usage;
-  if (applied.usage)
-    usage = Json::object({{"input_tokens", applied.usage->input},
-                          {"output_tokens", applied.usage->output},
-                          {"cached_tokens", applied.usage->cache_read},
-                          {"reasoning_tokens", applied.usage->reasoning}});
   Json row = Json::object({{"call", applied.call.to_string()},
                            {"variant", applied.variant},
                            {"output", applied.output},
-                           {"usage", std::move(usage)},
+                           {"usage", functions::usage_json(applied.usage)},
                            {"cost_usd", functions::usd_json(applied.cost)},
                            {"ms", static_cast<double>(applied.latency.count()) / 1000}});
   if (applied.confidence) row.as_object().set("confidence", *applied.confidence);

@@ -72,13 +72,18 @@ void print_tree(Terminal& terminal, const store::CallTree& tree, const std::stri
       terminal.out(fmt::format("{}{} {}\n", inside, terminal.styled(Style::kDim, title), text));
   };
   line("call  ", call.id.to_string() + "  " + iso8601(call.start));
+  line("model ", call.function.empty() ? "" : visible_line(call.model));
   line("route ", call.route);
   line("input ", short_text(call.input));
   line("output", short_text(call.output));
   line("error ", visible_line(call.error.empty() ? call.error_kind : call.error));
+  line("ended ", visible_line(call.finish_reason));
+  if (call.first_token)
+    line("first ", format_ms(static_cast<double>(call.first_token->count()) / 1000));
   if (call.tokens)
-    line("tokens", fmt::format("{} in ({} cached), {} out ({} reasoning)", call.tokens->input,
-                               call.tokens->cached, call.tokens->output, call.tokens->reasoning));
+    line("tokens", fmt::format("{} in ({} cached, {} written to the cache), {} out ({} reasoning)",
+                               call.tokens->input, call.tokens->cached, call.tokens->cache_write,
+                               call.tokens->output, call.tokens->reasoning));
   line("tags  ", visible_line(call.tags));
   line("tried ", visible_line(call.tried));
   for (const store::ScoreRow& score : tree.scores)

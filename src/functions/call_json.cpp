@@ -1,5 +1,7 @@
 #include "functions/call_json.hpp"
 
+#include "functions/body.hpp"
+
 namespace sighter::functions {
 
 Json usd_json(const std::optional<NanoUsd>& cost) {
@@ -13,23 +15,34 @@ Json stored_json(const std::string& text) {
   return value ? std::move(*value) : Json(text);
 }
 
+Json usage_json(const std::optional<store::Tokens>& tokens) {
+  if (!tokens) return Json();
+  return Json::object({{"input_tokens", tokens->input},
+                       {"output_tokens", tokens->output},
+                       {"cached_tokens", tokens->cached},
+                       {"cache_write_tokens", tokens->cache_write},
+                       {"reasoning_tokens", tokens->reasoning}});
+}
+
+Json usage_json(const std::optional<wire::Usage>& usage) {
+  return usage_json(tokens_of(usage));
+}
+
 namespace {
 
-Json usage_json(const store::Tokens& tokens) {
-  return Json::object({{"input_tokens", tokens.input},
-                       {"output_tokens", tokens.output},
-                       {"cached_tokens", tokens.cached},
-                       {"reasoning_tokens", tokens.reasoning}});
+double ms_of(store::Micros time) {
+  return static_cast<double>(time.count()) / 1000;
 }
 
 Json attempt_json(const store::AttemptRow& attempt) {
   Json row = Json::object({{"number", attempt.number},
                            {"route", attempt.route},
                            {"status", store::to_string(attempt.status)},
-                           {"ms", static_cast<double>(attempt.latency.count()) / 1000},
+                           {"ms", ms_of(attempt.latency)},
                            {"cost_usd", usd_json(attempt.cost)},
                            {"error", attempt.error}});
-  if (attempt.tokens) row.as_object().set("usage", usage_json(*attempt.tokens));
+  if (attempt.first_token) row.as_object().set("first_token_ms", ms_of(*attempt.first_token));
+  if (attempt.tokens) row.as_object().set("usage", usage_json(attempt.tokens));
   return row;
 }
 
@@ -41,8 +54,8 @@ Json call_json(const store::CallRow& call) {
                            {"variant", call.variant},
                            {"status", store::to_string(call.status)},
                            {"start", iso8601(call.start)},
-                           {"ms", static_cast<double>(call.latency.count()) / 1000},
-                           {"model", call.route.empty() ? call.model : call.route},
+                           {"ms", ms_of(call.latency)},
+                           {"model", call.model},
                            {"cost_usd", usd_json(call.cost)},
                            {"cache_hit", call.cache_hit},
                            {"input", stored_json(call.input)},
@@ -52,7 +65,10 @@ Json call_json(const store::CallRow& call) {
   if (!call.parent.is_nil()) members.set("parent", call.parent.to_string());
   if (!call.error.empty())
     members.set("error", Json::object({{"kind", call.error_kind}, {"message", call.error}}));
-  if (call.tokens) members.set("usage", usage_json(*call.tokens));
+  if (!call.route.empty()) members.set("route", call.route);
+  if (call.first_token) members.set("first_token_ms", ms_of(*call.first_token));
+  if (!call.finish_reason.empty()) members.set("finish_reason", call.finish_reason);
+  if (call.tokens) members.set("usage", usage_json(call.tokens));
   if (!call.tags.empty()) members.set("tags", stored_json(call.tags));
   if (!call.tried.empty()) members.set("tried", stored_json(call.tried));
   if (!call.extras.empty()) members.set("extras", stored_json(call.extras));

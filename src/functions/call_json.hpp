@@ -3,6 +3,7 @@
 
 #include "base/json.hpp"
 #include "store/store.hpp"
+#include "wire/message.hpp"
 
 namespace sighter::functions {
 
@@ -10,6 +11,9 @@ namespace sighter::functions {
 Json usd_json(const std::optional<NanoUsd>& cost);
 // A text of a row that holds JSON; what is none stays a string, "" is null.
 Json stored_json(const std::string& text);
+// null where nobody counted
+Json usage_json(const std::optional<store::Tokens>& tokens);
+Json usage_json(const std::optional<wire::Usage>& usage);
 Json call_json(const store::CallRow& call);
 // With scores, attempts and the calls that it made, down to the last.
 Json tree_json(const store::CallTree& tree);

@@ -59,6 +59,32 @@ TEST_F(CallsTest, AModelIsFoundAsItWasAskedForAndAsItsRowShowsIt) {
   EXPECT_EQ(listed("tag=a%3Db&tag=c%3Dd"), 0u);
 }
 
+TEST_F(CallsTest, ARowSaysWhatWasAskedForAndHowItsAnswerEnded) {
+  upstream.add(sighter::testing::reply_stream(
+      {kPiece,
+       R"(data: {"choices":[],"usage":{"prompt_tokens":10,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":3,"cache_write_tokens":4}}})"
+       "\n\n",
+       kLast}));
+  const io::HttpReply reply =
+      ask("POST", "/v1/chat/completions",
+          R"({"model":"m","stream":true,"messages":[{"role":"user","content":"x"}]})");
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  ASSERT_TRUE(rows->flush());
+  const std::string call(reply.headers.get("x-sighter-call").value_or(""));
+  const Json page = json(ask("GET", "/v1/calls"));
+  for (const Json& row :
+       {json(ask("GET", "/v1/calls/" + call)), page.find("calls")->as_array().at(0)}) {
+    const std::string text = json_write(row);
+    EXPECT_EQ(*row.find("model"), Json("m")) << text;
+    EXPECT_EQ(*row.find("route"), Json("groq/m")) << text;
+    EXPECT_EQ(*row.find("finish_reason"), Json("stop")) << text;
+    EXPECT_EQ(*row.pointer("/usage/cached_tokens"), Json(3)) << text;
+    EXPECT_EQ(*row.pointer("/usage/cache_write_tokens"), Json(4)) << text;
+    ASSERT_NE(row.find("first_token_ms"), nullptr) << text;
+    EXPECT_LE(*row.find("first_token_ms")->to_double(), *row.find("ms")->to_double());
+  }
+}
+
 TEST_F(CallsTest, WhatWasSaidOfACallIsReadBack) {
   const std::string call = chat();
   const Json first = json(

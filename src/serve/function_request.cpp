@@ -92,14 +92,6 @@ io::Task<void> find_trace(Exchange& exchange, functions::ApplyOptions& options) 
   if (parent && *parent) options.trace = (*parent)->trace;
 }
 
-Json usage_json(const std::optional<wire::Usage>& usage) {
-  if (!usage) return Json();
-  return Json::object({{"input_tokens", usage->input},
-                       {"output_tokens", usage->output},
-                       {"cached_tokens", usage->cache_read},
-                       {"reasoning_tokens", usage->reasoning}});
-}
-
 Json id_json(const Id& id) {
   return id.is_nil() ? Json() : Json(id.to_string());
 }
@@ -136,7 +128,7 @@ Json result_json(const FunctionRequest& request, const functions::Applied& appli
                            {"variant", applied.variant},
                            {"cost_usd", functions::usd_json(applied.cost)},
                            {"ms", static_cast<double>(applied.latency.count()) / 1000},
-                           {"usage", usage_json(applied.usage)}});
+                           {"usage", functions::usage_json(applied.usage)}});
   if (applied.confidence) out.as_object().set("confidence", *applied.confidence);
   return out;
 }

@@ -77,7 +77,10 @@ def fall_backs():
         ran = made.run("fire", "hello", "-m", "both", "--json")
         checks.equal((ran.code, ran.json()["output"]), (0, "fine"), "the second route answers")
         tree = made.run("log", ran.json()["call"], "--json").json()
-        checks.equal(tree["model"], "good/m", "the row says which")
+        checks.equal((tree["model"], tree["route"]), ("both", "good/m"), "the row says which")
+        checks.equal(tree["finish_reason"], "stop", "and why it ended")
+        seen = made.run("log", ran.json()["call"]).out
+        checks.that(all(words in seen for words in ("both", "route  good/m", "ended  stop", "written to the cache")), "people see it too", seen)
     bad.close()
     good.close()
 
