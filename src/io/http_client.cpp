@@ -53,6 +53,11 @@ class Stream final : public HttpStream {
 
 }  // namespace
 
+bool is_own_field(std::string_view name) {
+  return std::ranges::any_of(kOwnFields,
+                             [&](std::string_view own) { return equals_ignoring_case(name, own); });
+}
+
 HttpClient::HttpClient(Core& core, BlockingPool& dns, HttpClientOptions options)
     : impl_(std::make_shared<Impl>(core, dns, std::move(options))) {}
 

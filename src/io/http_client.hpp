@@ -81,6 +81,9 @@ class HttpStream {
   virtual Task<Result<std::string_view>> read() = 0;
 };
 
+// Whether the client sets this header of a request by itself; a caller's own is kInvalid.
+bool is_own_field(std::string_view name);
+
 class HttpClient {
  public:
   // `dns` resolves names; it and `core` outlive the client.

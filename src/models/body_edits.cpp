@@ -6,9 +6,13 @@
 
 #include "base/json_place.hpp"
 #include "base/toml.hpp"
+#include "io/http_client.hpp"
 
 namespace sighter::models {
 namespace {
+
+constexpr const char* kBodyHint =
+    "extra_body = { \"/reasoning/effort\" = \"low\" }, or '{\"/metadata\": null}'";
 
 std::unexpected<Error> leads_nowhere(const BodyEdit& edit, std::string_view token) {
   return fail(Kind::kInvalid,
@@ -99,6 +103,13 @@ Extras read_extras(const TomlTable& table) {
     if (!is_header_name(header))
       headers.mistake(header, fmt::format("'{}' cannot be the name of a header", header),
                       "letters, digits and '-': \"x-team\"");
+    if (io::is_own_field(header))
+      headers.mistake(header,
+                      fmt::format("the header '{}' is set for each request by itself", header),
+                      "leave it out");
+    if (io::equals_ignoring_case(header, "Accept-Encoding"))
+      headers.mistake(header, "answers are not decompressed: 'Accept-Encoding' cannot be sent",
+                      "leave it out");
     if (!is_header_value(value))
       headers.mistake(header,
                       fmt::format("the value of the header '{}' holds a line break or another "
@@ -119,10 +130,19 @@ Extras read_extras(const TomlTable& table) {
 }
 
 Result<std::vector<BodyEdit>> read_body_edits(const Json& object) {
+  if (object.is_string()) {
+    const Result<Json> read = json_parse(object.as_string(), "extra_body");
+    if (!read)
+      return fail(Kind::kInvalid, fmt::format("extra_body is no JSON: {}", read.error().what),
+                  kBodyHint);
+    if (read->is_object()) return read_body_edits(*read);
+  }
   std::vector<BodyEdit> out;
   if (!object.is_object())
-    return fail(Kind::kInvalid, "extra_body must be a table of JSON Pointers and values",
-                "extra_body = { \"/reasoning/effort\" = \"low\" }");
+    return fail(Kind::kInvalid,
+                "extra_body must be a table of JSON Pointers and values, or a text of a JSON "
+                "object of them",
+                kBodyHint);
   for (const auto& [pointer, value] : object.as_object()) {
     BodyEdit edit{pointer, value};
     Json probe = Json::object();

@@ -27,7 +27,8 @@ Status set_at(Json& root, const BodyEdit& edit);
 // The same for a text; the text is written anew.
 Status edit_body(std::string& body, const std::vector<BodyEdit>& edits);
 
-// An object of pointers and values, as a configuration has it. kInvalid names what is wrong.
+// An object of pointers and values, as a configuration has it, or the text of one: TOML has no
+// null. kInvalid names what is wrong.
 Result<std::vector<BodyEdit>> read_body_edits(const Json& object);
 
 // What is sent beside or instead of what this program would say: of a provider, and of a variant.

@@ -39,6 +39,7 @@ TEST(BodyEdits, AnElementIsPutBehindOneTextToo) {
 TEST(BodyEdits, RefusesWhatLeadsNowhere) {
   EXPECT_FALSE(read_body_edits(*json_parse(R"({"a":1})")));
   EXPECT_FALSE(read_body_edits(*json_parse("[]")));
+  EXPECT_FALSE(read_body_edits(Json("[]")));
   for (const char* pointer : {"/a/b", "/list/7", "/list/x", "/list/1/y"}) {
     std::string body = R"({"a":1,"list":[1,2]})";
     const Status edited = edit_body(body, {{pointer, Json(1)}});

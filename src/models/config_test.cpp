@@ -75,6 +75,15 @@ headers = { X-Team = "a" }
   ASSERT_EQ(lab->headers.size(), 1u);
 }
 
+// TOML has no null.
+TEST(Config, AMemberIsRemovedByExtraBodyAsJson) {
+  const Read r = read("[providers.openai]\nextra_body = '{\"/metadata\": null, \"/a/b\": 0.10}'\n");
+  ASSERT_TRUE(r.status) << r.status.error().message();
+  std::string body = R"({"metadata":{"x":1},"m":1})";
+  ASSERT_TRUE(edit_body(body, r.config.provider("openai")->extra_body));
+  EXPECT_EQ(body, R"({"m":1,"a":{"b":0.10}})");
+}
+
 TEST(Config, GeminisOwnDialectKnowsItsAddress) {
   const Read r = read(
       "[providers.gemini]\ndialect = \"gemini\"\n[providers.mine]\ndialect = "
@@ -193,6 +202,21 @@ INSTANTIATE_TEST_SUITE_P(
                 "sighter.toml:2:", "name of a header"},
         Mistake{"[providers.openai]\nheaders = { \"x\" = \"1\\n2\" }\n",
                 "sighter.toml:2:", "control character"},
+        Mistake{"[providers.openai]\nheaders = { \"content-length\" = \"5\" }\n",
+                "sighter.toml:2:", "'content-length' is set for each request by itself"},
+        Mistake{"[providers.openai]\nheaders = { \"x\" = \"1\", \"Host\" = \"h\" }\n",
+                "sighter.toml:2:", "'Host' is set"},
+        Mistake{"[providers.openai]\nheaders = { \"transfer-encoding\" = \"chunked\" }\n",
+                "sighter.toml:2:", "'transfer-encoding' is set"},
+        Mistake{"[providers.openai]\nheaders = { \"accept-encoding\" = \"gzip\" }\n",
+                "sighter.toml:2:", "not decompressed"},
+        Mistake{"[providers.openai]\nextra_body = '{\"/a\": nul}'\n", "sighter.toml:2:14",
+                "extra_body is no JSON"},
+        Mistake{"[providers.openai]\nextra_body = '[]'\n", "sighter.toml:2:14", "a JSON object"},
+        Mistake{"[providers.openai]\nextra_body = '\"{}\"'\n", "sighter.toml:2:14",
+                "a JSON object"},
+        Mistake{"[providers.openai]\nextra_body = '{\"a\": 1}'\n", "sighter.toml:2:14",
+                "cannot be set"},
         Mistake{"[models.a]\nroutes = []\n", "sighter.toml:2:", "is empty"},
         Mistake{"[providers.openai]\nretrys = 2\n", "sighter.toml:2:", "retries"},
         Mistake{"[providers.openai]\nkey = [\"env:A\", \"sk-1\"]\n",

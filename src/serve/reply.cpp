@@ -10,11 +10,17 @@
 namespace sighter::serve {
 std::string joined(const std::vector<std::string>& names) {
   std::string out;
-  for (const std::string& name : names) {
+  for (std::string_view name : names) {
+    const std::size_t room = kJoinedBytesMax - std::min(kJoinedBytesMax, out.size());
+    const bool fits = name.size() + 2 <= room;
+    // The row has all of them; of a single one at least its beginning is told.
+    if (!fits && !out.empty()) return out + ", ...";
+    if (!fits) name = name.substr(0, kJoinedBytesMax);
     if (!out.empty()) out += ", ";
     // A header holds no line break and no byte beyond ASCII.
     for (const char c : name)
       out += static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7e ? '?' : c;
+    if (!fits) return out + ", ...";
   }
   return out;
 }

@@ -35,7 +35,8 @@ wire::WireError wire_error_of(const models::ClientResult& result);
 void add_call_headers(io::Headers& headers, const Id& call, const models::ReplyBegin& begin);
 void add_call_headers(io::Headers& headers, const Id& call, const models::ClientResult& result);
 
-// "a, b", as a header may hold it.
+// "a, b", as a header may hold it: what would be longer ends with ", ...".
+constexpr std::size_t kJoinedBytesMax = 2000;
 std::string joined(const std::vector<std::string>& names);
 // Adds names that are not there yet.
 void add_names(std::vector<std::string>& to, const std::vector<std::string>& names);

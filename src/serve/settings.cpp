@@ -146,6 +146,49 @@ Status check_allow_drop(const std::vector<std::string>& names) {
   return {};
 }
 
+std::string in_lower_case(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return out;
+}
+
+// An origin as browsers write it (RFC 6454, section 6.2), of something like one; "" of anything
+// else.
+std::string as_origin(std::string_view text) {
+  const std::size_t colon = text.find("://");
+  if (colon == text.npos || colon == 0) return "";
+  const std::string scheme = in_lower_case(text.substr(0, colon));
+  std::string authority = in_lower_case(text.substr(colon + 3));
+  authority.resize(std::min(authority.find_first_of("/?#"), authority.size()));
+  if (scheme == "http" && authority.ends_with(":80")) authority.resize(authority.size() - 3);
+  if (scheme == "https" && authority.ends_with(":443")) authority.resize(authority.size() - 4);
+  const auto good = [](std::string_view word, std::string_view more) {
+    return !word.empty() && std::ranges::all_of(word, [&](unsigned char c) {
+      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+             more.find(static_cast<char>(c)) != more.npos;
+    });
+  };
+  if (!good(scheme, "+-.") || !good(authority, "-._:[]") || authority.starts_with(':')) return "";
+  return scheme + "://" + authority;
+}
+
+// One that is written otherwise would match nothing, ever.
+Status check_origins(const std::vector<std::string>& origins) {
+  for (const std::string& origin : origins) {
+    if (origin == "*" || origin == "null") continue;
+    const std::string right = as_origin(origin);
+    if (!right.empty() && right == origin) continue;
+    return fail(Kind::kInvalid,
+                fmt::format("[serve] origins: '{}' is no origin as a browser sends it", origin),
+                right.empty()
+                    ? "scheme, host and port alone: \"https://app.example\"; \"*\" allows all"
+                    : fmt::format("write \"{}\"", right));
+  }
+  return {};
+}
+
 Status check_names(const Json& serve) {
   static const std::vector<std::string> kNames = {
       "listen",          "ops_listen", "key",           "origins", "record",    "certificate",
@@ -217,6 +260,7 @@ Result<Settings> read_settings(const Json& serve, const std::filesystem::path& f
                 "key = \"env:NAME\" or \"file:PATH\"");
   if (Status read = read_texts(serve, "origins", settings.origins); !read)
     return std::unexpected(read.error());
+  if (Status good = check_origins(settings.origins); !good) return std::unexpected(good.error());
   if (Status read = read_texts(serve, "allow_drop", settings.allow_drop); !read)
     return std::unexpected(read.error());
   if (Status good = check_allow_drop(settings.allow_drop); !good)

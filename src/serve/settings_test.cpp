@@ -58,6 +58,27 @@ TEST(Settings, ANameThatMayBeDroppedIsSpelledRight) {
   EXPECT_EQ(settings.error().hint, "did you mean 'logit_bias'?");
 }
 
+TEST(Settings, AnOriginIsWrittenAsBrowsersSendIt) {
+  EXPECT_TRUE(read(R"({"origins": ["*", "null", "https://a.example", "http://localhost:3000",
+    "http://[::1]:8080", "chrome-extension://abcdef"]})"));
+  for (const auto& [origin, hint] : {std::pair("https://x/path", "write \"https://x\""),
+                                     {"https://x/", "write \"https://x\""},
+                                     {"HTTPS://X.Example:8443", "write \"https://x.example:8443\""},
+                                     {"https://x:443", "write \"https://x\""},
+                                     {"app.example", "scheme, host and port alone"},
+                                     {"localhost:3000", "scheme, host and port alone"},
+                                     {"https://*.example", "scheme, host and port alone"},
+                                     {"https://", "scheme, host and port alone"},
+                                     {"https://me@x", "scheme, host and port alone"},
+                                     {"", "scheme, host and port alone"}}) {
+    const auto settings = read(json_write(Json::object({{"origins", Json::array({origin})}})));
+    ASSERT_FALSE(settings) << origin;
+    EXPECT_EQ(settings.error().kind, Kind::kInvalid);
+    EXPECT_TRUE(settings.error().what.contains("[serve] origins")) << settings.error().what;
+    EXPECT_TRUE(settings.error().hint.contains(hint)) << settings.error().hint;
+  }
+}
+
 TEST(Settings, TheSecondPortMayBeOff) {
   EXPECT_FALSE(*parse_ops_address("off"));
   EXPECT_EQ((*parse_ops_address("127.0.0.1:0"))->port, 0);
