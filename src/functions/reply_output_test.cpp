@@ -4,6 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <set>
+
 #include "wire/codec.hpp"
 
 namespace sighter::functions {
@@ -102,6 +105,66 @@ TEST(ReplyOutput, OfSeveralChoicesIsAList) {
 TEST(ReplyOutput, OfADialectsOwnPartsHoldsThemAsTheyAre) {
   const std::string kept = of_anthropic(R"([{"type":"text","text":"a"},{"type":"new","x":1}])");
   EXPECT_EQ(kept, R"({"content":"a","other":[{"type":"new","json":{"type":"new","x":1}}]})");
+}
+
+// All texts that the output holds, at any depth.
+void collect(const Json& json, std::set<std::string>& texts) {
+  if (json.is_string()) texts.insert(json.as_string());
+  if (json.is_array()) {
+    for (const Json& item : json.as_array()) collect(item, texts);
+  }
+  if (json.is_object()) {
+    for (const auto& [name, value] : json.as_object()) collect(value, texts);
+  }
+}
+
+// What a block says to somebody, and must not be lost.
+std::string said_by(const wire::Block& block) {
+  if (const auto* text = block.as<wire::Text>()) return text->text;
+  if (const auto* thinking = block.as<wire::Thinking>()) return thinking->text + thinking->data;
+  if (const auto* call = block.as<wire::ToolCall>()) return call->arguments;
+  if (const auto* refusal = block.as<wire::Refusal>()) return refusal->text;
+  return "";
+}
+
+TEST(ReplyOutput, LosesNothingThatRecordedRepliesSay) {
+  int replies = 0, plain = 0;
+  for (const auto& [name, dialect] : {std::pair("openai_chat", wire::Dialect::kOpenAiChat),
+                                      {"compatible_chat", wire::Dialect::kOpenAiChat},
+                                      {"anthropic", wire::Dialect::kAnthropic},
+                                      {"openai_responses", wire::Dialect::kOpenAiResponses},
+                                      {"gemini", wire::Dialect::kGemini},
+                                      {"bedrock", wire::Dialect::kBedrock}}) {
+    std::ifstream file(
+        fmt::format("{}/../shared/data/recorded_replies/{}.jsonl", SIGHTER_SOURCE_DIR, name));
+    if (!file) GTEST_SKIP() << "no recorded exchanges";
+    for (std::string line; std::getline(file, line);) {
+      const Result<Json> exchange = json_parse(line);
+      ASSERT_TRUE(exchange);
+      const Json* response = exchange->find("response");
+      if (response == nullptr || !response->is_object()) continue;
+      const Result<wire::ChatReply> reply =
+          wire::codec_of(dialect)->decode_reply(*response, nullptr);
+      if (!reply) continue;
+      ++replies;
+      const Json kept = reply_as_output(*reply);
+      std::set<std::string> texts{""};
+      collect(kept, texts);
+      std::size_t blocks = 0;
+      for (const wire::Choice& choice : reply->choices) {
+        for (const wire::Block& block : choice.message.content) {
+          const std::string said = said_by(block);
+          blocks += said.empty() ? 0 : 1;
+          EXPECT_TRUE(texts.contains(said)) << name << ": " << said;
+        }
+      }
+      if (!kept.is_string()) continue;
+      ++plain;
+      EXPECT_LE(blocks, 1u) << name << ": " << kept.as_string();
+    }
+  }
+  EXPECT_GT(replies, 500);
+  EXPECT_GT(plain, 200);
 }
 
 TEST(ReplyOutput, HasWordsForPeople) {
