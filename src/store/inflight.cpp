@@ -247,8 +247,11 @@ std::optional<CallRow> row_of(const Slot& slot, int& damaged) {
   if (!settled) {
     row.status = CallStatus::kInterrupted;
     row.error_kind = to_string(Kind::kInternal);
-    row.cost = NanoUsd{slot.open.reserved_nano};
-    row.error = "the process ended while the call was in flight; its cost is what was reserved";
+    const bool reserved = slot.open.reserved_nano > 0;  // of a budget
+    if (reserved) row.cost = NanoUsd{slot.open.reserved_nano};
+    row.error =
+        reserved ? "the process ended while the call was in flight; its cost is what was reserved"
+                 : "the process ended while the call was in flight; what it cost is not known";
     return row;
   }
   const SettledPart& end = slot.settled;
