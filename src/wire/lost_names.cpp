@@ -1,21 +1,12 @@
 #include "wire/lost_names.hpp"
 
-#include <algorithm>
+#include "wire/name_list.hpp"
 
 namespace sighter::wire {
-namespace {
-
-void add_once(std::vector<std::string>& to, std::vector<std::string>& names) {
-  for (std::string& name : names) {
-    if (std::find(to.begin(), to.end(), name) == to.end()) to.push_back(std::move(name));
-  }
-}
-
-}  // namespace
 
 void LostNames::note(std::vector<std::string> dropped, std::vector<std::string> approximated) {
-  add_once(dropped_, dropped);
-  add_once(approximated_, approximated);
+  for (const std::string& name : dropped) add_name(dropped_, name);
+  for (const std::string& name : approximated) add_name(approximated_, name);
 }
 
 }  // namespace sighter::wire

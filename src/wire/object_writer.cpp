@@ -4,6 +4,7 @@
 
 #include "base/check.hpp"
 #include "wire/effort.hpp"
+#include "wire/name_list.hpp"
 
 namespace sighter::wire {
 namespace {
@@ -76,10 +77,6 @@ constexpr std::string_view kGroups[] = {"generationConfig",
 
 bool contains(std::span<const std::string_view> names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-void add_once(std::vector<std::string>& names, std::string_view name) {
-  if (std::find(names.begin(), names.end(), name) == names.end()) names.emplace_back(name);
 }
 
 // Where Responses keeps how its objects were laid out, and what another dialect is told in another
@@ -190,15 +187,15 @@ bool Losses::allowed(std::string_view name) const {
 
 void Losses::cannot(std::string_view name, std::string_view why) {
   if (allowed(name)) {
-    add_once(dropped_, name);
+    add_name(dropped_, name);
     return;
   }
-  add_once(refused_, name);
+  add_name(refused_, name);
   if (why_.empty() && !why.empty()) why_ = fmt::format("{}: {}", name, why);
 }
 
 void Losses::approximate(std::string_view name) {
-  add_once(approximated_, name);
+  add_name(approximated_, name);
 }
 
 bool Losses::effort(std::string_view word) {
@@ -231,8 +228,10 @@ void Losses::members(const JsonObject& members, Dialect dialect, std::string_vie
     } else if (contains(structure, name) && !value.is_object()) {
       continue;
     } else if (name == "caller" && contains(structure, name)) {
-      constexpr std::string_view kCaller[] = {"type", "tool_id"};
-      this->members(value.as_object(), dialect, joined(prefix, name), kCaller);
+      for (const auto& [inner, what] : value.as_object()) {
+        if (inner != "type" && inner != "tool_id" && !asks_nothing(prefix, inner, what))
+          cannot(joined(joined(prefix, name), inner));
+      }
     } else if (!asks_nothing(prefix, name, value)) {
       cannot(joined(prefix, name));
     }
@@ -307,7 +306,7 @@ Status Losses::refused() const {
 }
 
 std::vector<std::string> Losses::take_dropped() {
-  for (const std::string& name : refused_) add_once(dropped_, name);
+  for (const std::string& name : refused_) add_name(dropped_, name);
   refused_.clear();
   return std::move(dropped_);
 }

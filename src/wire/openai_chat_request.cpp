@@ -640,6 +640,8 @@ class RequestWriter {
     if (asked_off || refused) {
       if (refused && own_ && request_.include_usage.has_value())
         losses_.approximate("stream_options");
+      if (refused && rest != nullptr && rest->is_object())
+        losses_.lost(Extra{.dialect = kMe, .members = rest->as_object()}, "stream_options");
       writer.skip("stream_options");
       return;
     }

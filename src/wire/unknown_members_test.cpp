@@ -8,6 +8,7 @@
 #include <set>
 
 #include "wire/codec.hpp"
+#include "wire/name_list.hpp"
 #include "wire/test_events.hpp"
 #include "wire/test_recorded.hpp"
 #include "wire/test_samples.hpp"
@@ -387,6 +388,27 @@ TEST(UnknownMembers, AnOuterNameAllowsWhatIsBelow) {
             "the upstream's dialect (anthropic) cannot express tools.function.zf");
   EXPECT_EQ(dropped({"tools.function.zf.x", "tools.function.zf", "stream_option"}),
             "the upstream's dialect (anthropic) cannot express stream_options.zz");
+}
+
+// A client, or a provider, can make up as many names as it likes, and as long ones.
+TEST(UnknownMembers, NoMoreNamesThanAHeaderHolds) {
+  std::string members;
+  for (int i = 0; i < 20000; ++i)
+    members += fmt::format(R"(,"zz{}{}":1)", i, std::string(i % 2 * 500, 'a'));
+  const Json body =
+      json_parse(R"({"model":"m","messages":[{"role":"user","content":"u"}])" + members + "}")
+          .value();
+  const ChatRequest request = codec_of(Dialect::kOpenAiChat)->decode_request(body).value();
+  const std::vector<std::string> all{"*"};
+  const Encoded encoded =
+      codec_of(Dialect::kAnthropic)->encode_request(request, {.allow_drop = all}).value();
+  ASSERT_EQ(encoded.dropped.size(), kNamesMax + 1);
+  EXPECT_EQ(encoded.dropped[0], "zz0");
+  EXPECT_EQ(encoded.dropped[1].size(), kNameBytesMax);
+  EXPECT_EQ(encoded.dropped.back(), "*");
+  const Result<Encoded> refused = codec_of(Dialect::kAnthropic)->encode_request(request, {});
+  ASSERT_FALSE(refused);
+  EXPECT_LT(refused.error().what.size(), (kNamesMax + 2) * (kNameBytesMax + 2));
 }
 
 }  // namespace

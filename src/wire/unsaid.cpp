@@ -131,17 +131,28 @@ bool usual(std::string_view name, const Json& value) {
   return name == "trafficType" && word == "ON_DEMAND";
 }
 
-void note(const Json& value, const Known& known, std::string_view prefix, Losses& losses) {
+// What a name begins with, put together only where something is named.
+struct Prefix {
+  std::string_view name;
+  const Prefix* outer = nullptr;
+  std::string text() const {
+    return outer == nullptr ? std::string(name) : fmt::format("{}.{}", outer->text(), name);
+  }
+};
+
+void note(const Json& value, const Known& known, const Prefix& prefix, Losses& losses) {
   if (value.is_array()) {
     for (const Json& one : value.as_array()) note(one, known, prefix, losses);
     return;
   }
   if (!value.is_object()) return;
   for (const auto& [name, inner] : value.as_object()) {
-    if (contains(known.opened, name) && (inner.is_object() || inner.is_array())) {
-      note(inner, known, fmt::format("{}.{}", prefix, name), losses);
-    } else if (!contains(known.names, name) && !usual(name, inner)) {
-      losses.cannot(fmt::format("{}.{}", prefix, name));
+    const bool zero = inner.is_number() && inner.number_text() == "0";  // most are
+    if (zero || contains(known.names, name)) continue;
+    if ((inner.is_object() || inner.is_array()) && contains(known.opened, name)) {
+      note(inner, known, {name, &prefix}, losses);
+    } else if (!usual(name, inner)) {
+      losses.cannot(Prefix{name, &prefix}.text());
     }
   }
 }
@@ -150,22 +161,22 @@ void note(const Json& value, const Known& known, std::string_view prefix, Losses
 
 void note_unsaid(const Usage& usage, Losses& losses) {
   if (usage.dialect == losses.dialect() || usage.raw.is_null()) return;
-  note(usage.raw, usage_of(usage.dialect), "usage", losses);
+  note(usage.raw, usage_of(usage.dialect), {"usage"}, losses);
 }
 
 void note_unsaid(const Citation& citation, Losses& losses) {
   if (citation.dialect == losses.dialect() || citation.raw.is_null()) return;
-  note(citation.raw, {kCitation, kCitationOpened}, "messages.content.citations", losses);
+  note(citation.raw, {kCitation, kCitationOpened}, {"messages.content.citations"}, losses);
 }
 
 void note_unsaid_logprobs(const Json& logprobs, bool tokens, Losses& losses) {
   const Known all{kToken, kTokenOpened};
   const Known beside{kList};
-  note(logprobs, tokens ? all : beside, "choices.logprobs", losses);
+  note(logprobs, tokens ? all : beside, {"choices.logprobs"}, losses);
 }
 
 void note_unsaid_mark(const Json& mark, Losses& losses) {
-  note(mark, {kMark}, "cache_control", losses);
+  note(mark, {kMark}, {"cache_control"}, losses);
 }
 
 void note_unsaid_tier(Dialect dialect, std::string_view tier, Losses& losses) {
