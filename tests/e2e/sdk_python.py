@@ -176,7 +176,7 @@ def every_recording(door, call, client, upstream, most):
             if expected.broken(row):
                 broken(call, client, model, f"{door} over {model}")
                 continue
-            if door == "responses" and expected.failed(row):
+            if expected.failed(row) if door == "responses" else expected.unfinished(row):
                 broken(call, client, model, f"{door} over {model}", streamed=False)
                 continue
             said = checks.run(call, client, model, "raw" in row)

@@ -43,6 +43,12 @@ def failed(row):
     return any(c.get("finishReason") in ("MALFORMED_FUNCTION_CALL", "OTHER") for c in candidates)
 
 
+def unfinished(row):
+    """A response of background mode as it is before it is done: no answer, but for whoever asks in its own dialect."""
+    reply = row.get("response")
+    return isinstance(reply, dict) and reply.get("object") == "response" and reply.get("status") in ("queued", "in_progress")
+
+
 def plain(value):
     """7.0 as 7: not every language tells them apart."""
     if isinstance(value, dict):
