@@ -290,8 +290,9 @@ class RequestWriter {
     const ResponseFormat* format = request_.response_format ? &*request_.response_format : nullptr;
     const bool schema = format != nullptr && format->kind == ResponseFormat::Kind::kJsonSchema &&
                         format->schema.has_value();
-    if (format != nullptr && !schema && format->kind != ResponseFormat::Kind::kText) {
-      losses_.cannot("response_format");
+    if (format != nullptr && !schema) {
+      if (format->kind != ResponseFormat::Kind::kText) losses_.cannot("response_format");
+      losses_.foreign(format->extra, "response_format");
     }
     if (thinking_.effort.empty() && !schema) return;
     ObjectWriter output(writer.key("output_config"));

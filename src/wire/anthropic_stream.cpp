@@ -14,7 +14,7 @@ namespace sighter::wire::anthropic {
 namespace {
 
 constexpr Dialect kMe = Dialect::kAnthropic;
-constexpr std::string_view kStructure[] = {"type", "object", "role", "status", "index"};
+constexpr std::string_view kStructure[] = {"type", "object", "role", "status", "index", "thinking"};
 const Place kNowhere{};
 using Mode = ObjectReader::Mode;
 

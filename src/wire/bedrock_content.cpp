@@ -23,12 +23,6 @@ Block made(auto&& what, Extra extra) {
   return block;
 }
 
-// The one member of an object that has one; nullptr otherwise.
-Json* only_member(Json& json, std::string_view name) {
-  if (!json.is_object() || json.as_object().size() != 1) return nullptr;
-  return json.find(name);
-}
-
 bool has_text(const Json* json) {
   return json != nullptr && json->is_string() && !json->as_string().empty();
 }
@@ -109,19 +103,26 @@ Result<Block> decode_result(ObjectReader& reader) {
 
 // {"reasoningText": {"text", "signature"}} or {"redactedContent"}; nullopt for any other shape.
 std::optional<Block> decode_thought(Json& json) {
-  if (Json* text = only_member(json, "reasoningText"); text != nullptr && text->is_object()) {
+  if (Json* text = json.find("reasoningText"); text != nullptr && text->is_object()) {
+    Extra beside;
+    copy_others(&json, {"reasoningText"}, beside.members);
     ObjectReader reader(text->as_object(), kNowhere, Mode::kLenient);
     Thinking thinking;
     std::string signature;
     reader.string("text", thinking.text);
     reader.string("signature", signature);
     Block block = made(std::move(thinking), reader.rest(kMe));
+    keep_inner(block.extra, "reasoningContent", std::move(beside));
     block.signature = std::move(signature);
     return block;
   }
-  if (Json* data = only_member(json, "redactedContent"); has_text(data)) {
+  if (Json* data = json.find("redactedContent"); has_text(data)) {
+    Extra beside;
+    copy_others(&json, {"redactedContent"}, beside.members);
+    Extra extra{.dialect = kMe};
+    keep_inner(extra, "reasoningContent", std::move(beside));
     return made(Thinking{.kind = Thinking::Kind::kRedacted, .data = std::move(data->as_string())},
-                Extra{.dialect = kMe});
+                std::move(extra));
   }
   return std::nullopt;
 }
@@ -132,9 +133,11 @@ std::optional<Block> decode_cited(Json& json) {
   Json* first = content != nullptr && content->is_array() && content->as_array().size() == 1
                     ? &content->as_array().front()
                     : nullptr;
-  Json* said = first == nullptr ? nullptr : only_member(*first, "text");
+  Json* said = first == nullptr ? nullptr : first->find("text");
   if (said == nullptr || !said->is_string()) return std::nullopt;
   Text text{.text = std::move(said->as_string())};
+  Extra beside;
+  copy_others(first, {"text"}, beside.members);
   ObjectReader reader(json.as_object(), kNowhere, Mode::kLenient);
   reader.take(content);
   if (JsonArray* citations = reader.array("citations");
@@ -142,7 +145,9 @@ std::optional<Block> decode_cited(Json& json) {
     for (Json& one : *citations) text.citations.push_back(decode_citation(std::move(one)));
     reader.take(reader.peek("citations"));
   }
-  return made(std::move(text), reader.rest(kMe, forms::kCited));
+  Block block = made(std::move(text), reader.rest(kMe, forms::kCited));
+  keep_inner(block.extra, "content", std::move(beside));
+  return block;
 }
 
 struct MediaWord {

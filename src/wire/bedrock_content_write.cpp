@@ -128,8 +128,10 @@ bool write_thinking(std::string& out, const Block& block, const Thinking& thinki
     ObjectWriter text(inner.key("reasoningText"));
     if (!own || !thinking.text.empty()) text.string("text", thinking.text);
     text.string_if("signature", block.signature);
+    text.skip("reasoningContent");
     finish(text, block, writing, "messages.content.thinking");
   }
+  inner.inner_rest(block.extra, "reasoningContent", kMe);
   inner.end();
   end(outer, block);
   return true;
@@ -140,6 +142,7 @@ bool write_cited(std::string& out, const Block& block, const Text& text, Writing
   ObjectWriter inner(outer.key("citationsContent"));
   ObjectWriter said(inner.key("content") += '[');
   said.string("text", text.text);
+  said.inner_rest(block.extra, "content", kMe);
   said.end();
   out += ']';
   if (!text.citations.empty()) {

@@ -264,6 +264,7 @@ class RequestWriter {
     const ResponseFormat& format = *request_.response_format;
     if (format.kind != ResponseFormat::Kind::kJsonSchema || !format.schema) {
       if (format.kind != ResponseFormat::Kind::kText) losses_.cannot("response_format");
+      losses_.foreign(format.extra, "response_format");
       return;
     }
     ObjectWriter config(writer.key("outputConfig"));

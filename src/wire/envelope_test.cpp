@@ -9,7 +9,6 @@
 
 #include "base/json.hpp"
 #include "base/limits.hpp"
-#include "base/limits.hpp"
 #include "base/random.hpp"
 #include "base/test_fuzz.hpp"
 

@@ -11,7 +11,7 @@ namespace sighter::wire::gemini {
 
 // Members of other dialects' replies that carry no meaning of their own here.
 inline constexpr std::string_view kReplyStructure[] = {
-    "type", "object", "role", "status", "index", "reasoning", "reasoning_content"};
+    "type", "object", "role", "status", "index", "thinking", "reasoning", "reasoning_content"};
 
 void write_usage(std::string& out, const Usage& usage);
 // Names what of it has no place here.

@@ -333,6 +333,7 @@ class RequestWriter {
     }
     if (format.kind == ResponseFormat::Kind::kText) {
       if (own) config.string(spelled("responseMimeType", lines), "text/plain");
+      losses_.foreign(format.extra, "response_format");
       return;
     }
     if (!losses_.form(format.extra, forms::kNoMime))

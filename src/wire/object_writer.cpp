@@ -51,6 +51,8 @@ constexpr Opened kOpened[] = {{Dialect::kOpenAiChat, "function"},
                               {Dialect::kBedrock, "s3Location"},
                               {Dialect::kBedrock, "inputSchema"},
                               {Dialect::kBedrock, "output"},
+                              {Dialect::kBedrock, "content"},
+                              {Dialect::kBedrock, "reasoningContent"},
                               {Dialect::kBedrock, "auto"},
                               {Dialect::kBedrock, "any"},
                               {Dialect::kBedrock, "tool"}};
@@ -226,7 +228,7 @@ void Losses::members(const JsonObject& members, Dialect dialect, std::string_vie
     } else if (opened(dialect, name, value)) {
       this->members(value.as_object(), dialect, joined(prefix, name), {});
     } else if (contains(structure, name) && !value.is_object()) {
-      continue;
+      parts(value, dialect, joined(prefix, name));
     } else if (name == "caller" && contains(structure, name)) {
       for (const auto& [inner, what] : value.as_object()) {
         if (inner != "type" && inner != "tool_id" && !asks_nothing(prefix, inner, what))
@@ -248,16 +250,19 @@ void Losses::item(const JsonObject& rest, std::string_view prefix) {
   for (const auto& [name, value] : rest) {
     if (contains(kItem, name) || asks_nothing(prefix, name, value)) continue;
     // Parts that blocks say, with members that they do not.
-    const bool parts = (name == "content" || name == "summary") && value.is_array();
-    if (!parts) {
+    if ((name == "content" || name == "summary") && value.is_array()) {
+      parts(value, Dialect::kOpenAiResponses, joined(prefix, name));
+    } else {
       cannot(joined(prefix, name));
-      continue;
     }
-    constexpr std::string_view kPart[] = {"type", "text"};
-    for (const Json& part : value.as_array()) {
-      if (part.is_object())
-        members(part.as_object(), Dialect::kOpenAiResponses, joined(prefix, name), kPart);
-    }
+  }
+}
+
+// Parts of a text that a block says, which may have members that it does not.
+void Losses::parts(const Json& list, Dialect dialect, std::string_view prefix) {
+  constexpr std::string_view kPart[] = {"type", "text"};
+  for (std::size_t i = 0; list.at(i) != nullptr; ++i) {
+    if (list.at(i)->is_object()) members(list.at(i)->as_object(), dialect, prefix, kPart);
   }
 }
 

@@ -143,6 +143,7 @@ class Losses {
   void members(const JsonObject& members, Dialect dialect, std::string_view prefix,
                std::span<const std::string_view> structure);
   void item(const JsonObject& rest, std::string_view prefix);
+  void parts(const Json& list, Dialect dialect, std::string_view prefix);
 
   Dialect dialect_;
   bool reply_ = false;

@@ -85,19 +85,20 @@ Block decode_file(ObjectReader& reader, JsonObject& source) {
 // Mistral: {"type": "thinking", "thinking": [{"type": "text", "text": "..."}]}
 bool plain_thoughts(const Json* thinking) {
   if (thinking == nullptr || !thinking->is_array()) return false;
-  return std::all_of(thinking->as_array().begin(), thinking->as_array().end(),
-                     [](const Json& part) {
-                       const std::string* type = part.find_string("type");
-                       return type != nullptr && *type == "text" &&
-                              part.find_string("text") != nullptr && part.as_object().size() == 2;
-                     });
+  return std::all_of(
+      thinking->as_array().begin(), thinking->as_array().end(), [](const Json& part) {
+        const std::string* type = part.find_string("type");
+        return type != nullptr && *type == "text" && part.find_string("text") != nullptr;
+      });
 }
 
 Block decode_thinking_part(ObjectReader& reader, const Json& thinking) {
   Thinking thoughts;
   for (const Json& part : thinking.as_array()) thoughts.text += *part.find_string("text");
-  // How it was cut into pieces stays with the rest, where there are several.
-  if (thinking.as_array().size() == 1) reader.take(&thinking);
+  // How it was cut into pieces stays with the rest, where there are several, and what they have
+  // beside their texts.
+  const JsonArray& pieces = thinking.as_array();
+  if (pieces.size() == 1 && pieces[0].as_object().size() == 2) reader.take(&thinking);
   return finish_part(reader, Block(std::move(thoughts)), forms::kThinkPart, {}, {});
 }
 

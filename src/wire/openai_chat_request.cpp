@@ -245,13 +245,9 @@ ResponseFormat decode_response_format(Json json) {
   ResponseFormat format{.kind = ResponseFormat::Kind::kOther};
   format.extra.dialect = kMe;
   const std::string* type = json.find_string("type");
-  const bool lone = json.is_object() && json.as_object().size() == 1;
-  if (type != nullptr && lone && *type == "text") {
-    format.kind = ResponseFormat::Kind::kText;
-    return format;
-  }
-  if (type != nullptr && lone && *type == "json_object") {
-    format.kind = ResponseFormat::Kind::kJsonObject;
+  if (type != nullptr && (*type == "text" || *type == "json_object")) {
+    format.kind = *type == "text" ? ResponseFormat::Kind::kText : ResponseFormat::Kind::kJsonObject;
+    copy_others(&json, {"type"}, format.extra.members);
     return format;
   }
   Json* schema = json.find("json_schema");
@@ -287,6 +283,7 @@ void write_response_format(ObjectWriter& writer, const ResponseFormat& format, L
       }
       ObjectWriter outer(writer.key("response_format"));
       outer.string("type", text ? "text" : "json_object");
+      if (losses.own(format.extra)) outer.rest(format.extra.members);
       outer.end();
       break;
     }

@@ -434,9 +434,13 @@ class Encoder final : public StreamEncoder {
         writer.key("content") += '[';
         ObjectWriter part(*out_);
         part.string("type", "thinking");
-        part.key("thinking") += "[{\"type\":\"text\",\"text\":";
-        json_quote_to(*out_, text);
-        *out_ += "}]";
+        if (const Json* pieces = open.shape.extra.members.find("thinking")) {
+          part.json("thinking", *pieces);  // the same text, as it came
+        } else {
+          part.key("thinking") += "[{\"type\":\"text\",\"text\":";
+          json_quote_to(*out_, text);
+          *out_ += "}]";
+        }
         part.rest(open.shape.extra.members);
         open.shape.extra.members = {};  // said once
         part.end();

@@ -180,8 +180,7 @@ Result<ChatReply> decode_reply(Json body, const Quirks*) {
     const Json* error = body.find("error");
     WireError words{.status = 0, .message = "the response is " + *status};
     if (error != nullptr && error->is_object()) words = read_error(kMe, 0, *error);
-    return sighter::fail(words.kind,
-                         fmt::format("the response {}: {}", *status, words.message));
+    return sighter::fail(words.kind, fmt::format("the response {}: {}", *status, words.message));
   }
   ResponseHead head = read_response(body.as_object());
   ChatReply reply{.dialect = kMe};

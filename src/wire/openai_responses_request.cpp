@@ -227,9 +227,9 @@ ResponseFormat decode_format(Json json) {
   ResponseFormat format{.kind = ResponseFormat::Kind::kOther};
   format.extra.dialect = kMe;
   const std::string* type = json.find_string("type");
-  const bool lone = json.is_object() && json.as_object().size() == 1;
-  if (type != nullptr && lone && (*type == "text" || *type == "json_object")) {
+  if (type != nullptr && (*type == "text" || *type == "json_object")) {
     format.kind = *type == "text" ? ResponseFormat::Kind::kText : ResponseFormat::Kind::kJsonObject;
+    copy_others(&json, {"type"}, format.extra.members);
     return format;
   }
   if (type == nullptr || *type != "json_schema") {

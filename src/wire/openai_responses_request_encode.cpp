@@ -153,6 +153,7 @@ void write_format(ObjectWriter& text, const ResponseFormat& format, Losses& loss
   ObjectWriter inner(text.key("format"));
   if (format.kind != ResponseFormat::Kind::kJsonSchema) {
     inner.string("type", format.kind == ResponseFormat::Kind::kText ? "text" : "json_object");
+    losses.rest(inner, format.extra, "response_format");
     inner.end();
     return;
   }
@@ -179,6 +180,8 @@ void write_text(ObjectWriter& writer, const ChatRequest& request, Losses& losses
   const bool plain = !request.response_format.has_value() ||
                      (request.response_format->kind == ResponseFormat::Kind::kText &&
                       request.response_format->extra.dialect != kMe);
+  if (plain && request.response_format.has_value())
+    losses.foreign(request.response_format->extra, "response_format");
   if (plain && !request.verbosity.has_value()) return;
   ObjectWriter text(writer.key("text"));
   if (request.response_format.has_value()) write_format(text, *request.response_format, losses);

@@ -37,6 +37,11 @@ inline constexpr std::pair<Dialect, std::string_view> kSampleRequests[] = {
        {"type":"function","function":{"name":"g","parameters":{"type":"object"}}}],
       "tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"auto","tools":[
         {"type":"function","function":{"name":"f"}}]}}})"},
+    {Dialect::kOpenAiChat, R"({"model":"m","messages":[{"role":"user","content":"u"}],
+      "response_format":{"type":"json_object"}})"},
+    {Dialect::kOpenAiChat, R"({"model":"m","messages":[{"role":"user","content":"u"}],
+      "response_format":{"type":"text"}})"},
+    {Dialect::kOpenAiResponses, R"({"model":"m","input":"u","text":{"format":{"type":"text"}}})"},
     {Dialect::kAnthropic, R"({"model":"m","max_tokens":9000,
       "system":[{"type":"text","text":"s","cache_control":{"type":"ephemeral","ttl":"1h"}}],
       "messages":[{"role":"user","content":[{"type":"text","text":"t"},

@@ -285,12 +285,14 @@ class UnknownMembers {
     if (!as_it_came.good) return;  // no body of this dialect: an error, or a refused request
     Walk walk{.reply = what_ != What::kRequest, .dialect = from, .met = met_[from]};
     walk.go(body, "");
+    std::map<Dialect, Said> known;  // what is said without the member
+    for (const Dialect to : kDialects) known[to] = translate(what_, body, from, to);
     for (const Place& place : walk.places) {
       ++places_;
       const Json mutated = with_unknown(body, place);
       own(mutated, place, from, source);
       for (const Dialect to : kDialects) {
-        if (to != from) other(mutated, place, from, to, source);
+        if (to != from) other(mutated, place, known[to], from, to, source);
       }
     }
   }
@@ -315,7 +317,7 @@ class UnknownMembers {
         << where(place, from, from, source) << "is gone";
   }
 
-  void other(const Json& mutated, const Place& place, Dialect from, Dialect to,
+  void other(const Json& mutated, const Place& place, const Said& known, Dialect from, Dialect to,
              const std::string& source) {
     const Said said = translate(what_, mutated, from, to);
     EXPECT_TRUE(said.good) << where(place, from, to, source) << said.error;
@@ -327,6 +329,18 @@ class UnknownMembers {
     EXPECT_TRUE(named || carried || goes_with_its_whole(what_, mutated, place, said, from, to))
         << where(place, from, to, source)
         << "is gone; dropped: " << fmt::format("{}", fmt::join(said.dropped, ", "));
+    // Nobody asks in these dialects.
+    const bool asked = from != Dialect::kGemini && from != Dialect::kBedrock;
+    if (what_ == What::kRequest && !asked) return;
+    EXPECT_TRUE(carried || said.body == known.body || joined_parts(place))
+        << where(place, from, to, source) << "takes others with it: " << said.body
+        << "\ninstead of " << known.body;
+  }
+
+  // Parts of a thought that are not just their texts are one text.
+  static bool joined_parts(const Place& place) {
+    return place.size() >= 2 && (place[place.size() - 2].name == "summary" ||
+                                 place[place.size() - 2].name == "thinking");
   }
 
   std::string where(const Place& place, Dialect from, Dialect to, const std::string& source) const {
