@@ -78,9 +78,9 @@ std::string output_text(const models::ClientRequest& request, const AnswerOption
   if (result.passed_bytes > 0) return json_write(Json::object({{"bytes", result.passed_bytes}}));
   if (result.error || result.raw.empty()) return {};
   const bool chat = text_is_in_bytes(request, options) && result.relayed;
-  if (chat) {
-    if (std::optional<std::string> text = wire::reply_text(request.dialect, result.raw))
-      return std::move(*text);
+  if (chat && result.raw_text) {
+    const auto [at, size] = *result.raw_text;
+    return size == 0 ? "\"\"" : wire::reply_text(std::string_view(result.raw).substr(at, size));
   }
   Result<Json> json = json_parse(result.raw);
   if (!json) return json_write(Json::object({{"bytes", result.raw.size()}}));

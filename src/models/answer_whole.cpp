@@ -163,6 +163,7 @@ std::optional<Trouble> Router::Impl::take_body(Call& call, Exchange& exchange, s
     exchange.output_bytes = body.size();
     exchange.usage = facts->usage;
     result.finish_reason = word_of(facts->finish);
+    result.raw_text = facts->text;
     keep_relayed(result, exchange, std::move(body), headers);
     return std::nullopt;
   }

@@ -23,6 +23,7 @@
 #include "wire/embeddings.hpp"
 #include "wire/envelope.hpp"
 #include "wire/message.hpp"
+#include "wire/relay.hpp"
 
 namespace sighter::models {
 
@@ -133,7 +134,8 @@ struct ClientResult {
   bool relayed = false;
   bool end_mark = true;  // a relayed stream held its own; false: it ended well without one
   std::string raw;       // the body of a relayed whole answer
-  std::string raw_type;  // its content type
+  std::optional<wire::TextPlace> raw_text;  // in it, as RelayedFacts::text
+  std::string raw_type;                     // its content type
   int raw_status = 200;
   std::uint64_t passed_bytes = 0;  // of an answer of kOther that went on as it came
   Boxed<wire::ChatReply> reply;

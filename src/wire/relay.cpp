@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <functional>
 
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -267,12 +268,27 @@ bool may_hold_nothing(Dialect dialect, std::string_view event, std::string_view 
   }
 }
 
+namespace {
+
+std::optional<TextPlace> place_of(const openai_chat::ChatFacts& facts, std::string_view body) {
+  if (!facts.choice || !facts.text) return std::nullopt;
+  // Where nothing is said the text is none of the body's.
+  const std::string_view text = *facts.text;
+  const bool there = std::greater_equal<>()(text.data(), body.data()) &&
+                     std::less<>()(text.data(), body.data() + body.size());
+  if (!there) return TextPlace{};
+  return TextPlace{static_cast<std::size_t>(text.data() - body.data()), text.size()};
+}
+
+}  // namespace
+
 std::optional<RelayedFacts> relayed_facts(Dialect dialect, std::string_view body) {
   if (dialect != Dialect::kOpenAiChat) return std::nullopt;
   std::optional<openai_chat::ChatFacts> facts = openai_chat::facts_of(body);
   if (!facts || !facts->finish || !facts->usage) return std::nullopt;
   return RelayedFacts{.usage = std::move(*facts->usage),
-                      .finish = openai_chat::finish_reason(*facts->finish)};
+                      .finish = openai_chat::finish_reason(*facts->finish),
+                      .text = place_of(*facts, body)};
 }
 
 bool is_usage_chunk(std::string_view data) {

@@ -36,10 +36,20 @@ bool holds_more_than_content(Dialect dialect, std::string_view event, std::strin
 // begins something (the role of a message, an empty block). Decoding says.
 bool may_hold_nothing(Dialect dialect, std::string_view event, std::string_view data);
 
+// Where in a reply the text of its only choice stands, quotes included; of size 0 where it has
+// none.
+struct TextPlace {
+  std::size_t at = 0;
+  std::size_t size = 0;
+};
+
 // What a row says of a whole reply whose bytes are passed on.
 struct RelayedFacts {
   Usage usage;
   FinishReason finish;
+  // nullopt where the reply has to be decoded to know: whatever stands beside the text (a refusal,
+  // thoughts, sources, tool calls), content in parts, another role than the assistant's.
+  std::optional<TextPlace> text;
 };
 // Read without a tree of the content; nullopt where the reply has to be decoded to know them: no
 // usage, several choices, no finish reason, an error, another dialect than Chat Completions, or no

@@ -26,6 +26,12 @@ TEST(RelayedFacts, AreThoseOfTheOnlyChoice) {
   EXPECT_EQ(found->usage.input, 7);
   EXPECT_EQ(found->usage.output, 3);
   EXPECT_EQ(found->usage.cache_read, 5);
+  ASSERT_TRUE(found->text);
+  EXPECT_EQ(kWhole.substr(found->text->at, found->text->size),
+            R"("say \"finish_reason\":\"length\"")");
+  const std::string_view kSilent =
+      R"({"choices":[{"message":{"content":null},"finish_reason":"stop"}],"usage":{}})";
+  EXPECT_EQ(facts(kSilent)->text->size, 0u);
 }
 
 TEST(RelayedFacts, AreLeftToTheDecoderWhereTheBytesDoNotTell) {

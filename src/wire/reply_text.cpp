@@ -1,7 +1,7 @@
 #include "wire/reply_text.hpp"
 
+#include "base/check.hpp"
 #include "base/json.hpp"
-#include "wire/openai_chat_facts.hpp"
 
 namespace sighter::wire {
 namespace {
@@ -17,13 +17,11 @@ bool is_as_written(std::string_view string) {
 
 }  // namespace
 
-std::optional<std::string> reply_text(Dialect dialect, std::string_view body) {
-  if (dialect != Dialect::kOpenAiChat) return std::nullopt;
-  const std::optional<openai_chat::ChatFacts> facts = openai_chat::facts_of(body);
-  if (!facts || !facts->choice || !facts->text) return std::nullopt;
-  if (is_as_written(*facts->text)) return std::string(*facts->text);
-  const Result<Json> json = json_parse(*facts->text);
-  return json ? std::optional(json_write(*json)) : std::nullopt;
+std::string reply_text(std::string_view written) {
+  if (is_as_written(written)) return std::string(written);
+  const Result<Json> json = json_parse(written);
+  CHECK(json.has_value());  // it was scanned as JSON
+  return json_write(*json);
 }
 
 }  // namespace sighter::wire

@@ -6,12 +6,15 @@
 
 #include "base/json.hpp"
 #include "wire/codec.hpp"
+#include "wire/openai_chat_facts.hpp"
 
 namespace sighter::wire {
 namespace {
 
 std::optional<std::string> text(std::string_view body) {
-  return reply_text(Dialect::kOpenAiChat, body);
+  const std::optional<openai_chat::ChatFacts> facts = openai_chat::facts_of(body);
+  if (!facts || !facts->choice || !facts->text) return std::nullopt;
+  return reply_text(*facts->text);
 }
 
 std::optional<std::string> of_message(std::string_view message) {
@@ -55,7 +58,6 @@ TEST(ReplyText, IsLeftToTheDecoderWhereThereIsMoreThanText) {
   EXPECT_FALSE(text(R"({"choices":[]})"));
   EXPECT_FALSE(text(R"({"choices":[{"index":0}]})"));
   EXPECT_FALSE(text(R"({"content":[{"type":"text","text":"a"}]})"));
-  EXPECT_FALSE(reply_text(Dialect::kAnthropic, R"({"choices":[{"message":{"content":"a"}}]})"));
 }
 
 TEST(ReplyText, StaysInsideOfATextThatIsCut) {
