@@ -34,6 +34,18 @@ void keep_relayed(ClientResult& result, const Exchange& exchange, std::string bo
   result.raw_type = std::string(headers.get("content-type").value_or("application/json"));
 }
 
+// A good status, and what is no JSON, or none of an object.
+Trouble no_object(const Exchange& exchange, bool json, std::string_view body) {
+  Trouble trouble =
+      stop({Kind::kUpstream,
+            fmt::format("{} answered {} with what is no JSON{}: {}", exchange.provider->name,
+                        exchange.status, json ? " object" : "",
+                        body.empty() ? "nothing" : first_words(body)),
+            "check base_url: is this the address of the API?"});
+  trouble.next_route = true;
+  return trouble;
+}
+
 // Embeddings, legacy completions, counts of tokens: only the usage is read.
 void read_usage(const Json& json, Exchange& exchange) {
   exchange.output = true;
@@ -173,15 +185,7 @@ std::optional<Trouble> Router::Impl::take_body(Call& call, Exchange& exchange, s
     keep_relayed(result, exchange, std::move(body), headers);
     return std::nullopt;
   }
-  if (!json || !json->is_object()) {
-    Trouble trouble =
-        stop({Kind::kUpstream,
-              fmt::format("{} answered {} with what is no JSON{}: {}", name, exchange.status,
-                          json ? " object" : "", body.empty() ? "nothing" : first_words(body)),
-              "check base_url: is this the address of the API?"});
-    trouble.next_route = true;
-    return trouble;
-  }
+  if (!json || !json->is_object()) return no_object(exchange, json.has_value(), body);
   if (request.endpoint != Endpoint::kOther && is_error(*json))
     return refused(call, exchange, headers, body);
   const bool chat = request.endpoint == Endpoint::kChat;
