@@ -111,6 +111,12 @@ std::unique_ptr<TomlValue> copy(const toml::node& node) {
   return value;
 }
 
+bool is_finite(const TomlValue& value) {
+  if (value.type == TomlValue::Type::kFloat) return std::isfinite(value.number);
+  return std::all_of(value.items.begin(), value.items.end(),
+                     [](const auto& item) { return is_finite(*item); });
+}
+
 Json to_json(const TomlValue& value) {
   using Type = TomlValue::Type;
   value.asked = true;
@@ -121,7 +127,7 @@ Json to_json(const TomlValue& value) {
     case Type::kInteger:
       return Json(value.integer);
     case Type::kFloat:
-      return std::isfinite(value.number) ? Json(value.number) : Json();
+      return std::isfinite(value.number) ? Json(value.number) : Json();  // json() refuses those
     case Type::kBoolean:
       return Json(value.boolean);
     case Type::kArray: {
@@ -385,7 +391,11 @@ std::optional<Json> TomlTable::json(std::string_view key) const {
   if (document_ == nullptr) return std::nullopt;
   const TomlValue* found = document_->look(node_, key, true);
   if (found == nullptr) return std::nullopt;
-  return to_json(*found);
+  Json out = to_json(*found);
+  if (is_finite(*found)) return out;
+  mistake(key, fmt::format("'{}' holds nan or inf, which are no numbers in JSON", key),
+          "write a number, or leave it out");
+  return std::nullopt;
 }
 
 std::optional<std::string> TomlTable::word(std::string_view key,

@@ -28,6 +28,17 @@ TEST(Toml, ReadsEveryType) {
   EXPECT_TRUE(document->finish());
 }
 
+TEST(Toml, NanIsNoNumberOfJson) {
+  const auto document = parsed("a = { x = nan }\nb = [1.5, inf]\nc = { x = 1.5 }\n");
+  EXPECT_FALSE(document->root().json("a"));
+  EXPECT_FALSE(document->root().json("b"));
+  EXPECT_TRUE(document->root().json("c"));
+  const Status read = document->finish();
+  ASSERT_FALSE(read);
+  EXPECT_NE(read.error().message().find(":1:5: 'a' holds nan"), std::string::npos)
+      << read.error().message();
+}
+
 TEST(Toml, KeepsTheOrderOfTheFile) {
   const auto document = parsed("[variants.z]\n[variants.a]\n[variants.m]\n");
   EXPECT_EQ(document->root().table("variants").keys(), (std::vector<std::string>{"z", "a", "m"}));

@@ -85,6 +85,7 @@ inline Headers::Fields Headers::fields() const {
 }
 
 bool equals_ignoring_case(std::string_view a, std::string_view b);
+std::string in_lower_case(std::string_view text);  // of ASCII letters, as of names and hosts
 // True when a comma-separated list of tokens holds `token` (no case).
 bool list_has_token(std::string_view list, std::string_view token);
 // kInvalid, naming the field, when a name is no token or a value holds CR, LF or NUL: what keeps a

@@ -10,11 +10,9 @@
 namespace sighter::io {
 namespace {
 
-constexpr std::size_t kInputBytesMax = 65'536;      // read ahead of the handler
-constexpr std::size_t kDrainBytesMax = 256 * 1024;  // of a body that the handler left unread
-constexpr auto kLinger = std::chrono::seconds(2);   // for the client to read the last answer
-constexpr std::size_t kJoinBodyBytesMax = 16'384;
-constexpr std::size_t kHeadBytesUsual = 512;
+constexpr std::size_t kInputBytesMax = 65'536;          // read ahead of the handler
+constexpr std::size_t kDrainBytesMax = 256 * 1024;      // of a body that the handler left unread
+constexpr auto kLinger = std::chrono::seconds(2);       // for the client to read the last answer
 constexpr std::uint64_t kBodyBytesPerSecondMin = 1000;  // of a client, on average
 
 }  // namespace

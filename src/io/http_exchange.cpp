@@ -9,8 +9,6 @@
 namespace sighter::io {
 namespace {
 
-constexpr std::size_t kHeadBytesUsual = 512;
-constexpr std::size_t kJoinBodyBytesMax = 16'384;  // smaller bodies leave with the header
 constexpr auto kUnseen = std::chrono::seconds(1);  // the longest way of a connection's end
 
 }  // namespace

@@ -21,6 +21,10 @@
 
 namespace sighter::io {
 
+// Of HTTP messages that are written: a body up to this leaves in one piece with its header.
+inline constexpr std::size_t kHeadBytesUsual = 512;
+inline constexpr std::size_t kJoinBodyBytesMax = 16'384;
+
 class Transport : public std::enable_shared_from_this<Transport> {
  public:
   using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp,

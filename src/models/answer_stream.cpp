@@ -184,11 +184,7 @@ class StreamReader {
   }
 
   void pass_on(const io::SseEvent& event, bool more) {
-    // Only Chat Completions end so, and whoever reads an end reads on no further.
-    const bool stray =
-        event.data == "[DONE]" && call_.request->dialect != wire::Dialect::kOpenAiChat;
-    const bool hidden =
-        stray || (more && exchange_.out.hide_usage && wire::is_usage_chunk(event.data));
+    const bool hidden = more && exchange_.out.hide_usage && wire::is_usage_chunk(event.data);
     // An error before anything was shown is no answer: it may be asked for elsewhere.
     const bool nothing = !shown_ || (!call_.result.begun && out_.empty());
     const bool kept = broken_ || (said_ && nothing);

@@ -364,5 +364,23 @@ TEST_F(AnswerStreamTest, DoneOfAResponseThatIsNotCompleteIsKept) {
   EXPECT_EQ(seen.raw, created + delta);
 }
 
+// A provider that repeats its key does so in errors.
+TEST_F(AnswerStreamTest, AnErrorThatRepeatsTheKeyDoesNot) {
+  const std::string said = std::string("bad key ") + kSecret;
+  const std::string event = "data: {\"error\":{\"message\":\"" + said + "\"}}\n\n";
+  for (const char* model : {"one/m", "claude/m"}) {
+    ask(kAskStream);
+    seen = Seen();
+    first.add(reply_stream({model == std::string("one/m") ? piece("a") : std::string(), event}));
+    const ClientResult result = answer(model);
+    ASSERT_TRUE(result.error) << model;
+    EXPECT_THAT(seen.raw, Not(HasSubstr(kSecret)));
+    EXPECT_THAT(result.error->message(), Not(HasSubstr(kSecret)));
+    if (result.said) {
+      EXPECT_THAT(result.said->message, Not(HasSubstr(kSecret)));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace sighter::models

@@ -353,5 +353,20 @@ TEST_F(AnswerTest, OtherPathsGoThroughUnchanged) {
   EXPECT_EQ(first.requests()[0].body, R"({"model":"omni","input":"a"})");
 }
 
+// The status is good, and what was said is not.
+TEST_F(AnswerTest, AnErrorBehindAGoodStatusIsOfTheKindThatItNames) {
+  for (const auto& [body, status] :
+       {std::pair(R"({"error":{"message":"slow","code":429}})", 429),
+        {R"({"error":{"message":"slow","code":"rate_limit_exceeded"}})", 429},
+        {R"({"error":{"message":"broken"}})", 502}}) {
+    ask(kAsk);
+    first.add(reply_json(body));
+    const ClientResult result = answer("one/m");
+    ASSERT_TRUE(result.said) << body;
+    EXPECT_EQ(result.said->status, status) << body;
+    loop.advance(60s);
+  }
+}
+
 }  // namespace
 }  // namespace sighter::models

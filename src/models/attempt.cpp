@@ -137,10 +137,7 @@ io::Headers limits_of(const io::Headers& headers, bool passed) {
     const bool wanted = begins(name, "x-ratelimit-") || begins(name, "anthropic-ratelimit-") ||
                         one_of(name, kAlways) || (passed && one_of(name, kOfBytes));
     if (!wanted) continue;
-    std::string lower(name);
-    std::transform(lower.begin(), lower.end(), lower.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    out.add(std::move(lower), value);
+    out.add(io::in_lower_case(name), value);
   }
   return out;
 }

@@ -32,6 +32,15 @@ bool says_something(const wire::Extra& extra) {
                              [](const auto& member) { return !wire::says_nothing(member.second); });
 }
 
+// A conversation in parts takes some hundred bytes for each of them.
+Status check_size(const wire::Envelope& envelope) {
+  if (envelope.values() <= limits::kConversationValuesMax) return {};
+  return fail(Kind::kTooLarge,
+              fmt::format("request: holds {} JSON values, and one that is translated {} at most",
+                          envelope.values(), limits::kConversationValuesMax),
+              "send fewer and longer messages");
+}
+
 }  // namespace
 
 bool ReplySink::shows(const wire::Delta& delta) const {
@@ -54,19 +63,6 @@ bool ReplySink::shows(const wire::Delta& delta) const {
       },
       delta);
 }
-
-namespace {
-
-// A conversation in parts takes some hundred bytes for each of them.
-Status check_size(const wire::Envelope& envelope) {
-  if (envelope.values() <= limits::kConversationValuesMax) return {};
-  return fail(Kind::kTooLarge,
-              fmt::format("request: holds {} JSON values, and one that is translated {} at most",
-                          envelope.values(), limits::kConversationValuesMax),
-              "send fewer and longer messages");
-}
-
-}  // namespace
 
 Status ClientRequest::decode_chat() {
   if (chat) return {};

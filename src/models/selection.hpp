@@ -92,7 +92,8 @@ class Selection {
   void abandoned(const Target& target, SteadyTime now);
 
   const Choice& choice(const Target& target) const { return choices_[target.place]; }
-  // Why nothing could be sent, when no attempt was made: which routes are waited for, and how long.
+  // Which of the routes that were not asked are waited for, and how long; without `retry_after`:
+  // none.
   Trouble blocked(SteadyTime now) const;
 
  private:

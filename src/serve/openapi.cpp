@@ -255,13 +255,6 @@ Json operation_of(const Route& route) {
   return out;
 }
 
-std::string lower(std::string_view word) {
-  std::string out(word);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
-
 }  // namespace
 
 Json openapi_document() {
@@ -272,7 +265,7 @@ Json openapi_document() {
     JsonObject& all = paths.as_object();
     if (all.find(path) == nullptr) all.set(path, Json::object());
     Json one = *all.find(path);
-    one.as_object().set(lower(route.method), operation_of(route));
+    one.as_object().set(io::in_lower_case(route.method), operation_of(route));
     all.set(path, std::move(one));
   }
   Result<Json> schemas = json_parse(kSchemas, "openapi");

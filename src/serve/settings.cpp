@@ -146,21 +146,13 @@ Status check_allow_drop(const std::vector<std::string>& names) {
   return {};
 }
 
-std::string in_lower_case(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
 // An origin as browsers write it (RFC 6454, section 6.2), of something like one; "" of anything
 // else.
 std::string as_origin(std::string_view text) {
   const std::size_t colon = text.find("://");
   if (colon == text.npos || colon == 0) return "";
-  const std::string scheme = in_lower_case(text.substr(0, colon));
-  std::string authority = in_lower_case(text.substr(colon + 3));
+  const std::string scheme = io::in_lower_case(text.substr(0, colon));
+  std::string authority = io::in_lower_case(text.substr(colon + 3));
   authority.resize(std::min(authority.find_first_of("/?#"), authority.size()));
   if (scheme == "http" && authority.ends_with(":80")) authority.resize(authority.size() - 3);
   if (scheme == "https" && authority.ends_with(":443")) authority.resize(authority.size() - 4);

@@ -65,6 +65,21 @@ TEST_F(InflightTest, AnOpenCallBecomesAnInterruptedRowAtItsReservedCost) {
   EXPECT_EQ(row.start, call.start);
 }
 
+TEST_F(InflightTest, WhatAnInterruptedCallWithoutABudgetCostIsNotKnown) {
+  InflightCall call = some_inflight(ids);
+  call.reserved = NanoUsd{};
+  {
+    auto inflight = Inflight::open(folder.path(), 8);
+    ASSERT_TRUE(inflight) << inflight.error().message();
+    ASSERT_TRUE((*inflight)->begin(call));
+  }
+  const auto left = Leftovers::collect(folder.path());
+  ASSERT_TRUE(left);
+  ASSERT_THAT(left->rows(), SizeIs(1));
+  EXPECT_FALSE(left->rows()[0].cost);
+  EXPECT_THAT(left->rows()[0].error, HasSubstr("not known"));
+}
+
 TEST_F(InflightTest, ASettledCallKeepsWhatItCost) {
   {
     auto inflight = Inflight::open(folder.path(), 8);

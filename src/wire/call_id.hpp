@@ -15,4 +15,7 @@ std::string made_call_id(std::string_view reply_id, std::size_t number);
 // want it; else another one, the same for the same id and different for different ones.
 std::string plain_call_id(std::string_view id);
 
+// The same of exactly `length` letters and digits, as Mistral wants it.
+std::string short_call_id(std::string_view id, std::size_t length);
+
 }  // namespace sighter::wire

@@ -295,7 +295,7 @@ std::optional<WireError> failure_of(const ChatReply& reply) {
     return WireError{.kind = Kind::kUpstream, .status = 502, .message = "the answer holds nothing"};
   const Choice& first = reply.choices.front();
   // What is not finished will not be: nobody asks for it again.
-  if (first.finish.word == "queued" || first.finish.word == "in_progress")
+  if (first.finish.kind == FinishReason::Kind::kNone && !first.finish.word.empty())
     return WireError{
         .kind = Kind::kUpstream,
         .status = 502,

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstring>
 
+#include "base/hash.hpp"
 #include "base/json.hpp"
 #include "base/json_text.hpp"
 #include "base/limits.hpp"
@@ -13,12 +14,6 @@ namespace sighter::wire {
 namespace {
 
 constexpr std::size_t kFewNames = 24;  // up to here names are compared one by one
-
-std::uint64_t hash_of(std::string_view text) {
-  std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a; equal hashes are compared as texts
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return hash;
-}
 
 struct Name {
   std::uint32_t key = 0;
@@ -202,7 +197,7 @@ class Scan {
   bool any_twice(std::size_t first) {
     const auto begin = names_.begin() + static_cast<std::ptrdiff_t>(first);
     for (auto name = begin; name != names_.end(); ++name)
-      name->mark = name->escaped ? hash_of(decoded(*name)) : hash_of(written(*name));
+      name->mark = name->escaped ? hash64(decoded(*name)) : hash64(written(*name));
     std::sort(begin, names_.end(), [](const Name& a, const Name& b) { return a.mark < b.mark; });
     for (std::size_t i = first + 1; i < names_.size(); ++i) {
       for (std::size_t j = i; j > first && names_[j - 1].mark == names_[i].mark; --j) {

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "wire/call_id.hpp"
 #include "wire/media.hpp"
 #include "wire/openai_chat_message.hpp"
 #include "wire/proof.hpp"
@@ -145,23 +146,7 @@ bool MessageWriter::bare(const Block& block) const {
 
 std::string MessageWriter::tool_id(std::string_view id) const {
   const std::size_t length = quirks_ == nullptr ? 0 : quirks_->tool_id_length;
-  const auto alphanumeric = [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-  };
-  if (length == 0 || (id.size() == length && std::all_of(id.begin(), id.end(), alphanumeric))) {
-    return std::string(id);
-  }
-  // The same id gives the same short one, so that results still find their calls.
-  constexpr std::string_view kDigits =
-      "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-  std::uint64_t hash = 14695981039346656037u;  // FNV-1a
-  for (const char c : id) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
-  std::string out;
-  for (std::size_t i = 0; i < length; ++i) {
-    out += kDigits[hash % kDigits.size()];
-    hash = hash / kDigits.size() + i * 0x9E3779B97F4A7C15u;
-  }
-  return out;
+  return length == 0 ? std::string(id) : short_call_id(id, length);
 }
 
 void MessageWriter::write_role(ObjectWriter& writer, const Message& message) {

@@ -196,6 +196,16 @@ bool chat_more(std::string_view data) {
   return !finish;
 }
 
+std::optional<TextPlace> place_of(const openai_chat::ChatFacts& facts, std::string_view body) {
+  if (!facts.choice || !facts.text) return std::nullopt;
+  // Where nothing is said the text is none of the body's.
+  const std::string_view text = *facts.text;
+  const bool there = std::greater_equal<>()(text.data(), body.data()) &&
+                     std::less<>()(text.data(), body.data() + body.size());
+  if (!there) return TextPlace{};
+  return TextPlace{static_cast<std::size_t>(text.data() - body.data()), text.size()};
+}
+
 }  // namespace
 
 bool relayable(Dialect dialect, std::string_view body, const Envelope& envelope,
@@ -267,20 +277,6 @@ bool may_hold_nothing(Dialect dialect, std::string_view event, std::string_view 
       return true;
   }
 }
-
-namespace {
-
-std::optional<TextPlace> place_of(const openai_chat::ChatFacts& facts, std::string_view body) {
-  if (!facts.choice || !facts.text) return std::nullopt;
-  // Where nothing is said the text is none of the body's.
-  const std::string_view text = *facts.text;
-  const bool there = std::greater_equal<>()(text.data(), body.data()) &&
-                     std::less<>()(text.data(), body.data() + body.size());
-  if (!there) return TextPlace{};
-  return TextPlace{static_cast<std::size_t>(text.data() - body.data()), text.size()};
-}
-
-}  // namespace
 
 std::optional<RelayedFacts> relayed_facts(Dialect dialect, std::string_view body) {
   if (dialect != Dialect::kOpenAiChat) return std::nullopt;

@@ -123,6 +123,22 @@ TEST(Errors, AreSaidInTheClientsDialect) {
       R"({"type":"error","error":{"type":"not_found_error","message":"no model m; see /v1/models"}})");
 }
 
+// Of servers that are like OpenAI or Anthropic but for their errors.
+TEST(Errors, OfAnotherShapeAreSaidInTheDialectsOwn) {
+  for (const std::string_view body :
+       {R"({"type":"error","error":{"type":"x","message":"boom"}})", R"({"error":"boom"})"}) {
+    const Json said = *json_parse(openai_chat::encode_error(openai_chat::decode_error(400, body)));
+    EXPECT_EQ(*said.pointer("/error/message"), Json("boom")) << body;
+    EXPECT_EQ(said.find("type"), nullptr) << body;
+  }
+  const Json said = *json_parse(anthropic::encode_error(
+      anthropic::decode_error(400, R"({"error":{"message":"boom","type":"x"}})")));
+  EXPECT_EQ(*said.find("type"), Json("error"));
+  EXPECT_EQ(*said.pointer("/error/message"), Json("boom"));
+  const std::string_view own = R"({"error":{"message":"boom","odd":[1]}})";
+  EXPECT_EQ(openai_chat::encode_error(openai_chat::decode_error(400, own)), own);
+}
+
 TEST(Errors, BecomeAnErrorOfTheHouse) {
   const WireError error = openai_chat::decode_error(
       429, R"({"error":{"message":"slow","code":"rate_limit_exceeded"}})");
